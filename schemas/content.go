@@ -1,0 +1,51 @@
+package schemas
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// Content identifies what a call asks for: calls with equal method, action, objects and options have equal
+// contents, whatever the order, spacing and escapes of their JSON (RFC 8785). It is the first 8 bytes of a
+// SHA-256 and never zero. Changing how it is made is a change of the state's format.
+func Content(call *parleyv1.Call) (uint64, error) {
+	h := sha256.New()
+	var scratch []byte
+	field := func(s string) {
+		scratch = binary.AppendUvarint(scratch[:0], uint64(len(s)))
+		h.Write(append(scratch, s...))
+	}
+	field(call.Method)
+	field(call.Action)
+	for i, o := range call.Objects {
+		properties, err := canonical(o.Properties)
+		if err != nil {
+			return 0, fmt.Errorf("canonicalize properties of object %d: %w", i, err)
+		}
+		for _, s := range [...]string{o.Type, o.CustomerKey, o.SubscriberKey, o.PartnerKey, o.Id, o.ObjectId, o.CorrelationId} {
+			field(s)
+		}
+		field(string(properties))
+	}
+	options, err := proto.MarshalOptions{Deterministic: true}.Marshal(call.GetOptions())
+	if err != nil {
+		return 0, fmt.Errorf("encode options: %w", err)
+	}
+	field(string(options))
+	return max(1, binary.BigEndian.Uint64(h.Sum(nil))), nil
+}
+
+func canonical(properties []byte) (jsontext.Value, error) {
+	if len(properties) == 0 {
+		return nil, nil
+	}
+	v := jsontext.Value(slices.Clone(properties))
+	return v, v.Canonicalize()
+}

@@ -1,0 +1,72 @@
+package schemas
+
+import (
+	"fmt"
+	"time"
+
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// CallResourceOf returns the status that a call's event tells.
+func CallResourceOf(e *parleyv1.ResultEvent) CallResource {
+	c := e.GetCall()
+	r := CallResource{
+		RequestID:           c.GetRequestId(),
+		Account:             e.GetAccount(),
+		ConversationID:      c.GetConversationId(),
+		SequenceCode:        c.GetSequenceCode(),
+		CallsInConversation: c.GetCallsInConversation(),
+		Method:              c.GetMethod(),
+		Status:              CallStatus(c.GetStatus()),
+		ErrorCode:           Code(c.GetErrorCode()),
+		Message:             c.GetMessage(),
+		Attempts:            c.GetAttempts(),
+		AcceptedAt:          TimeOf(c.GetAcceptedAtMs()),
+		StartedAt:           TimeOf(c.GetStartedAtMs()),
+		CompletedAt:         TimeOf(c.GetCompletedAtMs()),
+		Sequence:            SequenceOf(e),
+		Results:             make([]ResultResource, len(c.GetResults())),
+	}
+	for i, o := range c.GetResults() {
+		r.Results[i] = ResultResource{
+			Ordinal:       i,
+			CorrelationID: o.GetCorrelationId(),
+			ObjectType:    o.GetObjectType(),
+			CustomerKey:   o.GetCustomerKey(),
+			Status:        ResultStatus(o.GetStatus()),
+			ErrorCode:     Code(o.GetErrorCode()),
+			Message:       o.GetMessage(),
+		}
+	}
+	r.Count()
+	return r
+}
+
+// Count sets Total, Processed and Errors from Results: objects, those that were carried out, and those of them
+// that failed.
+func (r *CallResource) Count() {
+	r.Total, r.Processed, r.Errors = len(r.Results), 0, 0
+	for _, o := range r.Results {
+		switch o.Status {
+		case OK:
+			r.Processed++
+		case Error:
+			r.Processed++
+			r.Errors++
+		}
+	}
+}
+
+// SequenceOf is the identity of an event in the form that callers see: partition-sequence.
+func SequenceOf(e *parleyv1.ResultEvent) string {
+	return fmt.Sprintf("%d-%d", e.GetPartition(), e.GetSequence())
+}
+
+// TimeOf is the instant of ms, milliseconds since 1970; nil for zero.
+func TimeOf(ms int64) *time.Time {
+	if ms == 0 {
+		return nil
+	}
+	t := time.UnixMilli(ms).UTC()
+	return &t
+}

@@ -1,0 +1,121 @@
+package schemas
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+
+	"github.com/google/uuid"
+
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// RequestID names a call within its account. There are three kinds (DESIGN section 3, Identity):
+//
+//   - of a part of a conversation, derived from what was received, so that a resend has the same id; and of a
+//     record that came by Kafka without one, derived from its place in the log. Both are of version 8 and carry
+//     the partition of parley.calls in the 14 bits after the variant;
+//   - of a call with an Idempotency-Key, derived from the key (version 5 by name);
+//   - of any other call, time-ordered and random (version 7).
+//
+// The last two, and whatever a producer chose itself, name their partition through the key account/requestId.
+type RequestID = uuid.UUID
+
+// PartitionsMax bounds the partitions of parley.calls: a RequestID has 14 bits for one.
+const PartitionsMax = 1 << 14
+
+// NewRequestID returns an id for a call that nothing else identifies.
+func NewRequestID() (RequestID, error) { return uuid.NewV7() }
+
+// PartRequestID returns the id of the part of a conversation. digest is the SHA-256 of the bytes received.
+func PartRequestID(account, conversation string, sequenceCode int32, digest []byte, partition int32) RequestID {
+	return derive(partition, "part", account, conversation, string(binary.BigEndian.AppendUint32(nil, uint32(sequenceCode))), string(digest))
+}
+
+// LogRequestID returns the id of a record without one, found at an offset of a partition of parley.calls.
+func LogRequestID(account string, partition int32, offset int64) RequestID {
+	return derive(partition, "log", account, string(binary.BigEndian.AppendUint64(nil, uint64(offset))))
+}
+
+// idempotencyKeys is the namespace of ids that are derived from an Idempotency-Key.
+var idempotencyKeys = uuid.MustParse("5b0c1d0e-6a53-5d0b-9b0e-2f6a3c2e4f11")
+
+// KeyedRequestID returns the id of the call at a position (from 0) in a body that came with an Idempotency-Key.
+func KeyedRequestID(account, key string, position int) RequestID {
+	name := join(account, key, string(binary.BigEndian.AppendUint32(nil, uint32(position))))
+	return uuid.NewHash(sha256.New(), idempotencyKeys, name, 5)
+}
+
+// PartitionOf returns the partition that the id itself carries. false: it is found through RequestKey.
+func PartitionOf(id RequestID) (int32, bool) {
+	if id.Version() != 8 || id.Variant() != uuid.RFC4122 {
+		return 0, false
+	}
+	return int32(binary.BigEndian.Uint16(id[8:]) & (PartitionsMax - 1)), true
+}
+
+func derive(partition int32, kind string, parts ...string) RequestID {
+	sum := sha256.Sum256(append([]byte("parley."+kind), join(parts...)...))
+	id := RequestID(sum[:16])
+	id[6] = id[6]&0x0f | 0x80
+	binary.BigEndian.PutUint16(id[8:], 0x8000|uint16(partition)&(PartitionsMax-1))
+	return id
+}
+
+// join writes each part behind its length, so that no two lists of parts give the same bytes.
+func join(parts ...string) []byte {
+	var b []byte
+	for _, p := range parts {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(p)))
+		b = append(b, p...)
+	}
+	return b
+}
+
+// RecordKey is the key of a call's record on parley.calls: account/conversationId, or account/requestId for a
+// call without a ConversationID. All records of a conversation have the same one.
+func RecordKey(account, conversationID string, id RequestID) string {
+	if conversationID == "" {
+		return account + "/" + id.String()
+	}
+	return account + "/" + conversationID
+}
+
+// ConversationKey names a conversation among all accounts, in memory and in the store: the account, a zero byte,
+// and 'c' with the ConversationID or 's' with the request id of a call without one.
+type ConversationKey string
+
+// NewConversationKey returns the key of a call's conversation.
+func NewConversationKey(account, conversationID string, id RequestID) ConversationKey {
+	if conversationID == "" {
+		return ConversationKey(account + "\x00s" + string(id[:]))
+	}
+	return ConversationKey(account + "\x00c" + conversationID)
+}
+
+// KeyOf returns the key of the conversation that a call belongs to; the call's RequestId is set.
+func KeyOf(call *parleyv1.Call) (ConversationKey, error) {
+	id, err := uuid.Parse(call.RequestId)
+	if err != nil {
+		return "", err
+	}
+	return NewConversationKey(call.Account, call.GetOptions().GetConversationId(), id), nil
+}
+
+// Split returns what the key was made of; id is nil unless the conversation is a call without a ConversationID.
+func (k ConversationKey) Split() (account, conversationID string, id RequestID) {
+	account, rest, _ := strings.Cut(string(k), "\x00")
+	if rest[0] == 's' {
+		return account, "", RequestID([]byte(rest[1:]))
+	}
+	return account, rest[1:], RequestID{}
+}
+
+// Place returns the SequenceCode and the CallsInConversation of a valid call: 1 of 1 when it says neither.
+func Place(call *parleyv1.Call) (sequenceCode, calls int32) {
+	o := call.GetOptions()
+	if o.GetSequenceCode() == 0 {
+		return 1, 1
+	}
+	return o.GetSequenceCode(), o.GetCallsInConversation()
+}

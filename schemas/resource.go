@@ -1,0 +1,67 @@
+package schemas
+
+import "time"
+
+// CallResource is the status of a call, as GET /v1/requests/{id} answers it.
+type CallResource struct {
+	RequestID           string           `json:"requestId"`
+	Account             string           `json:"account"`
+	ConversationID      string           `json:"conversationId"`
+	SequenceCode        int32            `json:"sequenceCode"`
+	CallsInConversation int32            `json:"callsInConversation"`
+	Method              string           `json:"method,omitempty"`
+	Status              CallStatus       `json:"status"`
+	ErrorCode           Code             `json:"errorCode"`
+	Message             string           `json:"message"`
+	Total               int              `json:"total"`
+	Processed           int              `json:"processed"`
+	Errors              int              `json:"errors"`
+	Results             []ResultResource `json:"results"`
+	Attempts            int32            `json:"attempts"`
+	AcceptedAt          *time.Time       `json:"acceptedAt,omitempty"`
+	StartedAt           *time.Time       `json:"startedAt,omitempty"`
+	CompletedAt         *time.Time       `json:"completedAt,omitempty"`
+	// Sequence is partition-sequence of the event that ended the call; empty while it is open.
+	Sequence string `json:"sequence,omitempty"`
+	// Missing and PartsExpireAt are given while the call is Staged: the sequence codes that have not arrived, the
+	// first MissingMax of them, and the time by which the next must.
+	Missing       []int32    `json:"missing,omitempty"`
+	PartsExpireAt *time.Time `json:"partsExpireAt,omitempty"`
+}
+
+// MissingMax bounds the missing sequence codes that a status lists.
+const MissingMax = 100
+
+// ResultResource is the recorded outcome of one object.
+type ResultResource struct {
+	Ordinal       int          `json:"ordinal"`
+	CorrelationID string       `json:"correlationId"`
+	ObjectType    string       `json:"objectType"`
+	CustomerKey   string       `json:"customerKey"`
+	Status        ResultStatus `json:"status"`
+	ErrorCode     Code         `json:"errorCode"`
+	Message       string       `json:"message"`
+}
+
+// ConversationResource is the status of a conversation, as GET /v1/conversations/{id} answers it. Total,
+// Processed and Errors count calls; Processed counts those that ended.
+type ConversationResource struct {
+	ConversationID      string             `json:"conversationId"`
+	Account             string             `json:"account"`
+	Status              ConversationStatus `json:"status"`
+	ErrorCode           Code               `json:"errorCode"`
+	Message             string             `json:"message"`
+	CallsInConversation int32              `json:"callsInConversation"`
+	Received            int32              `json:"received"`
+	Missing             []int32            `json:"missing"`
+	PartsExpireAt       *time.Time         `json:"partsExpireAt"`
+	Total               int32              `json:"total"`
+	Processed           int32              `json:"processed"`
+	Errors              int32              `json:"errors"`
+	Calls               []CallResource     `json:"calls"`
+	// Next is the sequence code after which the next page of Calls begins; absent on the last page.
+	Next int32 `json:"next,omitempty"`
+}
+
+// CallsPage is how many calls a page of a ConversationResource holds.
+const CallsPage = 100

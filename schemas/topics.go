@@ -1,0 +1,60 @@
+package schemas
+
+// Topics are the names of Parley's topics; all share one prefix.
+type Topics struct {
+	// Calls is the queue and the source of truth, keyed by RecordKey.
+	Calls string
+	// State is the compacted changelog of the processor's store, partitioned as Calls.
+	State string
+	// Results holds a ResultEvent per record.
+	Results string
+	// Dead holds the records that nothing could be made of, as they came.
+	Dead string
+	// Control is compacted, has one partition, and holds what all processes must agree on.
+	Control string
+}
+
+// TopicsOf returns the topics with a prefix, by default "parley".
+func TopicsOf(prefix string) Topics {
+	return Topics{
+		Calls:   prefix + ".calls",
+		State:   prefix + ".state",
+		Results: prefix + ".results",
+		Dead:    prefix + ".dead",
+		Control: prefix + ".control",
+	}
+}
+
+// Record headers.
+const (
+	HeaderType        = "type"
+	HeaderContentType = "content-type"
+	HeaderAccount     = "account"
+
+	HeaderErrorCode       = "error-code"
+	HeaderErrorDetail     = "error-detail"
+	HeaderSourceTopic     = "source-topic"
+	HeaderSourcePartition = "source-partition"
+	HeaderSourceOffset    = "source-offset"
+)
+
+// Values of HeaderType on parley.calls. Without the header a record is a call.
+const (
+	RecordCall = "call"
+	// RecordTick carries no value: its append time proves that everything before it was read.
+	RecordTick = "tick"
+)
+
+// Values of HeaderType on parley.results, also the types of callbacks and transactions.
+const (
+	EventCallCompleted         = "call.completed"
+	EventCallFailed            = "call.failed"
+	EventConversationCompleted = "conversation.completed"
+	ConversationFailed         = "conversation.failed"
+)
+
+// Values of HeaderContentType.
+const (
+	ContentJSON     = "application/json"
+	ContentProtobuf = "application/x-protobuf"
+)

@@ -1,0 +1,217 @@
+package schemas
+
+import (
+	"bytes"
+	"fmt"
+	"net/mail"
+	"net/url"
+	"regexp"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+var (
+	methods       = []string{"Create", "Update", "Delete", "Perform"}
+	requestTypes  = []string{"", "Asynchronous", "Synchronous"}
+	priorities    = []string{"", "Low", "Medium", "High"}
+	failOns       = []string{"", string(FailOnHasErrors), string(FailOnError), string(FailOnNever)}
+	responseTypes = []string{"None", "email", "FTP", "HTTPPost"}
+	respondWhens  = []string{"", "Never", "OnError", "Always", "OnConversationError", "OnConversationComplete", "OnCallComplete"}
+
+	account = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+)
+
+// ValidAccount reports whether s may name an account.
+func ValidAccount(s string) bool { return account.MatchString(s) }
+
+// Validate checks everything that a call alone can tell, and returns the first thing that is wrong; nil: nothing.
+// now bounds ScheduledTime. What only the conversation's state can tell is decided by the processor.
+func (l Limits) Validate(call *parleyv1.Call, now time.Time) *Problem {
+	if !ValidAccount(call.Account) {
+		return problem(InvalidParameter, "/account", "an account is 1 to 64 of A-Z a-z 0-9 . _ -")
+	}
+	if call.RequestId != "" {
+		if id, err := uuid.Parse(call.RequestId); err != nil || id.String() != call.RequestId {
+			return problem(InvalidParameter, "/requestId", "a request id is a UUID in lower case, as 018f4c1e-7c1a-7b5e-9d55-0242ac120002")
+		}
+	}
+	if call.Method == "" || !slices.Contains(methods, call.Method) {
+		return problem(UnknownMethod, "/method", "a method is Create, Update, Delete or Perform, not %q", call.Method)
+	}
+	if call.Action != "" && call.Method != "Perform" {
+		return problem(InvalidParameter, "/action", "an action goes with Perform only")
+	}
+	if p := l.name("/action", call.Action); p != nil {
+		return p
+	}
+	if p := l.objects(call.Objects); p != nil {
+		return p
+	}
+	return l.options(call.GetOptions(), now)
+}
+
+func (l Limits) objects(objects []*parleyv1.Object) *Problem {
+	if len(objects) == 0 {
+		return problem(NoObjects, "/objects", "a call acts on at least one object")
+	}
+	if len(objects) > l.ObjectsMax {
+		return problem(TooManyObjects, "/objects", "a call has at most %d objects, this one has %d", l.ObjectsMax, len(objects))
+	}
+	var seen map[string]int
+	for i, o := range objects {
+		if p := l.object(fmt.Sprintf("/objects/%d", i), o); p != nil {
+			return p
+		}
+		if o.CorrelationId == "" {
+			continue
+		}
+		if first, ok := seen[o.CorrelationId]; ok {
+			return problem(DuplicateCorrelationID, fmt.Sprintf("/objects/%d/correlationId", i), "objects %d and %d have the same correlationId", first, i)
+		}
+		if seen == nil {
+			seen = make(map[string]int, len(objects))
+		}
+		seen[o.CorrelationId] = i
+	}
+	return nil
+}
+
+func (l Limits) object(at string, o *parleyv1.Object) *Problem {
+	if o.GetType() == "" {
+		return problem(ObjectTypeRequired, at+"/type", "every object has a type")
+	}
+	names := [...]struct{ at, value string }{
+		{"/type", o.Type},
+		{"/customerKey", o.CustomerKey},
+		{"/subscriberKey", o.SubscriberKey},
+		{"/partnerKey", o.PartnerKey},
+		{"/id", o.Id},
+		{"/objectId", o.ObjectId},
+		{"/correlationId", o.CorrelationId},
+	}
+	for _, n := range names {
+		if p := l.name(at+n.at, n.value); p != nil {
+			return p
+		}
+	}
+	if len(o.Properties) == 0 {
+		return nil
+	}
+	if v := jsontext.Value(o.Properties); !bytes.HasPrefix(bytes.TrimLeft(v, " \t\r\n"), []byte("{")) || !v.IsValid() {
+		return problem(InvalidBody, at+"/properties", "properties are a JSON object")
+	}
+	return nil
+}
+
+func (l Limits) name(at, s string) *Problem {
+	if len(s) > l.NameBytesMax {
+		return problem(InvalidParameter, at, "at most %d bytes, this has %d", l.NameBytesMax, len(s))
+	}
+	if !utf8.ValidString(s) {
+		return problem(InvalidParameter, at, "not valid UTF-8")
+	}
+	return nil
+}
+
+func (l Limits) options(o *parleyv1.Options, now time.Time) *Problem {
+	if o == nil {
+		return nil
+	}
+	if p := oneOf("/options/requestType", o.RequestType, requestTypes); p != nil {
+		return p
+	}
+	if p := oneOf("/options/priority", o.Priority, priorities); p != nil {
+		return p
+	}
+	if p := oneOf("/options/failOn", o.FailOn, failOns); p != nil {
+		return p
+	}
+	if p := l.conversation(o); p != nil {
+		return p
+	}
+	if o.RequestType == "Synchronous" && (o.ConversationId != nil || o.ScheduledTimeMs != nil) {
+		return problem(SynchronousConversation, "/options/requestType", "a Synchronous call has neither a conversationId nor a scheduledTime")
+	}
+	if o.ScheduledTimeMs != nil && time.UnixMilli(*o.ScheduledTimeMs).After(now.Add(l.ScheduleHorizon)) {
+		return problem(ScheduledTooFar, "/options/scheduledTime", "at most %d days ahead", int(l.ScheduleHorizon.Hours()/24))
+	}
+	for i, r := range o.SendResponseTo {
+		if p := responseTarget(fmt.Sprintf("/options/sendResponseTo/%d", i), r); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// conversation holds SequenceCode and CallsInConversation together: both, or with neither one part.
+func (l Limits) conversation(o *parleyv1.Options) *Problem {
+	if o.ConversationId == nil {
+		if o.SequenceCode != nil || o.CallsInConversation != nil {
+			return problem(ConversationIDRequired, "/options/conversationId", "sequenceCode and callsInConversation need a conversationId")
+		}
+		return nil
+	}
+	if *o.ConversationId == "" {
+		return problem(ConversationIDRequired, "/options/conversationId", "a conversationId is not empty")
+	}
+	if n := len(*o.ConversationId); n > l.ConversationIDBytesMax {
+		return problem(InvalidParameter, "/options/conversationId", "at most %d bytes, this has %d", l.ConversationIDBytesMax, n)
+	}
+	if !utf8.ValidString(*o.ConversationId) {
+		return problem(InvalidParameter, "/options/conversationId", "not valid UTF-8")
+	}
+	switch {
+	case o.SequenceCode == nil && o.CallsInConversation == nil:
+		return nil
+	case o.SequenceCode == nil:
+		return problem(SequenceCodeRequired, "/options/sequenceCode", "callsInConversation needs a sequenceCode")
+	case o.CallsInConversation == nil:
+		return problem(CallsInConversationRequired, "/options/callsInConversation", "sequenceCode needs callsInConversation")
+	}
+	if calls := *o.CallsInConversation; calls < 1 || calls > l.PartsMax {
+		return problem(CallsInConversationOutOfRange, "/options/callsInConversation", "from 1 to %d, not %d", l.PartsMax, calls)
+	}
+	if seq := *o.SequenceCode; seq < 1 || seq > *o.CallsInConversation {
+		return problem(SequenceCodeOutOfRange, "/options/sequenceCode", "from 1 to callsInConversation (%d), not %d", *o.CallsInConversation, seq)
+	}
+	return nil
+}
+
+func responseTarget(at string, r *parleyv1.ResponseTarget) *Problem {
+	if p := oneOf(at+"/responseType", r.ResponseType, responseTypes); p != nil {
+		return p
+	}
+	if p := oneOf(at+"/respondWhen", r.RespondWhen, respondWhens); p != nil {
+		return p
+	}
+	switch r.ResponseType {
+	case "FTP":
+		return problem(ResponseTypeReserved, at+"/responseType", "FTP is reserved for future use")
+	case "email":
+		if a, err := mail.ParseAddress(r.ResponseAddress); err != nil || a.Address != r.ResponseAddress {
+			return problem(InvalidResponseAddress, at+"/responseAddress", "an email address, as user@example.com")
+		}
+	case "HTTPPost":
+		u, err := url.Parse(r.ResponseAddress)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return problem(InvalidResponseAddress, at+"/responseAddress", "an absolute http or https URL")
+		}
+	}
+	return nil
+}
+
+func oneOf(at, s string, words []string) *Problem {
+	if slices.Contains(words, s) {
+		return nil
+	}
+	if words[0] == "" {
+		words = words[1:]
+	}
+	return problem(InvalidParameter, at, "one of %q, not %q", words, s)
+}
