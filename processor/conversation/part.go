@@ -1,0 +1,76 @@
+package conversation
+
+import (
+	"fmt"
+	"time"
+
+	"parley/schemas"
+)
+
+// partReceived takes a call into its conversation, or says why not. The order of the checks is the order of what
+// DESIGN section 3 says: a resend changes nothing; a used ConversationID comes before whatever else is wrong.
+func (r Rules) partReceived(s State, in PartReceived) (State, []Effect, error) {
+	if in.Refused || s.holds(in) {
+		return s, []Effect{Resend{SequenceCode: in.SequenceCode}}, nil
+	}
+	if s.Phase == Staging && in.At.After(s.Deadline) {
+		ended, effects := s.timeout()
+		return ended, append(effects, ended.used(in)), nil
+	}
+	if s.Phase == Ended {
+		return s, []Effect{s.used(in)}, nil
+	}
+	if in.Problem != nil {
+		return s, []Effect{Reject{Code: in.Problem.Code, Message: in.Problem.Error(), At: in.At}}, nil
+	}
+	if s.Phase != New && in.Calls != s.Calls {
+		return s.disagree(in, schemas.CallsInConversationMismatch,
+			fmt.Sprintf("part %d says %d calls in the conversation, the first said %d", in.SequenceCode, in.Calls, s.Calls))
+	}
+	if s.Received.Has(in.SequenceCode) {
+		return s.disagree(in, schemas.SequenceCodeConflict,
+			fmt.Sprintf("part %d came twice with different content", in.SequenceCode))
+	}
+	return r.accept(s, in)
+}
+
+// holds reports whether the call is one that the conversation already has.
+func (s State) holds(in PartReceived) bool {
+	return s.Phase != New && (s.Single || in.Held != 0 && in.Held == in.Content)
+}
+
+func (s State) used(in PartReceived) Effect {
+	return Reject{
+		Code:    schemas.ConversationIDUsed,
+		Message: fmt.Sprintf("the conversation ended %s before this part arrived; send it under a new conversationId", s.End),
+		At:      in.At,
+	}
+}
+
+// disagree rejects a part that contradicts the others. While nothing has been executed nobody can know which was
+// meant, so the conversation ends with it.
+func (s State) disagree(in PartReceived, code schemas.Code, message string) (State, []Effect, error) {
+	effects := []Effect{Reject{Code: code, Message: message, At: in.At}}
+	if s.Phase == Staging {
+		ended, more := s.fail(in.At, code, message, 1)
+		return ended, append(effects, more...), nil
+	}
+	return s, effects, nil
+}
+
+func (r Rules) accept(s State, in PartReceived) (State, []Effect, error) {
+	if s.Phase == New {
+		s = State{Phase: Staging, Single: in.Single, Calls: in.Calls, AcceptedAt: in.At}
+	}
+	s.Received = s.Received.With(in.SequenceCode)
+	if due := in.At.Add(r.PartTimeout); due.After(s.Deadline) {
+		s.Deadline = due
+	}
+	effects := []Effect{Accept{}}
+	if s.Received.Count() < s.Calls {
+		return s, effects, nil
+	}
+	s.Phase, s.Deadline = Processing, time.Time{}
+	s.Ready, s.Turn, s.Attempt = in.Offset, 1, 1
+	return s, append(effects, s.execute()), nil
+}
