@@ -1,0 +1,75 @@
+package route
+
+import (
+	"fmt"
+	"time"
+
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// Table is a list of routes, of which the first that matches takes a call.
+type Table struct {
+	routes []Route
+}
+
+// Default is the table with one route, named "default", that takes everything to an HTTP backend.
+func Default(url string) *Table {
+	return &Table{routes: []Route{{
+		Name:        "default",
+		Match:       Match{Account: All, Method: All, ObjectType: All},
+		Executor:    Executor{URL: url, Timeout: defaultTimeout},
+		Concurrency: defaultConcurrency,
+		Retry:       Retry{Initial: defaultRetryInitial, Max: defaultRetryMax},
+	}}}
+}
+
+const (
+	defaultTimeout      = 10 * time.Second
+	defaultConcurrency  = 256
+	defaultRetryInitial = 200 * time.Millisecond
+	defaultRetryMax     = 30 * time.Second
+)
+
+// Routes returns the routes in their order. The caller must not change them.
+func (t *Table) Routes() []Route { return t.routes }
+
+// Match returns the route of one object; false: there is none. The route is shared and must not be changed.
+func (t *Table) Match(account, method, objectType string) (*Route, bool) {
+	for i := range t.routes {
+		if t.routes[i].Match.takes(account, method, objectType) {
+			return &t.routes[i], true
+		}
+	}
+	return nil, false
+}
+
+// ForCall returns the one route that takes all objects of a valid call; else what is wrong: RouteNotFound, or
+// MixedRoutes when its objects belong to different routes.
+func (t *Table) ForCall(call *parleyv1.Call) (*Route, *schemas.Problem) {
+	var first *Route
+	for i, o := range call.Objects {
+		r, ok := t.Match(call.Account, call.Method, o.Type)
+		if !ok {
+			return nil, &schemas.Problem{
+				Code:    schemas.RouteNotFound,
+				Pointer: typePointer(i),
+				Detail:  fmt.Sprintf("no route takes %s of %q for account %q; check the type, or have a route added", call.Method, o.Type, call.Account),
+			}
+		}
+		if first == nil {
+			first = r
+		}
+		if r != first {
+			return nil, &schemas.Problem{
+				Code:    schemas.MixedRoutes,
+				Pointer: typePointer(i),
+				Detail: fmt.Sprintf("%q goes by route %q, the objects before it by %q; send them as separate calls",
+					o.Type, r.Name, first.Name),
+			}
+		}
+	}
+	return first, nil
+}
+
+func typePointer(object int) string { return fmt.Sprintf("/objects/%d/type", object) }
