@@ -1,0 +1,96 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/pressly/goose/v3"
+
+	"parley/schemas"
+)
+
+// collisionsMax bounds how often Migrate starts over after a statement that the server refused.
+const collisionsMax = 8
+
+// Migrate creates the database that the DSN names, unless it is there, and applies to it what is missing of
+// schemas.Migrations. It only goes forward: a database that is ahead of this program is left as it is. A server
+// that does not answer is an error at once.
+//
+// Several may start at the same time, in several processes. ClickHouse has no lock that ends with its holder, so
+// none is taken: every statement may run twice, and a starter whose statement collided with another's starts over
+// and finds it done.
+func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
+	opts, err := ParseDSN(dsn)
+	if err != nil {
+		return err
+	}
+	for collisions := 0; ; collisions++ {
+		err = migrate(ctx, opts, log)
+		var refused *clickhouse.Exception
+		if !errors.As(err, &refused) || collisions == collisionsMax {
+			return err
+		}
+		log.Debug("migration refused, starting over", "error", err)
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(time.Duration(rand.IntN(50<<min(collisions, 4))) * time.Millisecond):
+		}
+	}
+}
+
+func migrate(ctx context.Context, opts *clickhouse.Options, log *slog.Logger) error {
+	if err := createDatabase(ctx, *opts); err != nil {
+		return err
+	}
+	db := clickhouse.OpenDB(opts)
+	defer db.Close()
+	files, err := fs.Sub(schemas.Migrations, "clickhouse")
+	if err != nil {
+		return fmt.Errorf("open migrations: %w", err)
+	}
+	steps, err := goose.NewProvider(goose.DialectClickHouse, db, files, goose.WithDisableGlobalRegistry(true), goose.WithSlog(log))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	applied, err := steps.Up(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate ClickHouse: %w", err)
+	}
+	for _, step := range applied {
+		log.Info("ClickHouse migrated", "database", opts.Auth.Database, "version", step.Source.Version)
+	}
+	return nil
+}
+
+// createDatabase works from the database system, as a connection needs one that is there. It asks before it creates:
+// who may use a database need not be allowed to create one.
+func createDatabase(ctx context.Context, opts clickhouse.Options) error {
+	name := opts.Auth.Database
+	opts.Auth.Database = "system"
+	db := clickhouse.OpenDB(&opts)
+	defer db.Close()
+	var found uint64
+	if err := db.QueryRowContext(ctx, "SELECT count() FROM system.databases WHERE name = ?", name).Scan(&found); err != nil {
+		return fmt.Errorf("look for database %s: %w", name, err)
+	}
+	if found > 0 {
+		return nil
+	}
+	if _, err := db.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+identifier(name)); err != nil {
+		return fmt.Errorf("create database %s: %w", name, err)
+	}
+	return nil
+}
+
+// identifier quotes a name for use in a statement.
+func identifier(name string) string {
+	return "`" + strings.NewReplacer("\\", "\\\\", "`", "\\`").Replace(name) + "`"
+}
