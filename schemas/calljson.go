@@ -2,6 +2,9 @@ package schemas
 
 import (
 	"errors"
+	"reflect"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -57,11 +60,14 @@ type responseJSON struct {
 var decodeOptions = json.RejectUnknownMembers(true)
 
 // DecodeCall reads one call in its JSON form. Names are case sensitive; unknown and repeated members are refused.
-// It checks the form only: see Validate for the meaning. The call keeps parts of b.
+// It checks the form only: see Validate for the meaning. The call keeps nothing of b.
 func DecodeCall(b []byte) (*parleyv1.Call, *Problem) {
 	var in callJSON
 	if err := json.Unmarshal(b, &in, decodeOptions); err != nil {
 		return nil, decodeProblem(err)
+	}
+	if jsontext.Value(b).Kind() == 'n' {
+		return nil, problem(InvalidBody, "", "a call is an object, not null")
 	}
 	call := &parleyv1.Call{
 		Account:   in.Account,
@@ -133,24 +139,92 @@ func unixMilli(t *time.Time) *int64 {
 // decodeProblem names the field that could not be read.
 func decodeProblem(err error) *Problem {
 	if e, ok := errors.AsType[*json.SemanticError](err); ok {
-		return problem(InvalidBody, string(e.JSONPointer), "%s", semanticDetail(e))
+		return problem(semanticCode(e), nearPointer(e.JSONPointer), "%s", semanticDetail(e))
 	}
 	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return problem(InvalidBody, string(e.JSONPointer), "not valid JSON at byte %d: %v", e.ByteOffset, e.Err)
+		return problem(InvalidBody, nearPointer(e.JSONPointer), "not valid JSON at byte %d: %s", e.ByteOffset, short(e.Err.Error()))
 	}
-	return problem(InvalidBody, "", "not valid JSON: %v", err)
+	return problem(InvalidBody, "", "not valid JSON: %s", short(err.Error()))
+}
+
+// semanticCode tells a number that is merely too big from a value of another kind.
+func semanticCode(e *json.SemanticError) Code {
+	if !errors.Is(e.Err, strconv.ErrRange) {
+		return InvalidBody
+	}
+	switch e.JSONPointer {
+	case "/options/sequenceCode":
+		return SequenceCodeOutOfRange
+	case "/options/callsInConversation":
+		return CallsInConversationOutOfRange
+	}
+	return InvalidBody
 }
 
 func semanticDetail(e *json.SemanticError) string {
 	switch {
 	case errors.Is(e.Err, json.ErrUnknownName):
-		return "there is no such member; see /docs for those there are"
-	case e.JSONKind != 0 && e.GoType != nil:
-		return "a JSON " + e.JSONKind.String() + " cannot stand here"
-	case e.Err != nil:
-		return e.Err.Error()
+		return "there is no such member; names are case sensitive, see /docs for those there are"
+	case e.GoType == reflect.TypeFor[time.Time]() && e.JSONKind == '"':
+		return "wants " + wanted(e.GoType)
+	case e.GoType != nil:
+		return "wants " + wanted(e.GoType) + ", not " + given(e)
 	}
-	return e.Error()
+	return short(e.Error())
+}
+
+// wanted says in the words of JSON what a Go type of callJSON is read from.
+func wanted(t reflect.Type) string {
+	if t == reflect.TypeFor[time.Time]() {
+		return "a time, as 2026-12-01T08:00:00Z"
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int32:
+		return "a whole number below 2147483648"
+	case reflect.Slice:
+		return "an array"
+	}
+	return "an object"
+}
+
+// given says what stood there instead.
+func given(e *json.SemanticError) string {
+	if len(e.JSONValue) > 0 {
+		return short(string(e.JSONValue))
+	}
+	switch e.JSONKind {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	}
+	return "a " + e.JSONKind.String()
+}
+
+// pointerBytesMax bounds a pointer in a problem: the answer to a hostile body is not to be as big as the body.
+const pointerBytesMax = 500
+
+// nearPointer is p, or the nearest value around it whose pointer is short enough.
+func nearPointer(p jsontext.Pointer) string {
+	if len(p) <= pointerBytesMax {
+		return string(p)
+	}
+	return string(p[:max(0, strings.LastIndexByte(string(p[:pointerBytesMax+1]), '/'))])
+}
+
+// shortBytesMax bounds what a problem quotes of what was received.
+const shortBytesMax = 100
+
+// short is s, or its beginning.
+func short(s string) string {
+	if len(s) <= shortBytesMax {
+		return s
+	}
+	return strings.ToValidUTF8(s[:shortBytesMax], "") + "…"
 }
 
 // AppendObjects appends the objects of a call as the JSON array that was received: members in a fixed order,

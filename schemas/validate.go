@@ -42,7 +42,7 @@ func (l Limits) Validate(call *parleyv1.Call, now time.Time) *Problem {
 		}
 	}
 	if call.Method == "" || !slices.Contains(methods, call.Method) {
-		return problem(UnknownMethod, "/method", "a method is Create, Update, Delete or Perform, not %q", call.Method)
+		return problem(UnknownMethod, "/method", "a method is Create, Update, Delete or Perform, not %q", short(call.Method))
 	}
 	if call.Action != "" && call.Method != "Perform" {
 		return problem(InvalidParameter, "/action", "an action goes with Perform only")
@@ -199,7 +199,7 @@ func responseTarget(at string, r *parleyv1.ResponseTarget) *Problem {
 		}
 	case "HTTPPost":
 		u, err := url.Parse(r.ResponseAddress)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			return problem(InvalidResponseAddress, at+"/responseAddress", "an absolute http or https URL")
 		}
 	}
@@ -213,5 +213,5 @@ func oneOf(at, s string, words []string) *Problem {
 	if words[0] == "" {
 		words = words[1:]
 	}
-	return problem(InvalidParameter, at, "one of %q, not %q", words, s)
+	return problem(InvalidParameter, at, "one of %q, not %q", words, short(s))
 }
