@@ -3,6 +3,7 @@ package conversation
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"time"
 
 	"parley/schemas"
@@ -56,27 +57,28 @@ func (o Outcome) Status() schemas.CallStatus {
 	return schemas.OK
 }
 
-// Retry is how a route repeats what failed for the moment.
+// Retry is how a route repeats what failed for the moment. The zero value repeats at once and for ever.
 type Retry struct {
 	// Initial is the pause after the first attempt; it doubles from one to the next.
 	Initial time.Duration
-	// Max bounds the pause.
+	// Max bounds the pause, whatever Initial says.
 	Max time.Duration
 	// MaxAttempts bounds the attempts; zero: until there is an answer.
 	MaxAttempts int32
 }
 
 // pause is the time to wait after an attempt (from 1): exponential, ±20 % by id and attempt, so that what failed
-// together does not come back together.
+// together does not come back together. At Max the spread is below it.
 func (r Retry) pause(attempt int32, id schemas.RequestID) time.Duration {
-	d := r.Initial
-	for i := int32(1); i < attempt && d < r.Max; i++ {
-		d *= 2
+	d := min(r.Initial, r.Max)
+	for i := int32(1); i < attempt && 0 < d && d < r.Max; i++ {
+		d += min(d, r.Max-d)
 	}
-	d = min(d, r.Max)
+	shortest := d - d/5
+	spread := min(d/5*2, r.Max-shortest)
 	h := binary.LittleEndian.Uint64(id[8:]) ^ binary.LittleEndian.Uint64(id[:8])
-	h = (h + uint64(attempt)) * 0x9e3779b97f4a7c15
-	return d - d/5 + time.Duration(float64(2*d/5)*float64(h>>11)/(1<<53))
+	part, _ := bits.Mul64((h+uint64(attempt))*0x9e3779b97f4a7c15, uint64(spread))
+	return shortest + time.Duration(part)
 }
 
 func (s State) outcomeReceived(in OutcomeReceived) (State, []Effect, error) {
