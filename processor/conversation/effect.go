@@ -13,7 +13,8 @@ type Effect interface{ effect() }
 // Accept takes the received call into its conversation: the shell keeps its payload.
 type Accept struct{}
 
-// Resend says that the received call is the one which holds that SequenceCode: nothing happens twice.
+// Resend says that the received call was recorded before, as the part which holds that SequenceCode or (when the input
+// says Refused) as Rejected: nothing happens twice.
 type Resend struct {
 	SequenceCode int32
 }
