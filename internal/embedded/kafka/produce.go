@@ -1,0 +1,145 @@
+package kafka
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// hookRequests is how many requests one registration of the hook sees. kfake remembers the last request
+// of every connection, open or not, for as long as a hook is registered.
+const hookRequests = 64
+
+var errRefused = errors.New("records are refused")
+
+// produceHook sees every Produce request before kfake does. kfake runs it in its own goroutine, one
+// request at a time, and meanwhile serves nobody else.
+type produceHook struct {
+	cluster *kfake.Cluster
+	stamper *stamper
+	disk    *disk
+
+	requests int
+
+	// last is when records last came in, in nanoseconds since 1970.
+	last atomic.Int64
+
+	// gate is held while a request is looked at, and by those who want no records to come in.
+	gate    sync.Mutex
+	closing bool // under gate
+}
+
+func (h *produceHook) register() {
+	h.cluster.ControlKey(int16(kmsg.Produce), h.handle)
+}
+
+// handle is a kfake control function: handled says that the response stands instead of kfake's own.
+func (h *produceHook) handle(r kmsg.Request) (resp kmsg.Response, err error, handled bool) { //nolint:revive // kfake's signature
+	req := r.(*kmsg.ProduceRequest)
+	h.keep()
+	h.gate.Lock()
+	defer h.gate.Unlock()
+	if h.closing {
+		return refuse(req, "The broker is closing.")
+	}
+	now := time.Now()
+	h.last.Store(now.UnixNano())
+	if !h.disk.room(now, anyTransactional(req)) {
+		return refuse(req, "The disk is full.")
+	}
+	h.stampAll(req, now.UnixMilli())
+	return nil, nil, false
+}
+
+// keep leaves this registration in place, or after hookRequests puts a fresh one in its stead.
+func (h *produceHook) keep() {
+	if h.requests++; h.requests%hookRequests != 0 {
+		h.cluster.KeepControl()
+		return
+	}
+	h.cluster.DropControl()
+	h.register()
+}
+
+// close refuses all further records, and waits for the request that is being looked at.
+func (h *produceHook) close() {
+	h.gate.Lock()
+	defer h.gate.Unlock()
+	h.closing = true
+}
+
+// idleFor is how long ago the last records came in.
+func (h *produceHook) idleFor(now time.Time) time.Duration {
+	return now.Sub(time.Unix(0, h.last.Load()))
+}
+
+func (h *produceHook) stampAll(req *kmsg.ProduceRequest, at int64) {
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		if !h.brokerTime(req.Version, t) {
+			continue
+		}
+		for j := range t.Partitions {
+			p := &t.Partitions[j]
+			batch, err := h.stamper.stamp(p.Records, at)
+			if err != nil {
+				batch = nil // kfake answers CORRUPT_MESSAGE for this partition alone
+			}
+			p.Records = batch
+		}
+	}
+}
+
+// brokerTime says whether the topic has LogAppendTime. Asking costs a few microseconds a request and
+// follows every change of the topic's settings.
+func (h *produceHook) brokerTime(version int16, t *kmsg.ProduceRequestTopic) bool {
+	var info *kfake.TopicInfo
+	if version >= 13 {
+		info = h.cluster.TopicIDInfo(t.TopicID)
+	} else {
+		info = h.cluster.TopicInfo(t.Topic)
+	}
+	if info == nil {
+		return false
+	}
+	kind := info.Configs["message.timestamp.type"]
+	return kind != nil && *kind == "LogAppendTime"
+}
+
+func anyTransactional(req *kmsg.ProduceRequest) bool {
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			if transactional(p.Records) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// refuse answers every partition of req with KAFKA_STORAGE_ERROR, which tells the client that nothing was
+// written and that it may try again. A client that wants no answer (acks=0) is hung up on.
+func refuse(req *kmsg.ProduceRequest, message string) (resp kmsg.Response, err error, handled bool) { //nolint:revive // kfake's signature
+	if req.Acks == 0 {
+		return nil, errRefused, true
+	}
+	produced := req.ResponseKind().(*kmsg.ProduceResponse)
+	for _, t := range req.Topics {
+		rt := kmsg.NewProduceResponseTopic()
+		rt.Topic, rt.TopicID = t.Topic, t.TopicID
+		for _, p := range t.Partitions {
+			rp := kmsg.NewProduceResponseTopicPartition()
+			rp.Partition = p.Partition
+			rp.ErrorCode = kerr.KafkaStorageError.Code
+			rp.ErrorMessage = &message
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		produced.Topics = append(produced.Topics, rt)
+	}
+	return produced, nil, true
+}
