@@ -21,25 +21,23 @@ func (e *Exception) Error() string {
 	return fmt.Sprintf("code: %d, message: %s (%s)", e.Code, e.Message, e.Name)
 }
 
-// The engine's errors read "Code: 60. DB::Exception: Unknown table ... (UNKNOWN_TABLE)"; a nested one is
-// preceded by the outer one's text, and the last name belongs to the first code.
+// The engine's errors read "Code: 60. DB::Exception: Unknown table ... (UNKNOWN_TABLE)", some with the version behind.
 var (
-	exceptionHead = regexp.MustCompile(`^(?:Error: )?Code: (\d+)\. (?:DB::)?(?:\w+::)*\w*Exception: `)
-	exceptionTail = regexp.MustCompile(`\s*\(([A-Z][A-Z0-9_]+)\)\s*$`)
+	exceptionHead = regexp.MustCompile(`^(?:Error: )?Code: (\d+)\. (?:\w+::)*\w*Exception: `)
+	exceptionTail = regexp.MustCompile(`\s*\(([A-Z][A-Z0-9_]+)\)(?: \(version [^()]*(?:\([^()]*\))?\))?\s*$`)
 )
 
 // parseException reads the text of an error. One that does not follow the pattern keeps its whole text.
 func parseException(text string) *Exception {
 	text = strings.TrimSpace(text)
-	e := &Exception{Message: text}
 	head := exceptionHead.FindStringSubmatch(text)
 	if head == nil {
-		return e
+		return &Exception{Message: text}
 	}
+	e := &Exception{Message: text[len(head[0]):]}
 	if code, err := strconv.Atoi(head[1]); err == nil {
 		e.Code = code
 	}
-	e.Message = text[len(head[0]):]
 	if tail := exceptionTail.FindStringSubmatchIndex(e.Message); tail != nil {
 		e.Name = e.Message[tail[2]:tail[3]]
 		e.Message = e.Message[:tail[0]]

@@ -1,0 +1,137 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ClickHouse/ch-go/proto"
+
+	"parley/internal/embedded/chdb"
+)
+
+// insert answers an INSERT whose blocks come from the client: it sends the columns that it expects, feeds the
+// blocks to the engine as they arrive, and commits at the empty one. A client that leaves before has inserted nothing
+// of the block that the engine was forming.
+func (c *nativeConn) insert(st statement, compressed bool) error {
+	ins, err := c.beginInsert(st)
+	if err != nil {
+		return c.out.exception(asException(err))
+	}
+	defer ins.Abort()
+	blocks := c.newBlockReader(compressed)
+	for {
+		b, err := c.nextBlock(blocks)
+		switch {
+		case errors.Is(err, errCancelled):
+			ins.Abort()
+			return c.out.endOfStream()
+		case err != nil:
+			return c.refuse(err)
+		case len(b.columns) == 0:
+			return c.commit(ins)
+		}
+		if err := ins.Append(b.raw); err != nil {
+			return errors.Join(c.out.exception(asException(err)), c.drain(blocks))
+		}
+	}
+}
+
+// beginInsert sends the sample block and opens the insert.
+func (c *nativeConn) beginInsert(st statement) (*chdb.Insert, error) {
+	columns, err := c.sess.insertColumns(c.srv.ctx, st.insert)
+	if err != nil {
+		return nil, err
+	}
+	ins, err := c.sess.conn.Insert(chdb.Statement{SQL: st.insert.head, Format: formatNative})
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(c.out.header(columns), c.out.flush()); err != nil {
+		ins.Abort()
+		return nil, err
+	}
+	return ins, nil
+}
+
+// nextBlock reads the next Data packet. A Cancel in its place is errCancelled.
+func (c *nativeConn) nextBlock(blocks *blockReader) (block, error) {
+	code, err := c.nextPacket()
+	switch {
+	case err != nil:
+		return block{}, err
+	case code == proto.ClientCodeCancel:
+		return block{}, errCancelled
+	case code != proto.ClientCodeData:
+		return block{}, exceptionf(codeUnexpectedPacket, "packet %d instead of the data of an insert", code)
+	}
+	return c.readBlock(blocks)
+}
+
+// commit writes what was inserted and ends the answer.
+func (c *nativeConn) commit(ins *chdb.Insert) error {
+	var stats chdb.Stats
+	err := c.sess.interruptible(c.srv.ctx, func() (err error) {
+		stats, err = ins.Commit()
+		return err
+	})
+	if err != nil {
+		return c.conclude(c.srv.ctx, err)
+	}
+	return errors.Join(c.out.progress(stats), c.out.endOfStream())
+}
+
+// drain reads what the client has sent of a failed insert, up to the empty block, so that the connection
+// can go on. A client that noticed the failure may send another packet, or a Cancel, instead.
+func (c *nativeConn) drain(blocks *blockReader) error {
+	for {
+		next, err := c.in.Peek(1)
+		if err != nil {
+			return fmt.Errorf("drain insert: %w", err)
+		}
+		if code := proto.ClientCode(next[0]); code != proto.ClientCodeData {
+			return nil
+		}
+		b, err := c.nextBlock(blocks)
+		if err != nil {
+			return err
+		}
+		if len(b.columns) == 0 {
+			return nil
+		}
+	}
+}
+
+// insertColumns are the columns that the client must send, in the order of the statement's list.
+func (s *session) insertColumns(ctx context.Context, ins insertion) ([]column, error) {
+	if ins.matcher != "" {
+		return s.columnsOf(ctx, chdb.Statement{SQL: "SELECT " + ins.matcher + " FROM " + ins.target + " LIMIT 0"})
+	}
+	described, err := s.describe(ctx, ins.target)
+	if err != nil {
+		return nil, err
+	}
+	var columns []column
+	for _, d := range described {
+		if d.kind == "MATERIALIZED" || d.kind == "ALIAS" || d.kind == "EPHEMERAL" && ins.columns == nil {
+			continue
+		}
+		columns = append(columns, d.column)
+	}
+	if ins.columns == nil {
+		return columns, nil
+	}
+	return pick(columns, ins.columns), nil
+}
+
+// pick returns the named columns in this order. What does not exist is left out: the engine complains of it.
+func pick(columns []column, names []string) []column {
+	picked := make([]column, 0, len(names))
+	for _, name := range names {
+		if i := slices.IndexFunc(columns, func(c column) bool { return c.name == name }); i >= 0 {
+			picked = append(picked, columns[i])
+		}
+	}
+	return picked
+}

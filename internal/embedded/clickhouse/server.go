@@ -1,0 +1,244 @@
+// Package clickhouse serves the embedded ClickHouse engine to other programs, through the native protocol
+// and the HTTP interface of a ClickHouse server, so that clickhouse-go, curl and the like connect as to
+// any server. The engine is the real one (package chdb); this package speaks the protocols, keeps a session
+// per client, and passes statements, blocks and exceptions through as they are.
+//
+// What it leaves to a full server: users other than default, TLS, external tables, totals and extremes as
+// packets of their own, data types whose blocks it cannot measure (JSON, Variant, Dynamic,
+// AggregateFunction; only inserts of them through the native protocol are refused).
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"parley/internal/embedded/chdb"
+)
+
+// Server is a ClickHouse server. A process runs one at a time, since it has one engine.
+type Server struct {
+	cfg    Config
+	lib    *chdb.Library
+	folder *os.File // holds the lock
+	dir    string   // absolute DataDir
+	engine engineInfo
+	killer *killer
+	own    map[string]string // settings that every session starts with
+
+	native net.Listener
+	web    net.Listener // nil without HTTPAddr
+	http   *http.Server
+
+	ctx      context.Context // ends with Close; parent of every query
+	cancel   context.CancelFunc
+	slots    chan struct{} // a place per client
+	sessions atomic.Uint64 // numbered for their tags
+
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{} // native
+	closed bool
+	work   sync.WaitGroup // native connections and HTTP requests
+	end    sync.Once
+}
+
+// engineInfo is what the engine says of itself.
+type engineInfo struct {
+	version             string // e.g. 26.7.2.1
+	major, minor, patch int
+	timezone, host      string
+}
+
+// Open locks the data folder, starts the engine and listens. Connections wait until Serve is called.
+// Errors name the setting that is at fault; ErrInUse, ErrForeign, *chdb.NotFoundError and syscall.EADDRINUSE are
+// among their causes. A failed Open leaves nothing behind.
+func Open(cfg Config) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("open ClickHouse: %w", err)
+	}
+	s := &Server{cfg: cfg.withDefaults(), conns: map[net.Conn]struct{}{}}
+	s.slots = make(chan struct{}, s.cfg.ConnectionsMax)
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if err := s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open ClickHouse: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) open() error {
+	path, err := chdb.Find(s.cfg.Library)
+	if err != nil {
+		return err
+	}
+	if s.dir, err = filepath.Abs(s.cfg.DataDir); err != nil {
+		return fmt.Errorf("locate data folder: %w", err)
+	}
+	if s.folder, err = lockFolder(s.dir); err != nil {
+		return err
+	}
+	if s.native, err = net.Listen("tcp", s.cfg.Addr); err != nil {
+		return fmt.Errorf("native protocol: %w", err)
+	}
+	if s.cfg.HTTPAddr != "" {
+		if s.web, err = net.Listen("tcp", s.cfg.HTTPAddr); err != nil {
+			return fmt.Errorf("HTTP interface: %w", err)
+		}
+		s.http = newHTTPServer(s)
+	}
+	if s.lib, err = chdb.Load(path); err != nil {
+		return err
+	}
+	return s.startEngine()
+}
+
+// startEngine opens the connection that keeps the engine alive and kills queries.
+func (s *Server) startEngine() error {
+	config, err := writeConfig(s.dir)
+	if err != nil {
+		return err
+	}
+	conn, err := s.lib.Connect(append(s.sessionArgs("control"), "--config-file="+config)...)
+	if err != nil {
+		return fmt.Errorf("start engine on %s: %w", s.dir, err)
+	}
+	s.killer = &killer{conn: conn, log: s.cfg.Log}
+	if s.engine, err = askEngine(conn); err != nil {
+		return err
+	}
+	if s.own, err = changedSettings(conn); err != nil {
+		return err
+	}
+	s.cfg.Log.Info("ClickHouse started", "version", s.engine.version, "addr", s.Addr(), "http", s.HTTPAddr(), "folder", s.dir)
+	return nil
+}
+
+// sessionArgs are the arguments of a connection. The engine's defaults are those of clickhouse-local;
+// these are the server's.
+func (s *Server) sessionArgs(tag string) []string {
+	return []string{"--path=" + s.dir, "--implicit_select=0", "--allow_introspection_functions=0", "--" + tagSetting + "=" + tag}
+}
+
+// askEngine asks for version, time zone and host.
+func askEngine(conn *chdb.Conn) (engineInfo, error) {
+	res, err := conn.Query(chdb.Statement{SQL: "SELECT version(), timezone(), hostName()", Format: "TSV"})
+	if err != nil {
+		return engineInfo{}, fmt.Errorf("ask engine for its version: %w", err)
+	}
+	fields := strings.Split(strings.TrimSuffix(string(res.Data), "\n"), "\t")
+	if len(fields) != 3 {
+		return engineInfo{}, fmt.Errorf("ask engine for its version: unexpected answer %q", res.Data)
+	}
+	e := engineInfo{version: fields[0], timezone: fields[1], host: fields[2]}
+	parts := strings.Split(e.version, ".")
+	for i, part := range []*int{&e.major, &e.minor, &e.patch} {
+		if i == len(parts) {
+			break
+		}
+		if *part, err = strconv.Atoi(parts[i]); err != nil {
+			return engineInfo{}, fmt.Errorf("read engine version %q: %w", e.version, err)
+		}
+	}
+	return e, nil
+}
+
+// Addr is where the native protocol is served.
+func (s *Server) Addr() string { return s.native.Addr().String() }
+
+// HTTPAddr is where the HTTP interface is served; empty without one.
+func (s *Server) HTTPAddr() string {
+	if s.web == nil {
+		return ""
+	}
+	return s.web.Addr().String()
+}
+
+// Serve answers clients until Close. It returns nil after Close, else why it cannot go on.
+func (s *Server) Serve() error {
+	var g errgroup.Group
+	g.Go(s.serveNative)
+	if s.web != nil {
+		g.Go(func() error {
+			if err := s.http.Serve(s.web); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve HTTP: %w", err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// Close stops listening, cancels running queries, waits for their end, and stops the engine, so that
+// everything is on disk and the folder is free when it returns. Repeating it does nothing.
+func (s *Server) Close() error {
+	var err error
+	s.end.Do(func() {
+		s.cancel()
+		err = s.closeClients()
+		s.work.Wait()
+		if s.killer != nil {
+			s.killer.conn.Close()
+		}
+		if s.folder != nil {
+			err = errors.Join(err, s.folder.Close())
+		}
+		s.cfg.Log.Info("ClickHouse stopped")
+	})
+	return err
+}
+
+// closeClients closes what clients connect to, and their connections.
+func (s *Server) closeClients() error {
+	var errs []error
+	if s.native != nil {
+		errs = append(errs, s.native.Close())
+	}
+	if s.web != nil {
+		errs = append(errs, s.http.Close(), ignoreClosed(s.web.Close()))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for conn := range s.conns {
+		errs = append(errs, ignoreClosed(conn.Close()))
+	}
+	return errors.Join(errs...)
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// newSession opens a session with the engine.
+func (s *Server) newSession() (*session, error) {
+	tag := "session-" + strconv.FormatUint(s.sessions.Add(1), 10)
+	conn, err := s.lib.Connect(s.sessionArgs(tag)...)
+	if err != nil {
+		return nil, fmt.Errorf("open session: %w", err)
+	}
+	own := maps.Clone(s.own)
+	own[tagSetting] = tag
+	return &session{conn: conn, tag: tag, killer: s.killer, log: s.cfg.Log, own: own, lent: map[string]string{}}, nil
+}
+
+// authenticate admits the one user that the engine has.
+func authenticate(user, password string) error {
+	if (user == "" || user == "default") && password == "" {
+		return nil
+	}
+	return exceptionf(codeAuthenticationError,
+		"%s: Authentication failed: the embedded server has the user default, without password", user)
+}
