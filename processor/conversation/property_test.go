@@ -73,7 +73,9 @@ func (l *life) missingPart(t *rapid.T) {
 	if len(missing) == 0 {
 		return // all are there
 	}
-	l.step(t, l.known(l.good(rapid.SampledFrom(missing).Draw(t, "seq"))))
+	in := l.good(rapid.SampledFrom(missing).Draw(t, "seq"))
+	in.At = l.appended(t)
+	l.step(t, l.known(in))
 }
 
 // allParts are all parts, good ones and close together, in any order.
@@ -99,22 +101,28 @@ func (l *life) contradiction(t *rapid.T) {
 	l.step(t, l.known(in))
 }
 
-// call is one with random content, at a random time: most come a little later than the last, some before it (they
-// were forwarded), some so late that the time is over.
+// call is one with random content, at a random time.
 func (l *life) call(t *rapid.T, sequenceCode, calls int32) PartReceived {
-	steps := []time.Duration{0, time.Second, 10 * time.Second, time.Minute, time.Minute + 1, -20 * time.Second}
 	in := l.good(sequenceCode)
 	in.Calls = calls
-	in.At = l.now.Add(rapid.SampledFrom(steps).Draw(t, "later"))
-	if in.At.After(l.now) {
-		l.now = in.At
-	}
+	in.At = l.appended(t)
 	variant := rapid.SampledFrom([]uint64{0, 0, 0, 1, 2}).Draw(t, "variant")
 	if variant == 2 {
 		in.Problem = &schemas.Problem{Code: schemas.NoObjects, Pointer: "/objects", Detail: "none"}
 	}
 	in.Content = uint64(calls)<<32 | uint64(sequenceCode)<<8 | variant
 	return in
+}
+
+// appended is when a call was: mostly a little later than the last, sometimes before it (it was forwarded), sometimes
+// at the deadline or so late that the time is over.
+func (l *life) appended(t *rapid.T) time.Time {
+	later := []time.Duration{0, time.Second, 10 * time.Second, -20 * time.Second, time.Minute, time.Minute + 1}
+	at := l.now.Add(rapid.SampledFrom(later).Draw(t, "later"))
+	if at.After(l.now) {
+		l.now = at
+	}
+	return at
 }
 
 // good is the call that is meant to have a sequence code.
