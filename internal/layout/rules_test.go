@@ -1,0 +1,152 @@
+package layout
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// module is the path of the main module and of its root package.
+const module = "parley"
+
+// A layer says which packages of ours the packages from may import. A pattern is a path below the module, "." its
+// root package; "/..." after it means the package and all below it. A package always may import what lies below it.
+type layer struct {
+	from string
+	to   []string
+	why  string
+}
+
+// layers are read from the top, and the first one whose from matches holds: the special stands above the general.
+// They bind tests as well.
+var layers = []layer{
+	{".", []string{"internal/cli"}, "main only calls the command line"},
+	{"internal/cli/...", []string{"..."}, "the command line joins the roles"},
+
+	{"ingest/...", []string{"ingest/...", "internal/...", "schemas/..."}, "the roles meet in topics, through schemas"},
+
+	{"processor", []string{"internal/...", "schemas/..."}, "the roles meet in topics, through schemas"},
+	{"processor/conversation", []string{"schemas/..."}, "the core decides, and knows nothing but the words"},
+	{"processor/sim", []string{"processor/...", "internal/...", "schemas/..."}, "it runs core and shell, and no other role"},
+	{"processor/...", []string{"processor/conversation", "internal/...", "schemas/..."}, "only the shell joins the processor's parts"},
+
+	{"results/...", []string{"results/...", "internal/...", "schemas/..."}, "the roles meet in topics, through schemas"},
+
+	{"internal/...", []string{"internal/...", "schemas/..."}, "what serves all roles depends on none"},
+	{"schemas/...", []string{"schemas/..."}, "the contracts depend on nothing of ours"},
+}
+
+// A home says which packages of ours may import a package, outside of tests and test kits, so that replacing a library, or making
+// the next version of it ours, is a change in one place.
+type home struct {
+	pkg string   // a full import path, with the patterns of layer
+	in  []string // patterns as in layer
+	why string
+}
+
+var homes = []home{
+	{"parley/internal/cli/...", []string{".", "internal/cli/..."}, "roles never reach up to the command line"},
+	{"github.com/labstack/echo/...", []string{"ingest/..."}, "echo's next version shall be a small step"},
+	{
+		"github.com/twmb/franz-go/pkg/kgo/...",
+		[]string{
+			"ingest",             // the producer of calls
+			"processor",          // the shell: one transaction a turn
+			"results/sink",       // reads results, writes down which block comes next
+			"results/subscriber", // the second transactional hop
+			"internal/topics",    // creates and checks the topics, places keys
+			"internal/embedded/...",
+			"internal/cli/...", // opens the clients that the roles are given
+		},
+		"Kafka is met in the shell, the sink, the producer and where topics are made",
+	},
+	{"github.com/twmb/franz-go/pkg/kfake/...", []string{"internal/embedded/kafka"}, "it is the embedded broker"},
+	{"github.com/cockroachdb/pebble/...", []string{"processor/store"}, "the store is the only one that knows how state is kept"},
+	{"github.com/pressly/goose/...", []string{"results/..."}, "migrations run where ClickHouse is written"},
+	{"github.com/ebitengine/purego/...", []string{"internal/embedded/chdb"}, "only the binding calls foreign code"},
+	{"parley/internal/embedded/chdb", []string{"internal/embedded/...", "internal/cli/..."}, "everybody else talks to ClickHouse by its protocol"},
+	{"github.com/alecthomas/kong/...", []string{"internal/cli/..."}, "only the command line reads flags"},
+}
+
+// pure are the standard packages that the core may import outside of tests: none of them reads a clock, knows a
+// goroutine or does input or output. (time is there for its types; the linter forbids its clock.)
+var pure = []string{
+	"bytes", "cmp", "encoding/binary", "errors", "fmt", "iter", "maps", "math", "math/bits", "slices", "strconv", "strings", "time",
+}
+
+// An edge is one import.
+type edge struct {
+	from   string // the importing package, as a path below the module
+	target string // the full path of what it imports
+	inTest bool   // by a test file
+}
+
+// breaks says which rule e breaks, or "".
+func (e edge) breaks() string {
+	local, ours := inModule(e.target)
+	if ours {
+		if rule := breaksLayer(e.from, local); rule != "" {
+			return rule
+		}
+	}
+	if e.inTest || isKit(e.from) {
+		return ""
+	}
+	if isKit(e.target) {
+		return "test kits are for tests and for one another"
+	}
+	if e.from == "processor/conversation" && !ours && !slices.Contains(pure, e.target) {
+		return "the core imports pure standard packages only: " + strings.Join(pure, " ")
+	}
+	for _, h := range homes {
+		if matches(h.pkg, e.target) && !matchesAny(h.in, e.from) {
+			return fmt.Sprintf("%s: %s is for %s", h.why, h.pkg, strings.Join(h.in, ", "))
+		}
+	}
+	return ""
+}
+
+// isKit says whether a package helps tests: its name says so, as that of httptest does.
+func isKit(pkg string) bool {
+	name := path.Base(pkg)
+	return strings.HasSuffix(name, "test") || name == "testkit" || name == "testing"
+}
+
+func breaksLayer(from, target string) string {
+	i := slices.IndexFunc(layers, func(l layer) bool { return matches(l.from, from) })
+	if i < 0 {
+		return "no layer holds this folder: give it its place in the rules"
+	}
+	l := layers[i]
+	if matchesAny(l.to, target) || below(from, target) {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s may import %s", l.why, l.from, strings.Join(l.to, ", "))
+}
+
+// inModule gives the path below the module of a package that is ours.
+func inModule(pkg string) (local string, ours bool) {
+	if pkg == module {
+		return ".", true
+	}
+	return strings.CutPrefix(pkg, module+"/")
+}
+
+// below says whether target is from itself, as in an external test, or lies below it.
+func below(from, target string) bool {
+	return from != "." && (target == from || strings.HasPrefix(target, from+"/"))
+}
+
+func matchesAny(patterns []string, pkg string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, pkg) })
+}
+
+func matches(pattern, pkg string) bool {
+	root, deep := strings.CutSuffix(pattern, "...")
+	root = path.Clean(root)
+	if !deep {
+		return pkg == root
+	}
+	return root == "." || pkg == root || strings.HasPrefix(pkg, root+"/")
+}
