@@ -1,0 +1,135 @@
+# Parley's tasks. `make` alone lists them. They need Go, git and npm (which brings the ClickHouse engine), no more.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# How long a benchmark and a fuzz target run, and where bench and fuzz look for theirs.
+BENCHTIME ?= 2s
+FUZZTIME  ?= 30s
+PACKAGES  ?= ./...
+
+# The race detector goes where goroutines meet; it finds nothing in the pure packages and costs minutes there.
+RACE_PACKAGES := ./ingest/... ./processor ./processor/executor/... ./results/... ./internal/...
+
+# The program is built without cgo and tested as it is built.
+export CGO_ENABLED ?= 0
+
+# go build writes the version and the commit that git knows into the program. Without a repository there is none.
+VCS := $(shell git rev-parse --verify --quiet HEAD >/dev/null 2>&1 && echo auto || echo false)
+
+# Tools are pinned in a module of their own: what they depend on is no concern of Parley's go.mod.
+TOOL := go tool -modfile=$(CURDIR)/internal/tools/go.mod
+
+##@ Use
+
+.PHONY: build
+build: engine ## Build bin/parley
+	go build -buildvcs=$(VCS) -trimpath -o bin/parley .
+
+# On a terminal, Ctrl-C shall reach serve alone, which then ends well: make would call it an error. So serve gets a
+# process group of its own (set -m, and "|| exit" keeps bash from becoming serve instead of starting it).
+.PHONY: run
+run: build ## Build, and serve everything on this machine until Ctrl-C
+	@if [ -t 0 ]; then set -m; bin/parley serve || exit; else exec bin/parley serve; fi
+
+.PHONY: demo
+demo: build ## Build, and take the tour: sample data in, results and reports out
+	@exec bin/parley demo
+
+.PHONY: engine
+engine: ## Fetch the ClickHouse engine into the cache folder, once (a part of build)
+	@go run ./internal/embedded/chdb/fetch >/dev/null
+
+##@ Check
+
+.PHONY: test
+test: engine test-plain test-race ## Run all tests, with the race detector where it pays
+
+.PHONY: test-plain
+test-plain: engine
+	go test ./...
+
+# The race detector is the one thing that wants a C compiler (any: cc, gcc, clang).
+.PHONY: test-race
+test-race: engine
+	@if [ "$$(env -u CGO_ENABLED go env CGO_ENABLED)" = 1 ]; then \
+		echo "go test -race $(RACE_PACKAGES)"; \
+		CGO_ENABLED=1 go test -race $(RACE_PACKAGES); \
+	else \
+		echo "NOT DONE: go test -race, which needs a C compiler; all else of make test is done"; \
+	fi
+
+.PHONY: lint
+lint: lint-go lint-modules lint-schemas lint-generated ## Check format, habits, schemas, go.mod, and that generated code is current
+
+.PHONY: lint-go
+lint-go:
+	$(TOOL) golangci-lint fmt --diff
+	$(TOOL) golangci-lint run
+
+.PHONY: lint-modules
+lint-modules:
+	go mod tidy -diff
+	go -C internal/tools mod tidy -diff
+
+.PHONY: lint-schemas
+lint-schemas:
+	cd schemas && $(TOOL) buf lint
+
+# What is not committed yet is allowed; what go generate changes is not. It stays changed, ready to be committed.
+.PHONY: lint-generated
+lint-generated:
+	@before=$$(git diff HEAD; git ls-files --others --exclude-standard); \
+	$(MAKE) generate; \
+	after=$$(git diff HEAD; git ls-files --others --exclude-standard); \
+	if [ "$$before" != "$$after" ]; then \
+		echo "make generate changed files: look at git diff, and commit what it wrote"; exit 1; \
+	fi
+
+.PHONY: bench
+bench: engine ## Run the benchmarks and print a table (BENCHTIME=2s, PACKAGES=./...)
+	@go test -run '^$$' -bench . -benchtime $(BENCHTIME) $(PACKAGES) | while read -ra field; do \
+		case "$${field[0]:-}" in \
+			'' | ok | PASS | goos: | goarch: | cpu: | '?') ;; \
+			pkg:) printf '\n%s\n' "$${field[1]}" ;; \
+			Benchmark*) \
+				printf '  %-36s' "$${field[0]#Benchmark}"; \
+				printf ' %14s %-12s' "$${field[@]:2}"; \
+				echo ;; \
+			*) echo "$${field[*]}" ;; \
+		esac; \
+	done
+
+.PHONY: fuzz
+fuzz: engine ## Run each fuzz target for FUZZTIME=30s (PACKAGES=./...)
+	@for package in $$(go list $(PACKAGES)); do \
+		listed=$$(go test -list '^Fuzz' $$package); \
+		for target in $$listed; do \
+			[[ $$target == Fuzz* ]] || continue; \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+##@ Work
+
+.PHONY: generate
+generate: ## Write the generated code anew
+	go generate ./...
+
+.PHONY: format
+format: ## Bring all Go files into their form
+	$(TOOL) golangci-lint fmt
+
+.PHONY: clean
+clean: ## Remove what make has built here (the engine stays in its cache folder, ./data stays)
+	rm -rf bin
+
+.PHONY: help
+help: ## List the tasks
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
