@@ -56,7 +56,7 @@ func migrate(ctx context.Context, opts *clickhouse.Options, log *slog.Logger) er
 	if err != nil {
 		return fmt.Errorf("open migrations: %w", err)
 	}
-	steps, err := goose.NewProvider(goose.DialectClickHouse, db, files, goose.WithDisableGlobalRegistry(true), goose.WithSlog(log))
+	steps, err := goose.NewProvider(goose.DialectClickHouse, db, files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

@@ -1,0 +1,78 @@
+package sink
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// block is the rows of a range of offsets of one partition, [from, to). It grows until it is sealed; what a sealed
+// block holds follows from the log alone.
+type block struct {
+	source source
+	from   int64
+	to     int64
+	// planned is set once the range is committed as the partition's mark. A block that an earlier owner had planned
+	// begins with it set, and with to at the end of that plan.
+	planned bool
+	sealed  bool
+	// began is when the first record was read, written when it was appended to the log.
+	began   time.Time
+	written time.Time
+
+	bytes         int
+	results       resultRows
+	calls         callRows
+	conversations conversationRows
+	// dead are the records whose events ClickHouse cannot hold.
+	dead []deadRecord
+}
+
+// source is where a block comes from. The id tells a topic from an earlier one of that name, whose offsets meant
+// other events; it is zero with brokers that do not know it.
+type source struct {
+	topic     string
+	topicID   [16]byte
+	partition int32
+}
+
+// tables returns the rows of each table, in the order in which they are inserted.
+func (b *block) tables() []rows { return []rows{&b.results, &b.calls, &b.conversations} }
+
+// rows counts the rows of all tables.
+func (b *block) rows() int {
+	n := 0
+	for _, r := range b.tables() {
+		n += r.len()
+	}
+	return n
+}
+
+// token identifies what the block inserts into a table, among all inserts into it.
+func (b *block) token(table string) string {
+	s := b.source
+	return fmt.Sprintf("%s:%s:%x:%d:%d-%d", table, s.topic, s.topicID, s.partition, b.from, b.to)
+}
+
+// add appends the event of a record that lies in the range, or follows it in a block that is not planned.
+func (b *block) add(r *kgo.Record) {
+	if !b.planned {
+		b.to = r.Offset + 1
+	}
+	b.bytes += len(r.Value)
+	e, err := decodeEvent(r.Value)
+	if err != nil {
+		b.dead = append(b.dead, deadRecord{r, err})
+		return
+	}
+	switch kind := e.Event.(type) {
+	case *parleyv1.ResultEvent_Call:
+		b.results.add(e, kind.Call)
+		b.calls.add(e, kind.Call)
+	case *parleyv1.ResultEvent_Conversation:
+		b.conversations.add(e, kind.Conversation)
+	}
+}

@@ -1,0 +1,63 @@
+package sink
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// event is a ResultEvent that ClickHouse can hold.
+type event struct {
+	*parleyv1.ResultEvent
+	// request is the call's id, or that of the call that a conversation consists of; zero for other conversations.
+	request uuid.UUID
+}
+
+// timeMaxMS is the first millisecond, 2262-01-01, that is too late for a DateTime64 as the driver writes it.
+const timeMaxMS = 9_214_646_400_000
+
+var errNoEvent = errors.New("neither a call nor a conversation")
+
+// decodeEvent reads the value of a record. Its error says why the event cannot be stored.
+func decodeEvent(value []byte) (event, error) {
+	e := event{ResultEvent: &parleyv1.ResultEvent{}}
+	if err := proto.Unmarshal(value, e.ResultEvent); err != nil {
+		return event{}, fmt.Errorf("decode event: %w", err)
+	}
+	var err error
+	switch kind := e.Event.(type) {
+	case *parleyv1.ResultEvent_Call:
+		c := kind.Call
+		if e.request, err = uuid.Parse(c.GetRequestId()); err != nil {
+			return event{}, fmt.Errorf("parse request id %q of call: %w", c.GetRequestId(), err)
+		}
+		err = checkTimes(c.GetAcceptedAtMs(), c.GetStartedAtMs(), c.GetCompletedAtMs())
+	case *parleyv1.ResultEvent_Conversation:
+		c := kind.Conversation
+		if c.GetConversationId() == "" {
+			if e.request, err = uuid.Parse(c.GetRequestId()); err != nil {
+				return event{}, fmt.Errorf("parse request id %q of conversation: %w", c.GetRequestId(), err)
+			}
+		}
+		err = checkTimes(c.GetAcceptedAtMs(), c.GetStartedAtMs(), c.GetCompletedAtMs())
+	default:
+		err = errNoEvent
+	}
+	if err != nil {
+		return event{}, err
+	}
+	return e, nil
+}
+
+func checkTimes(accepted, started, completed int64) error {
+	for _, ms := range [...]int64{accepted, started, completed} {
+		if ms < 0 || ms >= timeMaxMS {
+			return fmt.Errorf("time %d ms is not within 1970 and 2262", ms)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,331 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// pollRecordsMax bounds the records of a turn.
+	pollRecordsMax = 10_000
+	// fetchBytesMax bounds what the client reads ahead from a broker, fetchPartitionBytesMax of a partition.
+	fetchBytesMax          = 16 << 20
+	fetchPartitionBytesMax = 4 << 20
+	// insertsMax bounds the blocks that are inserted at the same time.
+	insertsMax = 4
+	// settleAfter is how long a partition has nothing to store before its last plan is taken back.
+	settleAfter = time.Second
+	// retryMin is the time before the first retry.
+	retryMin = 100 * time.Millisecond
+)
+
+// member is one membership in the consumer group. Its run owns everything here but the inbox; a turn, from poll to
+// AllowRebalance, holds up rebalances, so that what a turn writes belongs to the member.
+type member struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *metrics
+	client  *kgo.Client
+	store   blockStore
+	offsets markStore
+	inbox   inbox
+
+	partitions map[int32]*partition
+	// prepared is set while the store is known to have its schema.
+	prepared bool
+	// failures counts the turns in a row that could not write; until retryAt nothing is written or read.
+	failures int
+	retryAt  time.Time
+}
+
+// blockStore receives rows. It is a store, or one whose steps a test controls.
+type blockStore interface {
+	prepare(ctx context.Context) error
+	insert(ctx context.Context, r rows, token string) error
+}
+
+// markStore keeps marks. It is offsets, or one whose steps a test controls.
+type markStore interface {
+	commit(ctx context.Context, marks map[int32]mark) error
+}
+
+// join returns a member, which begins to join the group at once. The caller closes its client.
+func join(cfg Config, metrics *metrics, blocks blockStore) (*member, error) {
+	m := &member{cfg: cfg, log: cfg.Log, metrics: metrics, store: blocks, partitions: map[int32]*partition{}}
+	m.inbox.log = cfg.Log
+	client, err := kgo.NewClient(append(cfg.options(), m.inbox.options()...)...)
+	if err != nil {
+		return nil, fmt.Errorf("open Kafka client: %w", err)
+	}
+	m.client = client
+	m.offsets = offsets{client: client, topic: cfg.Topics.Results}
+	return m, nil
+}
+
+// options are those of the client, without the callbacks.
+func (c Config) options() []kgo.Opt {
+	return append(c.Client[:len(c.Client):len(c.Client)],
+		kgo.ConsumerGroup(c.Group),
+		kgo.ConsumeTopics(c.Topics.Results),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxBytes(fetchBytesMax),
+		kgo.FetchMaxPartitionBytes(fetchPartitionBytesMax),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(),
+	)
+}
+
+// run takes turns until ctx ends, which is no error, or the client cannot go on.
+func (m *member) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := m.turn(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// turn reads what has come and writes what is due. When ctx has ended, everything that was read is due; the
+// writing bounds itself.
+func (m *member) turn(ctx context.Context) error {
+	defer m.client.AllowRebalance()
+	held, err := m.take(ctx)
+	if err != nil || !held || time.Now().Before(m.retryAt) {
+		return err
+	}
+	if err := m.write(context.WithoutCancel(ctx), ctx.Err() != nil); err != nil {
+		m.putOff(err)
+	} else if m.failures > 0 {
+		m.resume()
+	}
+	for _, p := range m.partitions {
+		m.metrics.lag(p, time.Now())
+	}
+	return nil
+}
+
+// take waits for records, or for the moment at which something is due without any. held: rebalances wait until the
+// end of the turn.
+func (m *member) take(ctx context.Context) (held bool, err error) {
+	if at := m.nextDue(); !at.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, at)
+		defer cancel()
+	}
+	fetches := m.client.PollRecords(ctx, pollRecordsMax)
+	for id, change := range m.inbox.take() {
+		m.adopt(id, change)
+	}
+	now := time.Now()
+	for _, f := range fetches {
+		for _, t := range f.Topics {
+			for _, fp := range t.Partitions {
+				if err := m.read(t, fp, now); err != nil {
+					return false, err
+				}
+			}
+		}
+	}
+	return len(fetches) > 0, nil
+}
+
+// nextDue is when something is to be done although no record comes; zero: never.
+func (m *member) nextDue() time.Time {
+	if m.failures > 0 {
+		return m.retryAt
+	}
+	var next time.Time
+	for _, p := range m.partitions {
+		var at time.Time
+		switch {
+		case p.block != nil && !p.block.planned:
+			at = p.block.began.Add(m.cfg.BlockWait)
+		case p.idle():
+			at = p.storedAt.Add(settleAfter)
+		default:
+			continue
+		}
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	return next
+}
+
+// adopt begins a partition anew that was assigned, and drops one that was taken away.
+func (m *member) adopt(id int32, c change) {
+	delete(m.partitions, id)
+	m.metrics.forget(id)
+	if c.lost {
+		return
+	}
+	m.partitions[id] = &partition{
+		limits: limits{rows: m.cfg.BlockRowsMax, bytes: m.cfg.BlockBytesMax},
+		source: source{topic: m.cfg.Topics.Results, partition: id},
+		plan:   c.mark,
+	}
+}
+
+// read takes over what a poll brought of one partition. An error means that the client does not go on by itself.
+func (m *member) read(t kgo.FetchTopic, fp kgo.FetchPartition, now time.Time) error {
+	var dataLoss *kgo.ErrDataLoss
+	var session *kgo.ErrGroupSession
+	switch err := fp.Err; {
+	case err == nil:
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return nil
+	case errors.As(err, &dataLoss), errors.As(err, &session):
+		m.log.Warn("reading was interrupted", "topic", t.Topic, "partition", fp.Partition, "error", err)
+		return nil
+	default:
+		return fmt.Errorf("read %s/%d: %w", t.Topic, fp.Partition, err)
+	}
+	if p := m.partitions[fp.Partition]; p != nil && len(fp.Records) > 0 {
+		p.source.topicID = t.TopicID
+		p.end = fp.LastStableOffset
+		p.take(fp.Records, now)
+	}
+	return nil
+}
+
+// write plans and inserts blocks until none is due, and settles what has nothing more to store. last: all that was
+// read is due.
+func (m *member) write(ctx context.Context, last bool) error {
+	wait, rest := m.cfg.BlockWait, settleAfter
+	if last {
+		wait, rest = 0, 0
+	}
+	for {
+		due := m.due(time.Now(), wait)
+		if len(due) == 0 {
+			return m.settle(ctx, rest)
+		}
+		if err := m.writeBlocks(ctx, due); err != nil {
+			return err
+		}
+	}
+}
+
+// due seals and returns the partitions whose block is to be written now.
+func (m *member) due(now time.Time, wait time.Duration) []*partition {
+	var due []*partition
+	for _, p := range m.partitions {
+		if p.due(now, wait) {
+			p.block.sealed = true
+			due = append(due, p)
+		}
+	}
+	return due
+}
+
+// writeBlocks writes one block of each of the partitions.
+func (m *member) writeBlocks(ctx context.Context, partitions []*partition) error {
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.InsertTimeout)
+	defer cancel()
+	if !m.prepared {
+		if err := m.store.prepare(ctx); err != nil {
+			return fmt.Errorf("prepare ClickHouse: %w", err)
+		}
+		m.prepared = true
+	}
+	if err := m.plan(ctx, partitions); err != nil {
+		return err
+	}
+	var inserts errgroup.Group
+	inserts.SetLimit(insertsMax)
+	for _, p := range partitions {
+		inserts.Go(func() error { return m.insert(ctx, p) })
+	}
+	return inserts.Wait()
+}
+
+// plan commits the ranges of the blocks that are not planned yet.
+func (m *member) plan(ctx context.Context, partitions []*partition) error {
+	marks := map[int32]mark{}
+	for _, p := range partitions {
+		if b := p.block; !b.planned {
+			marks[p.source.partition] = mark{offset: b.from, to: b.to, planned: true}
+		}
+	}
+	if len(marks) == 0 {
+		return nil
+	}
+	if err := m.offsets.commit(ctx, marks); err != nil {
+		return fmt.Errorf("plan blocks: %w", err)
+	}
+	for _, p := range partitions {
+		p.block.planned = true
+	}
+	return nil
+}
+
+// insert writes the planned block of a partition. It alone touches p meanwhile.
+func (m *member) insert(ctx context.Context, p *partition) error {
+	b := p.block
+	for _, r := range b.tables() {
+		if r.len() == 0 {
+			continue
+		}
+		if err := m.store.insert(ctx, r, b.token(r.table().name)); err != nil {
+			return fmt.Errorf("partition %d, offsets [%d, %d): %w", b.source.partition, b.from, b.to, err)
+		}
+	}
+	if err := m.bury(ctx, b); err != nil {
+		return err
+	}
+	m.metrics.stored(b)
+	p.done(time.Now())
+	return nil
+}
+
+// settle commits how far the partitions are stored that have had nothing to store for a while: so that readers of
+// the offsets see it.
+func (m *member) settle(ctx context.Context, rest time.Duration) error {
+	now := time.Now()
+	marks := map[int32]mark{}
+	for id, p := range m.partitions {
+		if p.idle() && now.Sub(p.storedAt) >= rest {
+			marks[id] = mark{offset: p.stored}
+		}
+	}
+	if len(marks) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.InsertTimeout)
+	defer cancel()
+	if err := m.offsets.commit(ctx, marks); err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	for id := range marks {
+		m.partitions[id].settled = true
+	}
+	return nil
+}
+
+// putOff stops reading and writing for a while after an attempt failed. The schema is looked at again before the
+// next: the server may have come back as another.
+func (m *member) putOff(err error) {
+	wait := min(m.cfg.RetryMax, retryMin<<min(m.failures, 10))
+	wait += time.Duration(rand.Int64N(int64(wait)/5 + 1))
+	m.failures++
+	m.retryAt = time.Now().Add(wait)
+	m.prepared = false
+	m.metrics.retries.Inc()
+	m.client.PauseFetchTopics(m.cfg.Topics.Results)
+	m.log.Warn("sink cannot write, trying again", "attempt", m.failures, "wait", wait, "error", err)
+}
+
+// resume reads on after an attempt succeeded.
+func (m *member) resume() {
+	m.log.Info("sink goes on", "attempts", m.failures)
+	m.failures, m.retryAt = 0, time.Time{}
+	m.client.ResumeFetchTopics(m.cfg.Topics.Results)
+}

@@ -1,0 +1,67 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/results/record"
+)
+
+// Sink writes the events of parley.results into ClickHouse. See the package comment.
+type Sink struct {
+	cfg     Config
+	metrics *metrics
+}
+
+// New returns a sink that does nothing before Run. It reaches for neither Kafka nor ClickHouse.
+func New(cfg Config) (*Sink, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("configure sink: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	if err := kgo.ValidateOpts(cfg.options()...); err != nil {
+		return nil, fmt.Errorf("configure sink: Client: %w", err)
+	}
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("register metrics of sink: %w", err)
+	}
+	return &Sink{cfg: cfg, metrics: m}, nil
+}
+
+// Run works until ctx ends, and then finishes the blocks that it has begun, for InsertTimeout at most, leaves the
+// group and returns nil. Neither an absent ClickHouse nor an absent Kafka ends it. It may be called again, but not
+// twice at the same time.
+func (s *Sink) Run(ctx context.Context) error {
+	conn, err := record.Open(s.cfg.DSN)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	blocks := &store{dsn: s.cfg.DSN, conn: conn, log: s.cfg.Log}
+	for {
+		err := s.join(ctx, blocks)
+		if ctx.Err() != nil {
+			return nil
+		}
+		s.cfg.Log.Warn("sink left its group, joining again", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(s.cfg.RetryMax):
+		}
+	}
+}
+
+// join is a member of the group until ctx ends or the client cannot go on.
+func (s *Sink) join(ctx context.Context, blocks blockStore) error {
+	m, err := join(s.cfg, s.metrics, blocks)
+	if err != nil {
+		return err
+	}
+	defer m.client.CloseAllowingRebalance()
+	return m.run(ctx)
+}

@@ -1,0 +1,47 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"parley/results/record"
+)
+
+// store is the ClickHouse database that receives the rows.
+type store struct {
+	dsn  string
+	conn driver.Conn
+	log  *slog.Logger
+}
+
+// prepare brings the database to the current schema.
+func (s *store) prepare(ctx context.Context) error { return record.Migrate(ctx, s.dsn, s.log) }
+
+// insert writes rows in one batch, of one block, under a token: repeated with the same token and the same rows it
+// changes nothing. After an error the rows may have been stored.
+func (s *store) insert(ctx context.Context, r rows, token string) error {
+	t := r.table()
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"insert_deduplicate":              1,
+		"insert_deduplication_token":      token,
+		"async_insert":                    0,
+		"max_partitions_per_insert_block": 0, // a call may be as old as it likes
+	}))
+	batch, err := s.conn.PrepareBatch(ctx, t.insert())
+	if err != nil {
+		return fmt.Errorf("begin insert into %s: %w", t.name, err)
+	}
+	for i, values := range r.values() {
+		if err := batch.Column(i).Append(values); err != nil {
+			return fmt.Errorf("append column %s of %s: %w", t.columns[i], t.name, err)
+		}
+	}
+	if err := batch.Send(); err != nil {
+		return fmt.Errorf("insert into %s: %w", t.name, err)
+	}
+	return nil
+}
