@@ -70,3 +70,26 @@ func TimeOf(ms int64) *time.Time {
 	t := time.UnixMilli(ms).UTC()
 	return &t
 }
+
+// ConversationResourceOf returns the status that a conversation's event tells, without its calls.
+func ConversationResourceOf(e *parleyv1.ResultEvent) ConversationResource {
+	c := e.GetConversation()
+	id := c.GetConversationId()
+	if id == "" {
+		id = c.GetRequestId()
+	}
+	return ConversationResource{
+		ConversationID:      id,
+		Account:             e.GetAccount(),
+		Status:              ConversationStatus(c.GetStatus()),
+		ErrorCode:           Code(c.GetErrorCode()),
+		Message:             c.GetMessage(),
+		CallsInConversation: c.GetCallsInConversation(),
+		Received:            c.GetReceived(),
+		Missing:             []int32{},
+		Total:               c.GetCallsInConversation(),
+		Processed:           c.GetReceived(),
+		Errors:              c.GetErrors(),
+		Calls:               []CallResource{},
+	}
+}

@@ -111,6 +111,12 @@ func (k ConversationKey) Split() (account, conversationID string, id RequestID) 
 	return account, rest[1:], RequestID{}
 }
 
+// Single reports whether the conversation is a call without a ConversationID.
+func (k ConversationKey) Single() bool {
+	i := strings.IndexByte(string(k), 0)
+	return i >= 0 && i+1 < len(k) && k[i+1] == 's'
+}
+
 // Place returns the SequenceCode and the CallsInConversation of a valid call: 1 of 1 when it says neither.
 func Place(call *parleyv1.Call) (sequenceCode, calls int32) {
 	o := call.GetOptions()

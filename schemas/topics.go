@@ -30,6 +30,8 @@ const (
 	HeaderType        = "type"
 	HeaderContentType = "content-type"
 	HeaderAccount     = "account"
+	// HeaderPartition is the partition of parley.calls whose owner wrote an event.
+	HeaderPartition = "partition"
 
 	HeaderErrorCode       = "error-code"
 	HeaderErrorDetail     = "error-detail"
@@ -50,7 +52,7 @@ const (
 	EventCallCompleted         = "call.completed"
 	EventCallFailed            = "call.failed"
 	EventConversationCompleted = "conversation.completed"
-	ConversationFailed         = "conversation.failed"
+	EventConversationFailed    = "conversation.failed"
 )
 
 // Values of HeaderContentType.

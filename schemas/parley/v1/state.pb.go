@@ -21,34 +21,30 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ConversationState is everything that decides what happens to a conversation next. It stays small: the parts'
-// payloads have records of their own.
+// ConversationState is everything that decides what happens to a conversation next (conversation.State). It stays
+// small: the payloads of its parts have records of their own.
 type ConversationState struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// phase is a conversation.Phase.
-	Phase int32 `protobuf:"varint,1,opt,name=phase,proto3" json:"phase,omitempty"`
-	Calls int32 `protobuf:"varint,2,opt,name=calls,proto3" json:"calls,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Phase  int32                  `protobuf:"varint,1,opt,name=phase,proto3" json:"phase,omitempty"`
+	Single bool                   `protobuf:"varint,2,opt,name=single,proto3" json:"single,omitempty"`
+	Calls  int32                  `protobuf:"varint,3,opt,name=calls,proto3" json:"calls,omitempty"`
 	// received has bit k-1 set when the part with sequence code k has arrived.
-	Received     []byte `protobuf:"bytes,3,opt,name=received,proto3" json:"received,omitempty"`
-	DeadlineMs   int64  `protobuf:"varint,4,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
-	AcceptedAtMs int64  `protobuf:"varint,5,opt,name=accepted_at_ms,json=acceptedAtMs,proto3" json:"accepted_at_ms,omitempty"`
-	StartedAtMs  int64  `protobuf:"varint,6,opt,name=started_at_ms,json=startedAtMs,proto3" json:"started_at_ms,omitempty"`
+	Received     []byte `protobuf:"bytes,4,opt,name=received,proto3" json:"received,omitempty"`
+	DeadlineMs   int64  `protobuf:"varint,5,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
+	AcceptedAtMs int64  `protobuf:"varint,6,opt,name=accepted_at_ms,json=acceptedAtMs,proto3" json:"accepted_at_ms,omitempty"`
+	StartedAtMs  int64  `protobuf:"varint,7,opt,name=started_at_ms,json=startedAtMs,proto3" json:"started_at_ms,omitempty"`
 	// ready_offset is the offset, in parley.calls, of the record that completed the conversation.
-	ReadyOffset int64 `protobuf:"varint,7,opt,name=ready_offset,json=readyOffset,proto3" json:"ready_offset,omitempty"`
-	// turn is the sequence code of the part in turn; attempt counts its attempts so far.
-	Turn      int32 `protobuf:"varint,8,opt,name=turn,proto3" json:"turn,omitempty"`
-	Attempt   int32 `protobuf:"varint,9,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	RetryAtMs int64 `protobuf:"varint,10,opt,name=retry_at_ms,json=retryAtMs,proto3" json:"retry_at_ms,omitempty"`
-	Processed int32 `protobuf:"varint,11,opt,name=processed,proto3" json:"processed,omitempty"`
-	Errors    int32 `protobuf:"varint,12,opt,name=errors,proto3" json:"errors,omitempty"`
-	// single is set for a call without a ConversationID.
-	Single bool   `protobuf:"varint,13,opt,name=single,proto3" json:"single,omitempty"`
-	FailOn string `protobuf:"bytes,14,opt,name=fail_on,json=failOn,proto3" json:"fail_on,omitempty"`
-	// What follows is the marker of an ended conversation: all that is kept of it.
-	EndStatus string `protobuf:"bytes,15,opt,name=end_status,json=endStatus,proto3" json:"end_status,omitempty"`
-	ErrorCode string `protobuf:"bytes,16,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
-	// contents holds, per part, the first 8 bytes of its content hash, big endian; zero for a part that never came.
-	Contents      []byte `protobuf:"bytes,17,opt,name=contents,proto3" json:"contents,omitempty"`
+	ReadyOffset int64 `protobuf:"varint,8,opt,name=ready_offset,json=readyOffset,proto3" json:"ready_offset,omitempty"`
+	Turn        int32 `protobuf:"varint,9,opt,name=turn,proto3" json:"turn,omitempty"`
+	Attempt     int32 `protobuf:"varint,10,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	RetryAtMs   int64 `protobuf:"varint,11,opt,name=retry_at_ms,json=retryAtMs,proto3" json:"retry_at_ms,omitempty"`
+	Processed   int32 `protobuf:"varint,12,opt,name=processed,proto3" json:"processed,omitempty"`
+	Errors      int32 `protobuf:"varint,13,opt,name=errors,proto3" json:"errors,omitempty"`
+	// An ended conversation keeps phase, single, calls and these two, which keep its id from being used again: end
+	// is its schemas.ConversationStatus, contents has 8 bytes per part, its content big endian, zero for one that
+	// never came.
+	End           string `protobuf:"bytes,14,opt,name=end,proto3" json:"end,omitempty"`
+	Contents      []byte `protobuf:"bytes,15,opt,name=contents,proto3" json:"contents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -88,6 +84,13 @@ func (x *ConversationState) GetPhase() int32 {
 		return x.Phase
 	}
 	return 0
+}
+
+func (x *ConversationState) GetSingle() bool {
+	if x != nil {
+		return x.Single
+	}
+	return false
 }
 
 func (x *ConversationState) GetCalls() int32 {
@@ -167,30 +170,9 @@ func (x *ConversationState) GetErrors() int32 {
 	return 0
 }
 
-func (x *ConversationState) GetSingle() bool {
+func (x *ConversationState) GetEnd() string {
 	if x != nil {
-		return x.Single
-	}
-	return false
-}
-
-func (x *ConversationState) GetFailOn() string {
-	if x != nil {
-		return x.FailOn
-	}
-	return ""
-}
-
-func (x *ConversationState) GetEndStatus() string {
-	if x != nil {
-		return x.EndStatus
-	}
-	return ""
-}
-
-func (x *ConversationState) GetErrorCode() string {
-	if x != nil {
-		return x.ErrorCode
+		return x.End
 	}
 	return ""
 }
@@ -205,10 +187,12 @@ func (x *ConversationState) GetContents() []byte {
 // PartState is one call of an open conversation.
 type PartState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Call  *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
-	// content is the first 8 bytes of the content hash, big endian.
-	Content       uint64 `protobuf:"fixed64,2,opt,name=content,proto3" json:"content,omitempty"`
-	AcceptedAtMs  int64  `protobuf:"varint,3,opt,name=accepted_at_ms,json=acceptedAtMs,proto3" json:"accepted_at_ms,omitempty"`
+	// call is a parley.v1.Call with account, request_id and digest set.
+	Call []byte `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	// request_id is the call's, its 16 bytes.
+	RequestId     []byte `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Content       uint64 `protobuf:"fixed64,3,opt,name=content,proto3" json:"content,omitempty"`
+	AcceptedAtMs  int64  `protobuf:"varint,4,opt,name=accepted_at_ms,json=acceptedAtMs,proto3" json:"accepted_at_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -243,9 +227,16 @@ func (*PartState) Descriptor() ([]byte, []int) {
 	return file_parley_v1_state_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *PartState) GetCall() *Call {
+func (x *PartState) GetCall() []byte {
 	if x != nil {
 		return x.Call
+	}
+	return nil
+}
+
+func (x *PartState) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
 	}
 	return nil
 }
@@ -264,13 +255,17 @@ func (x *PartState) GetAcceptedAtMs() int64 {
 	return 0
 }
 
-// RequestState tells where a request id belongs.
+// RequestState tells where the call of a request id belongs. It is in the changelog for rejected calls and for
+// resends whose bytes differed from the first's; for other calls the store makes it from their PartState.
 type RequestState struct {
-	state        protoimpl.MessageState `protogen:"open.v1"`
-	Conversation string                 `protobuf:"bytes,1,opt,name=conversation,proto3" json:"conversation,omitempty"`
-	SequenceCode int32                  `protobuf:"varint,2,opt,name=sequence_code,json=sequenceCode,proto3" json:"sequence_code,omitempty"`
-	// known_as is the request id under which the call is recorded, when this one is a resend's with other bytes.
-	KnownAs       []byte `protobuf:"bytes,3,opt,name=known_as,json=knownAs,proto3" json:"known_as,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// conversation is a schemas.ConversationKey.
+	Conversation []byte `protobuf:"bytes,1,opt,name=conversation,proto3" json:"conversation,omitempty"`
+	SequenceCode int32  `protobuf:"varint,2,opt,name=sequence_code,json=sequenceCode,proto3" json:"sequence_code,omitempty"`
+	// first is the request id that the call is recorded under, if it is not this one.
+	First []byte `protobuf:"bytes,3,opt,name=first,proto3" json:"first,omitempty"`
+	// rejected is set when the call was no part of the conversation.
+	Rejected      bool `protobuf:"varint,4,opt,name=rejected,proto3" json:"rejected,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -305,11 +300,11 @@ func (*RequestState) Descriptor() ([]byte, []int) {
 	return file_parley_v1_state_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *RequestState) GetConversation() string {
+func (x *RequestState) GetConversation() []byte {
 	if x != nil {
 		return x.Conversation
 	}
-	return ""
+	return nil
 }
 
 func (x *RequestState) GetSequenceCode() int32 {
@@ -319,14 +314,21 @@ func (x *RequestState) GetSequenceCode() int32 {
 	return 0
 }
 
-func (x *RequestState) GetKnownAs() []byte {
+func (x *RequestState) GetFirst() []byte {
 	if x != nil {
-		return x.KnownAs
+		return x.First
 	}
 	return nil
 }
 
-// PartitionState is the record of a whole partition.
+func (x *RequestState) GetRejected() bool {
+	if x != nil {
+		return x.Rejected
+	}
+	return false
+}
+
+// PartitionState is what the owner of a partition knows of the whole of it.
 type PartitionState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// next_offset is the first offset of parley.calls that has not been applied.
@@ -335,11 +337,12 @@ type PartitionState struct {
 	LogTimeMs int64 `protobuf:"varint,2,opt,name=log_time_ms,json=logTimeMs,proto3" json:"log_time_ms,omitempty"`
 	// sequence is that of the last ResultEvent written.
 	Sequence int64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// accepted = final + open + resent, always (DESIGN section 5, Audit).
-	Accepted      int64            `protobuf:"varint,4,opt,name=accepted,proto3" json:"accepted,omitempty"`
-	Resent        int64            `protobuf:"varint,5,opt,name=resent,proto3" json:"resent,omitempty"`
-	Final         map[string]int64 `protobuf:"bytes,6,rep,name=final,proto3" json:"final,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	Open          int64            `protobuf:"varint,7,opt,name=open,proto3" json:"open,omitempty"`
+	// accepted = open + resent + the sum of final, always.
+	Accepted int64 `protobuf:"varint,4,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	Resent   int64 `protobuf:"varint,5,opt,name=resent,proto3" json:"resent,omitempty"`
+	Open     int64 `protobuf:"varint,6,opt,name=open,proto3" json:"open,omitempty"`
+	// final counts the calls that ended, by schemas.CallStatus.
+	Final         map[string]int64 `protobuf:"bytes,7,rep,name=final,proto3" json:"final,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -409,13 +412,6 @@ func (x *PartitionState) GetResent() int64 {
 	return 0
 }
 
-func (x *PartitionState) GetFinal() map[string]int64 {
-	if x != nil {
-		return x.Final
-	}
-	return nil
-}
-
 func (x *PartitionState) GetOpen() int64 {
 	if x != nil {
 		return x.Open
@@ -423,50 +419,56 @@ func (x *PartitionState) GetOpen() int64 {
 	return 0
 }
 
+func (x *PartitionState) GetFinal() map[string]int64 {
+	if x != nil {
+		return x.Final
+	}
+	return nil
+}
+
 var File_parley_v1_state_proto protoreflect.FileDescriptor
 
 const file_parley_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x15parley/v1/state.proto\x12\tparley.v1\x1a\x14parley/v1/call.proto\"\xf8\x03\n" +
+	"\x15parley/v1/state.proto\x12\tparley.v1\"\xb3\x03\n" +
 	"\x11ConversationState\x12\x14\n" +
-	"\x05phase\x18\x01 \x01(\x05R\x05phase\x12\x14\n" +
-	"\x05calls\x18\x02 \x01(\x05R\x05calls\x12\x1a\n" +
-	"\breceived\x18\x03 \x01(\fR\breceived\x12\x1f\n" +
-	"\vdeadline_ms\x18\x04 \x01(\x03R\n" +
+	"\x05phase\x18\x01 \x01(\x05R\x05phase\x12\x16\n" +
+	"\x06single\x18\x02 \x01(\bR\x06single\x12\x14\n" +
+	"\x05calls\x18\x03 \x01(\x05R\x05calls\x12\x1a\n" +
+	"\breceived\x18\x04 \x01(\fR\breceived\x12\x1f\n" +
+	"\vdeadline_ms\x18\x05 \x01(\x03R\n" +
 	"deadlineMs\x12$\n" +
-	"\x0eaccepted_at_ms\x18\x05 \x01(\x03R\facceptedAtMs\x12\"\n" +
-	"\rstarted_at_ms\x18\x06 \x01(\x03R\vstartedAtMs\x12!\n" +
-	"\fready_offset\x18\a \x01(\x03R\vreadyOffset\x12\x12\n" +
-	"\x04turn\x18\b \x01(\x05R\x04turn\x12\x18\n" +
-	"\aattempt\x18\t \x01(\x05R\aattempt\x12\x1e\n" +
-	"\vretry_at_ms\x18\n" +
-	" \x01(\x03R\tretryAtMs\x12\x1c\n" +
-	"\tprocessed\x18\v \x01(\x05R\tprocessed\x12\x16\n" +
-	"\x06errors\x18\f \x01(\x05R\x06errors\x12\x16\n" +
-	"\x06single\x18\r \x01(\bR\x06single\x12\x17\n" +
-	"\afail_on\x18\x0e \x01(\tR\x06failOn\x12\x1d\n" +
+	"\x0eaccepted_at_ms\x18\x06 \x01(\x03R\facceptedAtMs\x12\"\n" +
+	"\rstarted_at_ms\x18\a \x01(\x03R\vstartedAtMs\x12!\n" +
+	"\fready_offset\x18\b \x01(\x03R\vreadyOffset\x12\x12\n" +
+	"\x04turn\x18\t \x01(\x05R\x04turn\x12\x18\n" +
+	"\aattempt\x18\n" +
+	" \x01(\x05R\aattempt\x12\x1e\n" +
+	"\vretry_at_ms\x18\v \x01(\x03R\tretryAtMs\x12\x1c\n" +
+	"\tprocessed\x18\f \x01(\x05R\tprocessed\x12\x16\n" +
+	"\x06errors\x18\r \x01(\x05R\x06errors\x12\x10\n" +
+	"\x03end\x18\x0e \x01(\tR\x03end\x12\x1a\n" +
+	"\bcontents\x18\x0f \x01(\fR\bcontents\"~\n" +
+	"\tPartState\x12\x12\n" +
+	"\x04call\x18\x01 \x01(\fR\x04call\x12\x1d\n" +
 	"\n" +
-	"end_status\x18\x0f \x01(\tR\tendStatus\x12\x1d\n" +
-	"\n" +
-	"error_code\x18\x10 \x01(\tR\terrorCode\x12\x1a\n" +
-	"\bcontents\x18\x11 \x01(\fR\bcontents\"p\n" +
-	"\tPartState\x12#\n" +
-	"\x04call\x18\x01 \x01(\v2\x0f.parley.v1.CallR\x04call\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\x06R\acontent\x12$\n" +
-	"\x0eaccepted_at_ms\x18\x03 \x01(\x03R\facceptedAtMs\"r\n" +
+	"request_id\x18\x02 \x01(\fR\trequestId\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\x06R\acontent\x12$\n" +
+	"\x0eaccepted_at_ms\x18\x04 \x01(\x03R\facceptedAtMs\"\x89\x01\n" +
 	"\fRequestState\x12\"\n" +
-	"\fconversation\x18\x01 \x01(\tR\fconversation\x12#\n" +
-	"\rsequence_code\x18\x02 \x01(\x05R\fsequenceCode\x12\x19\n" +
-	"\bknown_as\x18\x03 \x01(\fR\aknownAs\"\xab\x02\n" +
+	"\fconversation\x18\x01 \x01(\fR\fconversation\x12#\n" +
+	"\rsequence_code\x18\x02 \x01(\x05R\fsequenceCode\x12\x14\n" +
+	"\x05first\x18\x03 \x01(\fR\x05first\x12\x1a\n" +
+	"\brejected\x18\x04 \x01(\bR\brejected\"\xab\x02\n" +
 	"\x0ePartitionState\x12\x1f\n" +
 	"\vnext_offset\x18\x01 \x01(\x03R\n" +
 	"nextOffset\x12\x1e\n" +
 	"\vlog_time_ms\x18\x02 \x01(\x03R\tlogTimeMs\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\x12\x1a\n" +
 	"\baccepted\x18\x04 \x01(\x03R\baccepted\x12\x16\n" +
-	"\x06resent\x18\x05 \x01(\x03R\x06resent\x12:\n" +
-	"\x05final\x18\x06 \x03(\v2$.parley.v1.PartitionState.FinalEntryR\x05final\x12\x12\n" +
-	"\x04open\x18\a \x01(\x03R\x04open\x1a8\n" +
+	"\x06resent\x18\x05 \x01(\x03R\x06resent\x12\x12\n" +
+	"\x04open\x18\x06 \x01(\x03R\x04open\x12:\n" +
+	"\x05final\x18\a \x03(\v2$.parley.v1.PartitionState.FinalEntryR\x05final\x1a8\n" +
 	"\n" +
 	"FinalEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -491,16 +493,14 @@ var file_parley_v1_state_proto_goTypes = []any{
 	(*RequestState)(nil),      // 2: parley.v1.RequestState
 	(*PartitionState)(nil),    // 3: parley.v1.PartitionState
 	nil,                       // 4: parley.v1.PartitionState.FinalEntry
-	(*Call)(nil),              // 5: parley.v1.Call
 }
 var file_parley_v1_state_proto_depIdxs = []int32{
-	5, // 0: parley.v1.PartState.call:type_name -> parley.v1.Call
-	4, // 1: parley.v1.PartitionState.final:type_name -> parley.v1.PartitionState.FinalEntry
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	4, // 0: parley.v1.PartitionState.final:type_name -> parley.v1.PartitionState.FinalEntry
+	1, // [1:1] is the sub-list for method output_type
+	1, // [1:1] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_state_proto_init() }
@@ -508,7 +508,6 @@ func file_parley_v1_state_proto_init() {
 	if File_parley_v1_state_proto != nil {
 		return
 	}
-	file_parley_v1_call_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -1,0 +1,190 @@
+package topics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/schemas"
+)
+
+// MessageBytesMax is the longest record of a topic that Parley makes: a call of the longest kind with its results.
+const MessageBytesMax = 16 << 20
+
+// Layout is how Parley's topics are divided. It is fixed when they are made: a key's partition must never change.
+type Layout struct {
+	// Partitions counts those of the calls and of the state.
+	Partitions int32 `json:"partitions"`
+	// ResultPartitions counts those of the results; it divides Partitions.
+	ResultPartitions int32 `json:"resultPartitions"`
+}
+
+// Validate reports a layout that cannot be.
+func (l Layout) Validate() error {
+	if l.Partitions < 1 || l.Partitions > schemas.PartitionsMax {
+		return fmt.Errorf("partitions: from 1 to %d, not %d", schemas.PartitionsMax, l.Partitions)
+	}
+	if l.ResultPartitions < 1 || l.Partitions%l.ResultPartitions != 0 {
+		return fmt.Errorf("result partitions: a divisor of the %d partitions, not %d", l.Partitions, l.ResultPartitions)
+	}
+	return nil
+}
+
+// MismatchError says that a topic is not divided as was recorded when the topics were made. Calls of one
+// conversation could meet different owners: nothing may start.
+type MismatchError struct {
+	Topic      string
+	Want, Have int32
+}
+
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("topic %s has %d partitions, but %d are recorded: partitions must not be added to a topic of parley; make a new set of topics under another prefix", e.Topic, e.Have, e.Want)
+}
+
+// Spec is what Ensure makes of topics that are not there yet.
+type Spec struct {
+	Topics schemas.Topics
+	Layout Layout
+	// Replication is the number of replicas; -1: as the broker has it.
+	Replication int16
+}
+
+// Ensure makes the topics that are missing and returns the layout, which is the recorded one if there is one. Several
+// processes may call it at once.
+func Ensure(ctx context.Context, client *kgo.Client, spec Spec) (Layout, error) {
+	if err := spec.Layout.Validate(); err != nil {
+		return Layout{}, err
+	}
+	admin := kadm.NewClient(client)
+	for _, t := range spec.topics() {
+		if err := create(ctx, admin, spec.Replication, t); err != nil {
+			return Layout{}, err
+		}
+	}
+	recorded, err := recordedLayout(ctx, client, admin, spec)
+	if err != nil {
+		return Layout{}, err
+	}
+	return recorded, check(ctx, admin, spec.Topics, recorded)
+}
+
+type topic struct {
+	name       string
+	partitions int32
+	configs    map[string]*string
+}
+
+func (s Spec) topics() []topic {
+	keep := map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}
+	compact := map[string]string{"cleanup.policy": "compact"}
+	return []topic{
+		{s.Topics.Calls, s.Layout.Partitions, configs(keep, map[string]string{"message.timestamp.type": "LogAppendTime"})},
+		{s.Topics.State, s.Layout.Partitions, configs(compact)},
+		{s.Topics.Results, s.Layout.ResultPartitions, configs(keep)},
+		{s.Topics.Dead, 1, configs(keep)},
+		{s.Topics.Control, 1, configs(compact)},
+	}
+}
+
+func configs(sets ...map[string]string) map[string]*string {
+	out := map[string]*string{"max.message.bytes": kadm.StringPtr(strconv.Itoa(MessageBytesMax))}
+	for _, set := range sets {
+		for k, v := range set {
+			out[k] = kadm.StringPtr(v)
+		}
+	}
+	return out
+}
+
+func create(ctx context.Context, admin *kadm.Client, replication int16, t topic) error {
+	r, err := admin.CreateTopic(ctx, t.partitions, replication, t.configs, t.name)
+	if err == nil {
+		err = r.Err
+	}
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("create topic %s: %w", t.name, err)
+	}
+	return nil
+}
+
+// layoutKey is the key of the layout in the control topic.
+const layoutKey = "layout"
+
+// recordedLayout reads the layout from the control topic, and records it if nobody has. The first record counts: of
+// several that start at once, all take the same.
+func recordedLayout(ctx context.Context, client *kgo.Client, admin *kadm.Client, spec Spec) (Layout, error) {
+	l, ok, err := readLayout(ctx, client, admin, spec.Topics.Control)
+	if err != nil || ok {
+		return l, err
+	}
+	value, err := json.Marshal(spec.Layout)
+	if err != nil {
+		return l, fmt.Errorf("encode layout: %w", err)
+	}
+	r := &kgo.Record{Topic: spec.Topics.Control, Partition: 0, Key: []byte(layoutKey), Value: value}
+	if err := client.ProduceSync(ctx, r).FirstErr(); err != nil {
+		return l, fmt.Errorf("record layout: %w", err)
+	}
+	l, ok, err = readLayout(ctx, client, admin, spec.Topics.Control)
+	if err == nil && !ok {
+		err = errors.New("the layout that was recorded is not in the control topic")
+	}
+	return l, err
+}
+
+func readLayout(ctx context.Context, client *kgo.Client, admin *kadm.Client, control string) (l Layout, found bool, err error) {
+	ends, err := admin.ListEndOffsets(ctx, control)
+	if err != nil {
+		return l, false, fmt.Errorf("list end of %s: %w", control, err)
+	}
+	end, _ := ends.Lookup(control, 0)
+	if end.Err != nil || end.Offset == 0 {
+		return l, false, end.Err
+	}
+	reader, err := kgo.NewClient(append(client.Opts(), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{control: {0: kgo.NewOffset().AtStart()}}))...)
+	if err != nil {
+		return l, false, fmt.Errorf("read %s: %w", control, err)
+	}
+	defer reader.Close()
+	for at := int64(0); at < end.Offset && !found; {
+		fetches := reader.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return l, false, fmt.Errorf("read %s: %w", control, err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			at = r.Offset + 1
+			if string(r.Key) == layoutKey && !found {
+				found = true
+				err = json.Unmarshal(r.Value, &l)
+			}
+		})
+	}
+	if err != nil {
+		return l, found, fmt.Errorf("layout recorded in %s: %w", control, err)
+	}
+	return l, found, nil
+}
+
+// check holds the topics against the recorded layout.
+func check(ctx context.Context, admin *kadm.Client, t schemas.Topics, l Layout) error {
+	have, err := admin.ListTopics(ctx, t.Calls, t.State, t.Results)
+	if err != nil {
+		return fmt.Errorf("list topics: %w", err)
+	}
+	var errs []error
+	for name, want := range map[string]int32{t.Calls: l.Partitions, t.State: l.Partitions, t.Results: l.ResultPartitions} {
+		d := have[name]
+		if d.Err != nil {
+			errs = append(errs, fmt.Errorf("topic %s: %w", name, d.Err))
+		} else if n := int32(len(d.Partitions)); n != want {
+			errs = append(errs, &MismatchError{Topic: name, Want: want, Have: n})
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,304 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/processor/store"
+	"parley/schemas"
+)
+
+// ownership is what the group has said since the loop last looked. The group's callbacks write it.
+type ownership struct {
+	mu     sync.Mutex
+	gained map[int32]struct{}
+	lost   map[int32]struct{}
+}
+
+func (o *ownership) assigned(_ context.Context, _ *kgo.Client, topics map[string][]int32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, partitions := range topics {
+		for _, p := range partitions {
+			if o.gained == nil {
+				o.gained = make(map[int32]struct{})
+			}
+			o.gained[p] = struct{}{}
+		}
+	}
+}
+
+func (o *ownership) revoked(_ context.Context, _ *kgo.Client, topics map[string][]int32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, partitions := range topics {
+		for _, p := range partitions {
+			delete(o.gained, p)
+			if o.lost == nil {
+				o.lost = make(map[int32]struct{})
+			}
+			o.lost[p] = struct{}{}
+		}
+	}
+}
+
+func (o *ownership) take() (gained, lost map[int32]struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	gained, lost = o.gained, o.lost
+	o.gained, o.lost = nil, nil
+	return gained, lost
+}
+
+// adopt makes the loop's partitions those that the group has given us: lost ones are let go, new ones caught up.
+func (l *loop) adopt(ctx context.Context) error {
+	gained, lost := l.owner.take()
+	for id := range lost {
+		l.live.drop(id)
+		l.dispatch.drop(id)
+		delete(l.partitions, id)
+	}
+	if len(gained) > 0 {
+		r := restorer{cfg: &l.cfg, store: l.store, admin: kadm.NewClient(l.session.Client())}
+		partitions, err := r.restore(ctx, gained)
+		if err != nil {
+			return err
+		}
+		for _, p := range partitions {
+			l.partitions[p.id] = p
+			l.dispatch.adopt(p.id)
+			l.live.adopt(p)
+		}
+	}
+	l.metrics.owned.Set(float64(len(l.partitions)))
+	return nil
+}
+
+// restorer brings the store up to what is committed, for partitions that we have just been given.
+type restorer struct {
+	cfg   *Config
+	store *store.Store
+	admin *kadm.Client
+}
+
+const (
+	// stableTimeout bounds the wait for a former owner's last transaction to be visible whole.
+	stableTimeout = 30 * time.Second
+	// storeAgeMax is how old the store of a partition may be: well below the 24 hours for which the changelog keeps
+	// what was deleted, or deletions would be missed.
+	storeAgeMax = 12 * time.Hour
+	// restoreBatch is how many records are applied at once.
+	restoreBatch = 5_000
+)
+
+func (r *restorer) restore(ctx context.Context, gained map[int32]struct{}) ([]*partition, error) {
+	committed, err := groupOffsets(ctx, r.admin, r.cfg.Group, r.cfg.Topics.Calls)
+	if err != nil {
+		return nil, err
+	}
+	var out []*partition
+	for id := range gained {
+		p := &partition{id: id}
+		if err := r.catchUp(ctx, p, committed[id]); err != nil {
+			return nil, fmt.Errorf("partition %d: %w", id, err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// catchUp follows the changelog until the state has everything that the group has committed: a transaction's parts
+// become visible one after the other, its offsets perhaps before its changelog.
+func (r *restorer) catchUp(ctx context.Context, p *partition, committed int64) (err error) {
+	if p.applied, err = r.begin(p.id); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(stableTimeout)
+	for {
+		if err := r.changelog(ctx, p); err != nil {
+			return err
+		}
+		if p.meta, err = r.store.Meta(p.id); err != nil {
+			return err
+		}
+		if p.meta.NextOffset >= committed {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the group has committed offset %d, but the changelog ends at %d", committed, p.meta.NextOffset)
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	if err := r.checkInput(ctx, p); err != nil {
+		return err
+	}
+	if err := r.results(ctx, p); err != nil {
+		return err
+	}
+	timers, err := r.store.Timers(p.id, time.Time{}, 1)
+	if err == nil && len(timers) > 0 {
+		p.nextTimer = timers[0].At
+	}
+	return err
+}
+
+// begin returns how far the store has the partition, and wipes it when it is too old to be followed up.
+func (r *restorer) begin(partition int32) (store.Applied, error) {
+	applied, err := r.store.Applied(partition)
+	if err != nil {
+		return applied, err
+	}
+	if applied.Changelog > 0 && time.Since(applied.At) > storeAgeMax {
+		r.cfg.Log.Info("local state is too old, it is rebuilt", "partition", partition, "age", time.Since(applied.At))
+		return store.Applied{}, r.store.Drop(partition)
+	}
+	return applied, nil
+}
+
+func (r *restorer) changelog(ctx context.Context, p *partition) error {
+	start, end, err := r.bounds(ctx, r.cfg.Topics.State, p.id)
+	if err != nil {
+		return err
+	}
+	if p.applied.Changelog > end {
+		r.cfg.Log.Warn("local state is ahead of the changelog, it is rebuilt", "partition", p.id, "applied", p.applied.Changelog, "end", end)
+		if err := r.store.Drop(p.id); err != nil {
+			return err
+		}
+		p.applied = store.Applied{}
+	}
+	from := max(start, p.applied.Changelog)
+	return r.read(ctx, r.cfg.Topics.State, p.id, from, end, func(records []*kgo.Record) error {
+		changes := make([]store.Change, len(records))
+		for i, c := range records {
+			changes[i] = store.Change{Key: c.Key, Value: c.Value}
+			p.applied.Changelog = c.Offset + 1
+		}
+		p.applied.At = time.Now()
+		return r.store.Restore(p.id, changes, p.applied)
+	})
+}
+
+// checkInput refuses to go on when calls that were not applied are not in the log any more.
+func (r *restorer) checkInput(ctx context.Context, p *partition) error {
+	start, _, err := r.bounds(ctx, r.cfg.Topics.Calls, p.id)
+	if err != nil {
+		return err
+	}
+	if start > p.meta.NextOffset {
+		return &InputGoneError{Partition: p.id, Next: p.meta.NextOffset, Start: start}
+	}
+	return nil
+}
+
+// results brings back the events that the record does not have yet: they are not in the changelog.
+func (r *restorer) results(ctx context.Context, p *partition) error {
+	from := p.id % r.cfg.ResultPartitions
+	start, end, err := r.bounds(ctx, r.cfg.Topics.Results, from)
+	if err != nil {
+		return err
+	}
+	sunk, err := groupOffsets(ctx, r.admin, r.cfg.SinkGroup, r.cfg.Topics.Results)
+	if err != nil {
+		return err
+	}
+	at := max(start, p.applied.Results, sunk[from])
+	return r.read(ctx, r.cfg.Topics.Results, from, at, end, func(records []*kgo.Record) error {
+		var events []store.Event
+		for _, e := range records {
+			if header(e, schemas.HeaderPartition) == strconv.Itoa(int(p.id)) {
+				events = append(events, store.Event{Offset: e.Offset, Value: e.Value})
+			}
+			p.applied.Results = e.Offset + 1
+		}
+		return r.store.RestoreEvents(p.id, events, p.applied)
+	})
+}
+
+// groupOffsets returns what a group has committed of a topic, per partition; nothing when there is no such group yet.
+func groupOffsets(ctx context.Context, admin *kadm.Client, group, topic string) (map[int32]int64, error) {
+	offsets, err := admin.FetchOffsetsForTopics(ctx, group, topic)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, err)
+	}
+	out := make(map[int32]int64)
+	offsets.Each(func(o kadm.OffsetResponse) { out[o.Partition] = o.At })
+	return out, nil
+}
+
+// bounds returns the first offset of a partition and its stable end.
+func (r *restorer) bounds(ctx context.Context, topic string, partition int32) (start, end int64, err error) {
+	starts, err := r.admin.ListStartOffsets(ctx, topic)
+	if err != nil {
+		return 0, 0, fmt.Errorf("list start of %s: %w", topic, err)
+	}
+	ends, err := r.admin.ListCommittedOffsets(ctx, topic)
+	if err != nil {
+		return 0, 0, fmt.Errorf("list end of %s: %w", topic, err)
+	}
+	s, _ := starts.Lookup(topic, partition)
+	e, ok := ends.Lookup(topic, partition)
+	if !ok {
+		return 0, 0, fmt.Errorf("topic %s has no partition %d", topic, partition)
+	}
+	return s.Offset, e.Offset, errors.Join(s.Err, e.Err)
+}
+
+// read calls f with the committed records of a partition from an offset up to an end, in batches.
+func (r *restorer) read(ctx context.Context, topic string, partition int32, from, end int64, f func([]*kgo.Record) error) error {
+	if from >= end {
+		return nil
+	}
+	opts := append([]kgo.Opt{
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {partition: kgo.NewOffset().At(from)}}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // the last record before a stable end is a marker: it tells that we are there
+		kgo.FetchMaxBytes(fetchBytesMax),
+		kgo.FetchMaxPartitionBytes(fetchBytesMax),
+	}, r.cfg.Kafka...)
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", topic, err)
+	}
+	defer client.Close()
+	for at := from; at < end; {
+		fetches := client.PollRecords(ctx, restoreBatch)
+		if err := fetches.Err(); err != nil {
+			return fmt.Errorf("read %s partition %d: %w", topic, partition, err)
+		}
+		var batch []*kgo.Record
+		fetches.EachRecord(func(rec *kgo.Record) {
+			at = rec.Offset + 1
+			if !rec.Attrs.IsControl() && rec.Offset < end {
+				batch = append(batch, rec)
+			}
+		})
+		if len(batch) == 0 {
+			continue
+		}
+		if err := f(batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

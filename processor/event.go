@@ -1,0 +1,118 @@
+package processor
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"parley/processor/conversation"
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// callEvent says that a call has ended.
+func callEvent(call *parleyv1.Call, acceptedAt time.Time, end conversation.EndCall) *parleyv1.CallEvent {
+	sequenceCode, calls := schemas.Place(call)
+	e := &parleyv1.CallEvent{
+		RequestId:           call.RequestId,
+		ConversationId:      call.GetOptions().GetConversationId(),
+		SequenceCode:        sequenceCode,
+		CallsInConversation: calls,
+		Method:              call.Method,
+		Action:              call.Action,
+		Status:              string(end.Status),
+		ErrorCode:           string(end.Code),
+		Message:             end.Message,
+		Attempts:            end.Attempts,
+		AcceptedAtMs:        milli(acceptedAt),
+		StartedAtMs:         milli(end.StartedAt),
+		CompletedAtMs:       milli(end.At),
+		Digest:              call.Digest,
+		Results:             make([]*parleyv1.ObjectResult, len(call.Objects)),
+	}
+	all := make([]parleyv1.ObjectResult, len(call.Objects))
+	for i, o := range call.Objects {
+		r := &all[i]
+		r.CorrelationId, r.ObjectType, r.CustomerKey = o.GetCorrelationId(), o.GetType(), o.GetCustomerKey()
+		r.Status, r.ErrorCode, r.Message = objectResult(i, end)
+		e.Results[i] = r
+	}
+	return e
+}
+
+// objectResult is the status, code and message of one object: its own, or those of the call as a whole.
+func objectResult(ordinal int, end conversation.EndCall) (status, code, message string) {
+	if len(end.Results) == 0 {
+		return string(end.Status), string(end.Code), end.Message
+	}
+	r := end.Results[ordinal]
+	if r.Failed {
+		return string(schemas.Error), string(r.Code), r.Message
+	}
+	return string(schemas.OK), "", r.Message
+}
+
+// rejectedEvent says that a call was no part of its conversation.
+func rejectedEvent(in *received, why conversation.Reject) *parleyv1.CallEvent {
+	return callEvent(in.call, in.at, conversation.EndCall{Status: schemas.Rejected, Code: why.Code, Message: why.Message, At: why.At})
+}
+
+// conversationEvent says that a conversation has ended.
+func conversationEvent(key schemas.ConversationKey, s conversation.State, at time.Time) *parleyv1.ConversationEvent {
+	_, conversationID, id := key.Split()
+	e := &parleyv1.ConversationEvent{
+		ConversationId:      conversationID,
+		Status:              string(s.End),
+		ErrorCode:           string(s.Code),
+		Message:             s.Message,
+		CallsInConversation: s.Calls,
+		Received:            s.Received.Count(),
+		Processed:           s.Processed,
+		Errors:              s.Errors,
+		AcceptedAtMs:        milli(s.AcceptedAt),
+		StartedAtMs:         milli(s.StartedAt),
+		CompletedAtMs:       milli(at),
+	}
+	if key.Single() {
+		e.RequestId = id.String()
+	}
+	return e
+}
+
+// eventType is the type of an event, as its record's header and its receivers know it.
+func eventType(e *parleyv1.ResultEvent) string {
+	if c := e.GetConversation(); c != nil {
+		if schemas.ConversationStatus(c.Status) == schemas.ConversationComplete {
+			return schemas.EventConversationCompleted
+		}
+		return schemas.EventConversationFailed
+	}
+	switch schemas.CallStatus(e.GetCall().GetStatus()) {
+	case schemas.OK, schemas.HasErrors:
+		return schemas.EventCallCompleted
+	}
+	return schemas.EventCallFailed
+}
+
+// milli is t in milliseconds since 1970, 0 for the zero time.
+func milli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// eventKey keys an event as the record of its call was.
+func eventKey(e *parleyv1.ResultEvent) string {
+	c, v := e.GetCall(), e.GetConversation()
+	conversationID, id := c.GetConversationId()+v.GetConversationId(), c.GetRequestId()+v.GetRequestId()
+	if conversationID == "" {
+		return e.Account + "/" + id
+	}
+	return e.Account + "/" + conversationID
+}
+
+// requestID is the request id of a call that has been identified.
+func requestID(call *parleyv1.Call) schemas.RequestID {
+	return uuid.MustParse(call.RequestId)
+}

@@ -1,0 +1,397 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/processor/store"
+	"parley/schemas"
+)
+
+// loop is a processor from the moment it joins the group to the moment it leaves. The goroutine that calls run is
+// the only owner of its fields, except those that say otherwise.
+type loop struct {
+	cfg      Config
+	store    *store.Store
+	live     *live
+	metrics  *metrics
+	session  *kgo.GroupTransactSession
+	mailbox  *mailbox   // shared with the executions
+	owner    *ownership // shared with the group's callbacks
+	dispatch *dispatcher
+	// partitions are those that we own and have caught up with.
+	partitions map[int32]*partition
+	housekept  time.Time
+}
+
+// partition is what the loop keeps in memory of a partition that it owns.
+type partition struct {
+	id      int32
+	meta    store.Meta // as committed
+	applied store.Applied
+	// nextTimer is not after the earliest timer; zero: there is none.
+	nextTimer time.Time
+	ticked    time.Time
+}
+
+func newLoop(cfg Config, s *store.Store, lv *live, m *metrics) (*loop, error) {
+	l := &loop{
+		cfg:        cfg,
+		store:      s,
+		live:       lv,
+		metrics:    m,
+		mailbox:    new(mailbox),
+		owner:      new(ownership),
+		partitions: make(map[int32]*partition),
+	}
+	opts := append([]kgo.Opt{
+		kgo.ConsumerGroup(cfg.Group),
+		kgo.TransactionalID(cfg.Group + "-" + cfg.Instance),
+		kgo.ConsumeTopics(cfg.Topics.Calls),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.RequireStableFetchOffsets(),
+		kgo.KeepControlRecords(), // the position counts them: who asks for the end of the log is told of them too
+		kgo.BlockRebalanceOnPoll(),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchMaxBytes(producerBatchBytes),
+		kgo.ProducerLinger(0),
+		kgo.FetchMaxBytes(fetchBytesMax),
+		kgo.FetchMaxPartitionBytes(fetchBytesMax / 2),
+		kgo.FetchMaxWait(250 * time.Millisecond),
+		kgo.SessionTimeout(cfg.SessionTimeout),
+		kgo.TransactionTimeout(cfg.TransactionTimeout),
+		kgo.OnPartitionsAssigned(l.owner.assigned),
+		kgo.OnPartitionsRevoked(l.owner.revoked),
+		kgo.OnPartitionsLost(l.owner.revoked),
+	}, cfg.Kafka...)
+	session, err := kgo.NewGroupTransactSession(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("join group %s: %w", cfg.Group, err)
+	}
+	l.session = session
+	l.dispatch = newDispatcher(&l.cfg, s, l.mailbox)
+	lv.begin(session.Client(), l.dispatch.running)
+	return l, nil
+}
+
+const (
+	// fetchBytesMax bounds the records that one fetch brings, and so the memory of one turn.
+	fetchBytesMax = 32 << 20
+	// producerBatchBytes lets a record be as long as the broker's topics allow: see internal/topics.
+	producerBatchBytes = 16 << 20
+)
+
+// close ends the executions, then leaves the group.
+func (l *loop) close() error {
+	l.live.end()
+	l.dispatch.close()
+	l.session.AllowRebalance() // an error may have come between a poll and its end
+	l.session.Close()
+	return nil
+}
+
+// run takes turns until ctx ends. An error leaves it open whether the last turn is committed: the loop must be
+// closed and another begin from what is.
+func (l *loop) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		fetches, outcomes := l.take(ctx)
+		if err := l.adopt(ctx); err != nil {
+			return fmt.Errorf("adopt: %w", err)
+		}
+		if err := l.turn(fetches.Records(), outcomes); err != nil {
+			return err
+		}
+		if err := l.dispatch.fill(); err != nil {
+			return fmt.Errorf("dispatch: %w", err)
+		}
+		if err := l.housekeep(); err != nil {
+			return err
+		}
+		l.session.AllowRebalance()
+	}
+	return l.drain()
+}
+
+// drain takes what the executions under way have to say, and starts no other.
+func (l *loop) drain() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	for ctx.Err() == nil && l.dispatch.busy() > 0 {
+		said, stop := l.mailbox.wait(ctx)
+		<-said.Done()
+		stop()
+		if err := l.turn(nil, l.mailbox.take()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drainTimeout bounds the wait for executions at the end; what they say later is lost, and they are repeated.
+const drainTimeout = 10 * time.Second
+
+// turn is the only place where the state of this member's partitions changes.
+func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
+	t, err := l.decide(records, outcomes)
+	if err != nil {
+		return fmt.Errorf("decide: %w", err)
+	}
+	if len(t.parts) == 0 {
+		return nil
+	}
+	committed, err := l.commit(t)
+	if err != nil {
+		return err
+	}
+	if !committed {
+		l.forget(t, outcomes)
+		return nil
+	}
+	l.release(t)
+	return nil
+}
+
+// take waits for something to do: records, outcomes, an attempt or a timer that falls due.
+func (l *loop) take(ctx context.Context) (kgo.Fetches, []finished) {
+	ctx, cancel := context.WithDeadline(ctx, l.alarm())
+	defer cancel()
+	ctx, stop := l.mailbox.wait(ctx)
+	defer stop()
+	fetches := l.session.PollRecords(ctx, l.cfg.RecordsMax)
+	fetches.EachError(func(topic string, partition int32, err error) {
+		if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+			l.cfg.Log.Warn("fetch", "topic", topic, "partition", partition, "error", err)
+		}
+	})
+	return fetches, l.mailbox.take()
+}
+
+// alarm is when the loop must come round even if nothing comes in.
+func (l *loop) alarm() time.Time {
+	at := time.Now().Add(housekeepEvery)
+	if next := l.dispatch.next(); !next.IsZero() && next.Before(at) {
+		at = next
+	}
+	return at
+}
+
+// decide applies everything that was taken, on this turn's copy of the state.
+func (l *loop) decide(records []*kgo.Record, outcomes []finished) (*turn, error) {
+	t := l.newTurn()
+	for _, f := range outcomes {
+		p, ours := l.partitions[f.work.partition]
+		if !l.dispatch.heard(f) || !ours {
+			continue
+		}
+		if err := t.outcome(t.on(p), f); err != nil {
+			return nil, err
+		}
+	}
+	for _, in := range l.decodeAll(records) {
+		p, ours := l.partitions[in.record.Partition]
+		if !ours {
+			return nil, fmt.Errorf("a record of partition %d, which was not assigned", in.record.Partition)
+		}
+		if err := t.received(t.on(p), in); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range t.parts {
+		if err := t.timers(p); err != nil {
+			return nil, err
+		}
+	}
+	l.tick(t)
+	return t, nil
+}
+
+// decodeAll decodes records on all processors, and keeps their order.
+func (l *loop) decodeAll(records []*kgo.Record) []received {
+	out := make([]received, len(records))
+	workers := min(runtime.GOMAXPROCS(0), 1+len(records)/64)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(records); i += workers {
+				out[i] = l.cfg.decode(records[i])
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// tick asks, by a record, what time it is in the log of each partition where a timer is due by our clock. When it is
+// read back, everything that was appended before has been read.
+func (l *loop) tick(t *turn) {
+	for _, p := range l.partitions {
+		if p.nextTimer.IsZero() || t.now.Before(p.nextTimer.Add(l.cfg.ForwardGrace)) || t.now.Sub(p.ticked) < tickEvery {
+			continue
+		}
+		p.ticked = t.now
+		t.on(p)
+		t.produced = append(t.produced, &kgo.Record{
+			Topic:     l.cfg.Topics.Calls,
+			Partition: p.id,
+			Headers:   []kgo.RecordHeader{{Key: schemas.HeaderType, Value: []byte(schemas.RecordTick)}},
+		})
+	}
+}
+
+// tickEvery is the least time between two ticks of a partition.
+const tickEvery = time.Second
+
+// commit writes the turn in one transaction, then applies it to the store. false: the transaction was aborted, and
+// nothing has changed. An error leaves open which.
+func (l *loop) commit(t *turn) (bool, error) {
+	changelog, err := t.changelog()
+	if err != nil {
+		return false, fmt.Errorf("changelog: %w", err)
+	}
+	start := time.Now()
+	if err := l.session.Begin(); err != nil {
+		return false, fmt.Errorf("begin transaction: %w", err)
+	}
+	produced := new(deliveries)
+	for i, p := range t.parts {
+		produced.send(l.session, changelog[i])
+		produced.send(l.session, p.results)
+	}
+	produced.send(l.session, t.produced)
+	end := kgo.TryCommit
+	if err := produced.wait(); err != nil {
+		l.cfg.Log.Warn("produce; the turn is aborted", "error", err)
+		end = kgo.TryAbort
+	}
+	// Not the context of run: a turn that has begun is finished, and the client bounds how long that takes.
+	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	committed, err := l.session.End(ctx, end)
+	l.metrics.commit.Observe(time.Since(start).Seconds())
+	if err != nil {
+		l.metrics.turns.WithLabelValues("unknown").Inc()
+		return false, fmt.Errorf("end transaction: %w", err)
+	}
+	if !committed {
+		l.metrics.turns.WithLabelValues("aborted").Inc()
+		return false, nil
+	}
+	l.metrics.turns.WithLabelValues("committed").Inc()
+	return true, l.apply(t, changelog)
+}
+
+// endTimeout bounds the end of a transaction.
+const endTimeout = 30 * time.Second
+
+func (l *loop) apply(t *turn, changelog [][]*kgo.Record) error {
+	for i, p := range t.parts {
+		applied := store.Applied{Changelog: nextOffset(p.applied.Changelog, changelog[i]), Results: nextOffset(p.applied.Results, p.results), At: t.now}
+		offsets := make([]int64, len(p.results))
+		for j, r := range p.results {
+			offsets[j] = r.Offset
+		}
+		if err := p.tx.Apply(applied, offsets); err != nil {
+			return fmt.Errorf("apply partition %d: %w", p.id, err)
+		}
+		p.meta, p.applied = p.tx.Meta, applied
+	}
+	return nil
+}
+
+func nextOffset(next int64, records []*kgo.Record) int64 {
+	for _, r := range records {
+		next = max(next, r.Offset+1)
+	}
+	return next
+}
+
+// release performs the effects of a committed turn.
+func (l *loop) release(t *turn) {
+	for _, p := range t.parts {
+		for _, key := range p.ended {
+			l.dispatch.ended(key)
+		}
+		for _, r := range p.releases {
+			l.dispatch.release(r.work, r.ready)
+		}
+		l.live.applied(p)
+	}
+	l.metrics.records.Add(float64(t.counts.records))
+	l.metrics.dead.Add(float64(t.counts.dead))
+	l.metrics.forwarded.Add(float64(t.counts.forwarded))
+	l.metrics.admitted.Set(float64(len(l.dispatch.admitted)))
+}
+
+// forget drops a turn whose transaction was aborted: the records are read again, what the executions said is kept.
+func (l *loop) forget(t *turn, outcomes []finished) {
+	for i := range outcomes {
+		outcomes[i].line = nil // its place was given free when it was taken
+	}
+	l.mailbox.put(outcomes...)
+	for _, p := range t.parts {
+		p.nextTimer = p.meta.LogTime.Add(-l.cfg.PartTimeout) // look at all of them again
+	}
+}
+
+// housekeepEvery is how often events are forgotten that the record has.
+const housekeepEvery = time.Second
+
+// eventsKept is how long an event is kept at the least, so that polls find it without the record.
+const eventsKept = time.Minute
+
+func (l *loop) housekeep() error {
+	now := time.Now()
+	if now.Sub(l.housekept) < housekeepEvery {
+		return nil
+	}
+	l.housekept = now
+	for _, p := range l.partitions {
+		sunk := l.live.sunk(p.id % l.cfg.ResultPartitions)
+		if _, err := l.store.Purge(p.id, sunk, now.Add(-eventsKept), purgeMax); err != nil {
+			return fmt.Errorf("purge partition %d: %w", p.id, err)
+		}
+	}
+	return nil
+}
+
+// purgeMax bounds the events that are forgotten at once, so that a turn stays short.
+const purgeMax = 50_000
+
+// deliveries waits for the records of one transaction.
+type deliveries struct {
+	wg    sync.WaitGroup
+	mu    sync.Mutex
+	first error
+}
+
+func (d *deliveries) send(s *kgo.GroupTransactSession, records []*kgo.Record) {
+	d.wg.Add(len(records))
+	for _, r := range records {
+		s.Produce(context.Background(), r, func(r *kgo.Record, err error) {
+			defer d.wg.Done()
+			if err == nil {
+				return
+			}
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.first == nil {
+				d.first = fmt.Errorf("%s partition %d: %w", r.Topic, r.Partition, err)
+			}
+		})
+	}
+}
+
+// wait returns when every record is written or has failed; the first failure.
+func (d *deliveries) wait() error {
+	d.wg.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.first
+}

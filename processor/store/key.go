@@ -1,0 +1,120 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"parley/schemas"
+)
+
+// Every key begins with its partition, 2 bytes, so that a partition is one range, and a byte for its kind. All
+// numbers are big endian: the order of the keys is the order of the numbers.
+//
+//	kinds in the changelog (its record key is the store's key without the partition)
+//	c  conversation key                                  ConversationState
+//	p  length 2, conversation key, sequence code 4       PartState
+//	r  request id 16                                     RequestState
+//	m                                                    PartitionState
+//
+//	kinds kept here alone, made from the above
+//	q  ready offset 8, conversation key                  the queue of executions
+//	t  deadline ms 8, conversation key                   the timers
+//
+//	kinds kept here alone, made from parley.results, until the record in ClickHouse serves them
+//	e  conversation key                                  ResultEvent of the conversation
+//	f  request id 16                                     ResultEvent of the call
+//	l  length 2, conversation key, sequence code 4, request id 16    the calls of an ended conversation
+//	g  results offset 8                                  when it ended, and the keys to delete
+//
+//	a                                                    how far changelog and results are applied
+const (
+	kindConversation = 'c'
+	kindPart         = 'p'
+	kindRequest      = 'r'
+	kindPartition    = 'm'
+	kindQueue        = 'q'
+	kindTimer        = 't'
+	kindEnded        = 'e'
+	kindFinished     = 'f'
+	kindListed       = 'l'
+	kindGarbage      = 'g'
+	kindApplied      = 'a'
+)
+
+// prefixLen is the length of partition and kind.
+const prefixLen = 3
+
+func prefix(partition int32, kind byte) []byte {
+	b := make([]byte, 0, 64)
+	return append(binary.BigEndian.AppendUint16(b, uint16(partition)), kind)
+}
+
+func conversationKey(partition int32, key schemas.ConversationKey) []byte {
+	return append(prefix(partition, kindConversation), key...)
+}
+
+// partsKey is what the keys of all parts of a conversation begin with, and of no other's.
+func partsKey(partition int32, key schemas.ConversationKey) []byte {
+	return appendSized(prefix(partition, kindPart), key)
+}
+
+func partKey(partition int32, key schemas.ConversationKey, sequenceCode int32) []byte {
+	return binary.BigEndian.AppendUint32(partsKey(partition, key), uint32(sequenceCode))
+}
+
+func appendSized(b []byte, key schemas.ConversationKey) []byte {
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(key))), key...)
+}
+
+// splitPartKey returns what partKey was made of.
+func splitPartKey(k []byte) (schemas.ConversationKey, int32) {
+	k = k[prefixLen+2:]
+	n := len(k) - 4
+	return schemas.ConversationKey(k[:n]), int32(binary.BigEndian.Uint32(k[n:]))
+}
+
+func requestKey(partition int32, id schemas.RequestID) []byte {
+	return append(prefix(partition, kindRequest), id[:]...)
+}
+
+func partitionKey(partition int32) []byte { return prefix(partition, kindPartition) }
+
+func appliedKey(partition int32) []byte { return prefix(partition, kindApplied) }
+
+// orderedKey is a key of the queue or of the timers: kind, number, conversation.
+func orderedKey(partition int32, kind byte, order int64, key schemas.ConversationKey) []byte {
+	b := binary.BigEndian.AppendUint64(prefix(partition, kind), uint64(order))
+	return append(b, key...)
+}
+
+func splitOrderedKey(k []byte) (int64, schemas.ConversationKey) {
+	k = k[prefixLen:]
+	return int64(binary.BigEndian.Uint64(k)), schemas.ConversationKey(k[8:])
+}
+
+func endedKey(partition int32, key schemas.ConversationKey) []byte {
+	return append(prefix(partition, kindEnded), key...)
+}
+
+func finishedKey(partition int32, id schemas.RequestID) []byte {
+	return append(prefix(partition, kindFinished), id[:]...)
+}
+
+func listedKey(partition int32, key schemas.ConversationKey, sequenceCode int32, id schemas.RequestID) []byte {
+	b := appendSized(prefix(partition, kindListed), key)
+	return append(binary.BigEndian.AppendUint32(b, uint32(sequenceCode)), id[:]...)
+}
+
+func garbageKey(partition int32, resultsOffset int64) []byte {
+	return binary.BigEndian.AppendUint64(prefix(partition, kindGarbage), uint64(resultsOffset))
+}
+
+// behind is the first key behind all those that begin with k.
+func behind(k []byte) []byte {
+	out := append([]byte(nil), k...)
+	for i := len(out) - 1; i >= 0; i-- {
+		if out[i]++; out[i] != 0 {
+			return out[:i+1]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+// Package store keeps the state of the owned partitions in Pebble: the conversations, the payloads of their waiting
+// parts, and the indexes that the shell reads them by. It is a cache of the log. Nothing is written to it that was
+// not committed to the changelog before; it is written without WAL and without fsync; each batch carries the
+// position up to which it follows the changelog, and on assignment what is missing is read again. It may be wiped
+// at any time.
+//
+// One goroutine, the partition's owner, writes through a Tx. Any goroutine may read committed state through a View.
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"parley/schemas"
+)
+
+// Config says where the store is and how much memory it takes.
+type Config struct {
+	// Dir is the folder of the store. It holds nothing else.
+	Dir string
+	// FS is the file system; nil: the operating system's.
+	FS vfs.FS
+	// CacheBytes bounds the cache of blocks; zero: 64 MiB.
+	CacheBytes int64
+	// MemTableBytes bounds what is in memory only, and so how much changelog is read again after a crash; zero: 64 MiB.
+	MemTableBytes uint64
+	// Logger receives Pebble's own messages; nil: none are kept.
+	Logger pebble.Logger
+}
+
+// Store is the state of all partitions that this process owns or has owned.
+type Store struct {
+	db *pebble.DB
+}
+
+// Open opens the store, and makes it if it is not there.
+func Open(cfg Config) (*Store, error) {
+	cache := pebble.NewCache(orDefault(cfg.CacheBytes, 64<<20))
+	defer cache.Unref()
+	opts := &pebble.Options{
+		FS:                    cfg.FS,
+		Cache:                 cache,
+		DisableWAL:            true,
+		MemTableSize:          orDefault(cfg.MemTableBytes, 64<<20),
+		L0CompactionThreshold: 4,
+		L0StopWritesThreshold: 24,
+		Logger:                quiet{},
+	}
+	if cfg.Logger != nil {
+		opts.Logger = cfg.Logger
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	db, err := pebble.Open(cfg.Dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
+	}
+	return &Store{db: db}, nil
+}
+
+// Close flushes and closes the store; every View is closed before.
+func (s *Store) Close() error {
+	return errors.Join(s.db.Flush(), s.db.Close())
+}
+
+func orDefault[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}
+
+// quiet drops Pebble's progress messages; its errors reach us as errors.
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(format string, args ...any) {
+	panic(fmt.Sprintf("pebble: "+format, args...))
+}
+
+// Applied is how far a partition of the store follows the log.
+type Applied struct {
+	// Changelog and Results are the next offsets to read of the partition's changelog and of its results.
+	Changelog int64
+	Results   int64
+	// At is when they were last moved, by the owner's clock.
+	At time.Time
+}
+
+// Applied returns how far a partition has been applied; all zero when nothing is stored of it.
+func (s *Store) Applied(partition int32) (Applied, error) {
+	v, err := get(s.db, appliedKey(partition))
+	if err != nil || v == nil {
+		return Applied{}, err
+	}
+	if len(v) != 24 {
+		return Applied{}, fmt.Errorf("applied position of partition %d: %d bytes, want 24", partition, len(v))
+	}
+	return Applied{
+		Changelog: int64(binary.BigEndian.Uint64(v)),
+		Results:   int64(binary.BigEndian.Uint64(v[8:])),
+		At:        instant(int64(binary.BigEndian.Uint64(v[16:]))),
+	}, nil
+}
+
+func (a Applied) encode() []byte {
+	b := binary.BigEndian.AppendUint64(nil, uint64(a.Changelog))
+	b = binary.BigEndian.AppendUint64(b, uint64(a.Results))
+	return binary.BigEndian.AppendUint64(b, uint64(milli(a.At)))
+}
+
+// Drop forgets a partition: it is rebuilt from the log when it is owned again.
+func (s *Store) Drop(partition int32) error {
+	start := prefix(partition, 0)[:2]
+	end := prefix(partition+1, 0)[:2]
+	if err := s.db.DeleteRange(start, end, pebble.NoSync); err != nil {
+		return fmt.Errorf("drop partition %d: %w", partition, err)
+	}
+	return nil
+}
+
+// get returns a copy of the value of k, nil if there is none.
+func get(r pebble.Reader, k []byte) ([]byte, error) {
+	v, closer, err := r.Get(k)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read store: %w", err)
+	}
+	out := make([]byte, len(v))
+	copy(out, v)
+	return out, closer.Close()
+}
+
+// Part is a call of an open conversation.
+type Part struct {
+	// Call is the encoded parleyv1.Call.
+	Call       []byte
+	RequestID  schemas.RequestID
+	Content    uint64
+	AcceptedAt time.Time
+}
+
+// Reference tells where the call of a request id belongs.
+type Reference struct {
+	Conversation schemas.ConversationKey
+	SequenceCode int32
+	// First is the request id that the call is recorded under.
+	First schemas.RequestID
+	// Rejected is set when the call was no part of the conversation.
+	Rejected bool
+}

@@ -1,0 +1,271 @@
+package store
+
+import (
+	"fmt"
+
+	"parley/processor/conversation"
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// Tx is what one turn changes of one partition. Reads see its own writes; the store sees them when Apply is called,
+// which must be after the changes were committed to the changelog. A Tx that is not applied leaves no trace. It
+// belongs to one goroutine.
+type Tx struct {
+	reader
+	store *Store
+	// Meta is the partition's record; the turn changes it in place.
+	Meta Meta
+
+	held    map[schemas.ConversationKey]*held
+	heldKey []schemas.ConversationKey // in the order of their first use
+	changes []Change
+	at      map[string]int // key of a change → its index
+	local   []Change
+	events  []event
+}
+
+// Change is a record of the changelog, its key without the partition; a nil value deletes.
+type Change struct {
+	Key, Value []byte
+}
+
+// held is a conversation that the turn has read.
+type held struct {
+	record
+	before conversation.State
+	dirty  bool
+}
+
+type event struct {
+	*parleyv1.ResultEvent
+	raw []byte
+}
+
+// Begin starts a turn on a partition whose record is meta.
+func (s *Store) Begin(partition int32, meta Meta) *Tx {
+	return &Tx{
+		reader: reader{db: s.db, partition: partition, overlay: make(map[string][]byte)},
+		store:  s,
+		Meta:   meta,
+		held:   make(map[schemas.ConversationKey]*held),
+		at:     make(map[string]int),
+	}
+}
+
+// Meta returns the committed record of a partition.
+func (s *Store) Meta(partition int32) (Meta, error) {
+	r := reader{db: s.db, partition: partition}
+	return r.meta()
+}
+
+// Conversation returns a conversation's state; its phase is New when it is not known.
+func (t *Tx) Conversation(key schemas.ConversationKey) (conversation.State, error) {
+	h, err := t.hold(key)
+	if err != nil {
+		return conversation.State{}, err
+	}
+	return h.state, nil
+}
+
+func (t *Tx) hold(key schemas.ConversationKey) (*held, error) {
+	if h, ok := t.held[key]; ok {
+		return h, nil
+	}
+	r, err := t.record(key)
+	if err != nil {
+		return nil, fmt.Errorf("load conversation: %w", err)
+	}
+	h := &held{record: r, before: r.state}
+	t.held[key] = h
+	t.heldKey = append(t.heldKey, key)
+	return h, nil
+}
+
+// SetConversation replaces the state of a conversation that was read in this turn.
+func (t *Tx) SetConversation(key schemas.ConversationKey, s conversation.State) {
+	h := t.held[key]
+	h.state, h.dirty = s, true
+}
+
+// Content returns the content of the part with that sequence code, also after the conversation has ended; zero when
+// it has none.
+func (t *Tx) Content(key schemas.ConversationKey, sequenceCode int32) (uint64, error) {
+	h, err := t.hold(key)
+	if err != nil {
+		return 0, err
+	}
+	if h.state.Phase == conversation.Ended {
+		if i := int(sequenceCode) - 1; i < len(h.contents) {
+			return h.contents[i], nil
+		}
+		return 0, nil
+	}
+	if !h.state.Received.Has(sequenceCode) {
+		return 0, nil
+	}
+	p, _, err := t.part(key, sequenceCode)
+	return p.Content, err
+}
+
+// Part returns a part of an open conversation.
+func (t *Tx) Part(key schemas.ConversationKey, sequenceCode int32) (Part, error) {
+	p, ok, err := t.part(key, sequenceCode)
+	if err == nil && !ok {
+		err = fmt.Errorf("part %d of conversation %q is not in the store", sequenceCode, key)
+	}
+	return p, err
+}
+
+// PutPart keeps a part of an open conversation.
+func (t *Tx) PutPart(key schemas.ConversationKey, sequenceCode int32, p Part) error {
+	value, err := encodePart(p)
+	if err != nil {
+		return fmt.Errorf("encode part: %w", err)
+	}
+	k := partKey(t.partition, key, sequenceCode)
+	t.set(k, value)
+	return t.indexPart(k, &p)
+}
+
+// EndConversation replaces the parts of a conversation by the marker of its end.
+func (t *Tx) EndConversation(key schemas.ConversationKey) error {
+	h, err := t.hold(key)
+	if err != nil {
+		return err
+	}
+	h.dirty = true
+	h.contents = make([]uint64, h.state.Calls)
+	for k := int32(1); k <= h.state.Calls; k++ {
+		if !h.state.Received.Has(k) {
+			continue
+		}
+		p, err := t.Part(key, k)
+		if err != nil {
+			return err
+		}
+		h.contents[k-1] = p.Content
+		pk := partKey(t.partition, key, k)
+		t.set(pk, nil)
+		t.local = append(t.local, Change{Key: requestKey(t.partition, p.RequestID)})
+	}
+	return nil
+}
+
+// Reference returns where a request id belongs; false: it is not known.
+func (t *Tx) Reference(id schemas.RequestID) (Reference, bool, error) { return t.reference(id) }
+
+// RecordedAs returns the request id of the part with that sequence code, also after the conversation has ended as
+// long as its event is kept here; the zero id: the record in ClickHouse alone knows.
+func (t *Tx) RecordedAs(key schemas.ConversationKey, sequenceCode int32) (schemas.RequestID, error) {
+	if p, ok, err := t.part(key, sequenceCode); err != nil || ok {
+		return p.RequestID, err
+	}
+	var first schemas.RequestID
+	from := listedKey(t.partition, key, sequenceCode, schemas.RequestID{})
+	err := scan(t.db, from, behind(from[:len(from)-len(first)]), func(k, _ []byte) (bool, error) {
+		id := schemas.RequestID(k[len(k)-len(first):])
+		ref, _, err := t.reference(id)
+		if err == nil && !ref.Rejected {
+			first = id
+		}
+		return first == schemas.RequestID{}, err
+	})
+	return first, err
+}
+
+// PutReference keeps the request id of a call that is no part of its own: a rejected one, or a resend's.
+func (t *Tx) PutReference(id schemas.RequestID, ref Reference) error {
+	value, err := encodeReference(ref, id)
+	if err != nil {
+		return fmt.Errorf("encode reference: %w", err)
+	}
+	t.set(requestKey(t.partition, id), value)
+	return nil
+}
+
+// Finish keeps an event until the record in ClickHouse serves it. raw is its encoding.
+func (t *Tx) Finish(e *parleyv1.ResultEvent, raw []byte) {
+	t.events = append(t.events, event{ResultEvent: e, raw: raw})
+}
+
+func (t *Tx) set(k, value []byte) {
+	t.overlay[string(k)] = value
+	if i, ok := t.at[string(k)]; ok {
+		t.changes[i].Value = value
+		return
+	}
+	t.at[string(k)] = len(t.changes)
+	t.changes = append(t.changes, Change{Key: k, Value: value})
+}
+
+// Changes returns the records to commit to the changelog. Apply must follow, or the Tx be forgotten.
+func (t *Tx) Changes() ([]Change, error) {
+	for _, key := range t.heldKey {
+		h := t.held[key]
+		if !h.dirty {
+			continue
+		}
+		value, err := encodeRecord(h.record)
+		if err != nil {
+			return nil, fmt.Errorf("encode conversation: %w", err)
+		}
+		t.set(conversationKey(t.partition, key), value)
+	}
+	value, err := encode(t.Meta.proto())
+	if err != nil {
+		return nil, fmt.Errorf("encode partition: %w", err)
+	}
+	t.set(partitionKey(t.partition), value)
+	out := make([]Change, len(t.changes))
+	for i, c := range t.changes {
+		out[i] = Change{Key: c.Key[2:], Value: c.Value}
+	}
+	return out, nil
+}
+
+// Apply writes the turn to the store in one batch. applied is the position behind its changelog records;
+// resultsOffsets are those of its events, in the order of Finish.
+func (t *Tx) Apply(applied Applied, resultsOffsets []int64) error {
+	b := t.store.db.NewBatch()
+	defer b.Close()
+	w := writer{batch: b, partition: t.partition}
+	for _, c := range t.changes {
+		w.put(c)
+	}
+	for _, key := range t.heldKey {
+		if h := t.held[key]; h.dirty {
+			w.indexConversation(key, h.before, h.state)
+		}
+	}
+	for _, c := range t.local {
+		w.put(c)
+	}
+	for i, e := range t.events {
+		if err := w.finish(e.ResultEvent, e.raw, resultsOffsets[i], applied.At); err != nil {
+			return err
+		}
+	}
+	w.put(Change{Key: appliedKey(t.partition), Value: applied.encode()})
+	return w.commit()
+}
+
+// indexPart makes a part's call known by its request id.
+func (t *Tx) indexPart(k []byte, p *Part) error {
+	c, ok, err := partIndex(t.partition, k, p)
+	if ok {
+		t.local = append(t.local, c)
+		t.overlay[string(c.Key)] = c.Value
+	}
+	return err
+}
+
+// partIndex is the record that makes a part's call known by its request id; false: its conversation key does.
+func partIndex(partition int32, k []byte, p *Part) (Change, bool, error) {
+	key, code := splitPartKey(k)
+	if key.Single() {
+		return Change{}, false, nil
+	}
+	value, err := encodeReference(Reference{Conversation: key, SequenceCode: code, First: p.RequestID}, p.RequestID)
+	return Change{Key: requestKey(partition, p.RequestID), Value: value}, true, err
+}

@@ -1,0 +1,122 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/google/uuid"
+
+	"parley/processor/conversation"
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// writer fills one batch of one partition. The first error is kept for commit.
+type writer struct {
+	batch     *pebble.Batch
+	partition int32
+	err       error
+}
+
+func (w *writer) put(c Change) {
+	if w.err != nil {
+		return
+	}
+	if c.Value == nil {
+		w.err = w.batch.Delete(c.Key, nil)
+		return
+	}
+	w.err = w.batch.Set(c.Key, c.Value, nil)
+}
+
+func (w *writer) commit() error {
+	if w.err != nil {
+		return fmt.Errorf("fill batch: %w", w.err)
+	}
+	if err := w.batch.Commit(pebble.NoSync); err != nil {
+		return fmt.Errorf("commit batch: %w", err)
+	}
+	return nil
+}
+
+// indexConversation keeps the queue and the timers as the state has them: both are functions of it.
+func (w *writer) indexConversation(key schemas.ConversationKey, before, now conversation.State) {
+	if before.Queued() != now.Queued() {
+		w.toggle(orderedKey(w.partition, kindQueue, max(before.Ready, now.Ready), key), now.Queued())
+	}
+	if before.Deadline.Equal(now.Deadline) {
+		return
+	}
+	if !before.Deadline.IsZero() {
+		w.toggle(orderedKey(w.partition, kindTimer, milli(before.Deadline), key), false)
+	}
+	if !now.Deadline.IsZero() {
+		w.toggle(orderedKey(w.partition, kindTimer, milli(now.Deadline), key), true)
+	}
+}
+
+func (w *writer) toggle(k []byte, on bool) {
+	if on {
+		w.put(Change{Key: k, Value: []byte{}})
+		return
+	}
+	w.put(Change{Key: k})
+}
+
+// finish keeps an event, and what is to be deleted when the record has it.
+func (w *writer) finish(e *parleyv1.ResultEvent, raw []byte, resultsOffset int64, at time.Time) error {
+	keys, err := w.finishKeys(e)
+	if err != nil {
+		return err
+	}
+	w.put(Change{Key: keys[0], Value: raw})
+	w.put(Change{Key: garbageKey(w.partition, resultsOffset), Value: encodeGarbage(at, keys)})
+	return nil
+}
+
+// finishKeys puts the records that lead to an event and returns the event's own key, then theirs.
+func (w *writer) finishKeys(e *parleyv1.ResultEvent) ([][]byte, error) {
+	if c := e.GetConversation(); c != nil {
+		id, err := parseID(c.GetRequestId())
+		if err != nil {
+			return nil, err
+		}
+		return [][]byte{endedKey(w.partition, schemas.NewConversationKey(e.Account, c.ConversationId, id))}, nil
+	}
+	c := e.GetCall()
+	id, err := parseID(c.GetRequestId())
+	if err != nil {
+		return nil, err
+	}
+	keys := [][]byte{finishedKey(w.partition, id)}
+	key := schemas.NewConversationKey(e.Account, c.GetConversationId(), id)
+	if key.Single() {
+		return keys, nil
+	}
+	listed := listedKey(w.partition, key, c.GetSequenceCode(), id)
+	w.put(Change{Key: listed, Value: []byte{}})
+	return append(keys, listed), nil
+}
+
+// parseID reads a request id; the empty text, of a conversation that has an id of its own, is the zero id.
+func parseID(s string) (schemas.RequestID, error) {
+	if s == "" {
+		return schemas.RequestID{}, nil
+	}
+	id, err := uuid.Parse(s)
+	if err != nil {
+		return id, fmt.Errorf("request id of an event: %w", err)
+	}
+	return id, nil
+}
+
+// encodeGarbage writes when an event happened and the keys that go with it, each behind its length.
+func encodeGarbage(at time.Time, keys [][]byte) []byte {
+	b := binary.BigEndian.AppendUint64(nil, uint64(milli(at)))
+	for _, k := range keys {
+		b = append(binary.BigEndian.AppendUint16(b, uint16(len(k))), k...)
+	}
+	return b
+}
