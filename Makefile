@@ -11,8 +11,8 @@ BENCHTIME ?= 2s
 FUZZTIME  ?= 30s
 PACKAGES  ?= ./...
 
-# The race detector goes where goroutines meet; it finds nothing in the pure packages and costs minutes there.
-RACE_PACKAGES := ./ingest/... ./processor ./processor/executor/... ./results/... ./internal/...
+# The race detector goes where goroutines meet.
+RACE_PACKAGES := ./ingest/... ./internal/... ./processor/... ./results/...
 
 # The program is built without cgo and tested as it is built.
 export CGO_ENABLED ?= 0
