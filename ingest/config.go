@@ -1,0 +1,107 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/internal/route"
+	"parley/schemas"
+)
+
+// Config is what a Server is made of. Fields without a default are required.
+type Config struct {
+	// Client writes to Topics.Calls. It is made with ProducerOptions; whoever made it closes it, after Serve has
+	// returned.
+	Client *kgo.Client
+	Topics schemas.Topics
+	// Partitions is how many Topics.Calls has: the identity of calls depends on it.
+	Partitions int32
+	// Secret signs receipts. At least 16 bytes, the same for all processes.
+	Secret []byte
+	Routes *route.Table
+	Auth   Authenticator
+	// Live knows the calls that are open or have just ended; Record those that have ended.
+	Live, Record Source
+	Log          *slog.Logger
+	// Metrics is where the server's metrics are registered, and what /metrics shows.
+	Metrics *prometheus.Registry
+
+	// Ready asks after the things that /readyz reports. Nil: there are none.
+	Ready ReadyFunc
+	// Limits bound one call. Zero: schemas.DefaultLimits.
+	Limits schemas.Limits
+	// RequestCallsMax bounds the calls of one request. Zero: 10,000.
+	RequestCallsMax int
+	// RequestBytesMax bounds the body of one request, decompressed. Zero: 64 MiB.
+	RequestBytesMax int64
+	// BytesInFlightMax bounds the bodies that are being read or are on their way to the log, in sum; beyond it
+	// requests are answered with 503 at once. The memory used is about three times as much. Zero: 128 MiB.
+	BytesInFlightMax int64
+	// ProduceTimeout is how long the brokers may stay silent before a request is answered with 503. Zero: 800 ms.
+	ProduceTimeout time.Duration
+	// WaitMax bounds the wait of a poll; a longer one is taken as this. Zero: 60 s.
+	WaitMax time.Duration
+	// ShutdownTimeout bounds how long Serve waits for open requests once it is told to stop. Zero: 10 s.
+	ShutdownTimeout time.Duration
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
+
+const secretBytesMin = 16
+
+// validate returns everything that is wrong with c.
+func (c *Config) validate() error {
+	var errs []error
+	need := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	need(c.Client != nil, "no client")
+	need(c.Topics.Calls != "", "no topic for calls")
+	need(c.Partitions >= 1 && c.Partitions <= schemas.PartitionsMax, "partitions: from 1 to %d, not %d", schemas.PartitionsMax, c.Partitions)
+	need(len(c.Secret) >= secretBytesMin, "secret: at least %d bytes, this has %d", secretBytesMin, len(c.Secret))
+	need(c.Routes != nil, "no routes")
+	need(c.Auth != nil, "no authenticator")
+	need(c.Live != nil && c.Record != nil, "no live source or no record source")
+	need(c.Log != nil, "no log")
+	need(c.Metrics != nil, "no metrics registry")
+	need(c.RequestCallsMax >= 1, "request calls max: at least 1, not %d", c.RequestCallsMax)
+	need(c.RequestBytesMax >= 1, "request bytes max: at least 1, not %d", c.RequestBytesMax)
+	need(c.BytesInFlightMax >= c.RequestBytesMax, "bytes in flight max (%d) is less than request bytes max (%d)", c.BytesInFlightMax, c.RequestBytesMax)
+	need(c.ProduceTimeout > 0 && c.WaitMax > 0 && c.ShutdownTimeout > 0, "a timeout is negative")
+	return errors.Join(errs...)
+}
+
+// withDefaults returns c with the zero fields that have a default set to it.
+func (c Config) withDefaults() Config {
+	if c.Limits == (schemas.Limits{}) {
+		c.Limits = schemas.DefaultLimits()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Ready == nil {
+		c.Ready = func(context.Context) []Dependency { return nil }
+	}
+	orDefault(&c.RequestCallsMax, 10_000)
+	orDefault(&c.RequestBytesMax, 64<<20)
+	orDefault(&c.BytesInFlightMax, 128<<20)
+	orDefault(&c.ProduceTimeout, 800*time.Millisecond)
+	orDefault(&c.WaitMax, 60*time.Second)
+	orDefault(&c.ShutdownTimeout, 10*time.Second)
+	return c
+}
+
+func orDefault[T comparable](field *T, byDefault T) {
+	var zero T
+	if *field == zero {
+		*field = byDefault
+	}
+}

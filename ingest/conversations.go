@@ -1,0 +1,49 @@
+package ingest
+
+import (
+	"net/http"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+
+	"parley/schemas"
+)
+
+const conversationsPath = "/v1/conversations/"
+
+// getConversation answers the status of a conversation, with a page of its calls.
+func (s *Server) getConversation(c echo.Context) error {
+	account, p := s.auth.Account(c.Request())
+	if p != nil {
+		return p
+	}
+	q := schemas.ConversationQuery{Account: account, ID: pathValue(c, conversationsPath)}
+	if q.ID == "" || len(q.ID) > s.recorder.limits.ConversationIDBytesMax || !utf8.ValidString(q.ID) {
+		return &schemas.Problem{Code: schemas.NotFound, Detail: "no conversation can have this id"}
+	}
+	if q.Wait, p = s.wait(c); p != nil {
+		return p
+	}
+	if q.After, p = after(c); p != nil {
+		return p
+	}
+	status, err := s.poller.conversation(c.Request().Context(), q)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, mimeJSON, status)
+}
+
+// after reads the sequence code behind which a page of calls begins.
+func after(c echo.Context) (int32, *schemas.Problem) {
+	text := c.QueryParam("after")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || n < 0 {
+		return 0, &schemas.Problem{Code: schemas.InvalidParameter, Detail: "after is a sequence code: the one that the page before gave as next"}
+	}
+	return int32(n), nil
+}

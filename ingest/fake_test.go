@@ -1,0 +1,87 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"time"
+
+	"parley/schemas"
+)
+
+// fakeSource answers what it was told to, and remembers what it was asked.
+type fakeSource struct {
+	mu           sync.Mutex
+	call         schemas.CallResource
+	conversation schemas.ConversationResource
+	err          error
+	// blocks makes an answer to a question with a wait take until its context ends.
+	blocks bool
+
+	requests      []schemas.RequestQuery
+	conversations []schemas.ConversationQuery
+}
+
+func (f *fakeSource) Request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error) {
+	f.mu.Lock()
+	f.requests = append(f.requests, q)
+	call, err := f.call, f.err
+	f.mu.Unlock()
+	if err := f.block(ctx, q.Wait); err != nil {
+		return schemas.CallResource{}, err
+	}
+	return call, err
+}
+
+func (f *fakeSource) Conversation(ctx context.Context, q schemas.ConversationQuery) (schemas.ConversationResource, error) {
+	f.mu.Lock()
+	f.conversations = append(f.conversations, q)
+	conversation, err := f.conversation, f.err
+	f.mu.Unlock()
+	if err := f.block(ctx, q.Wait); err != nil {
+		return schemas.ConversationResource{}, err
+	}
+	return conversation, err
+}
+
+func (f *fakeSource) block(ctx context.Context, wait time.Duration) error {
+	f.mu.Lock()
+	blocks := f.blocks
+	f.mu.Unlock()
+	if !blocks || wait == 0 {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// tell sets the next answers.
+func (f *fakeSource) tell(change func(*fakeSource)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+func (f *fakeSource) asked() ([]schemas.RequestQuery, []schemas.ConversationQuery) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.requests, f.conversations
+}
+
+// syncBuffer is a buffer that a log may write to from everywhere.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}

@@ -1,0 +1,73 @@
+package ingest
+
+import (
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley/schemas"
+)
+
+// metrics are what /metrics shows of this package.
+type metrics struct {
+	calls    *prometheus.CounterVec
+	requests *prometheus.HistogramVec
+}
+
+func newMetrics(registry prometheus.Registerer, b *budget) (*metrics, error) {
+	m := &metrics{
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "parley_ingest_calls_total",
+			Help: "Calls received: accepted, or refused with a code.",
+		}, []string{"code"}),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "parley_ingest_request_seconds",
+			Help:    "Time to answer an HTTP request.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"route", "method", "status"}),
+	}
+	inFlight := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "parley_ingest_in_flight_bytes",
+		Help: "Bytes of bodies that are being read or are on their way to the log.",
+	}, func() float64 { return float64(b.used.Load()) })
+	for _, c := range []prometheus.Collector{m.calls, m.requests, inFlight} {
+		if err := registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// codeAccepted stands in place of a code for calls that were accepted.
+const codeAccepted schemas.Code = "Accepted"
+
+func (m *metrics) count(all []taken) {
+	for _, t := range all {
+		code := codeAccepted
+		if t.problem != nil {
+			code = t.problem.Code
+		}
+		m.calls.WithLabelValues(string(code)).Inc()
+	}
+}
+
+// observe measures and logs every request. It answers errors itself, so that their status is known.
+func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		began := time.Now()
+		if err := next(c); err != nil {
+			s.answerError(err, c)
+		}
+		took, status := time.Since(began), c.Response().Status
+		s.metrics.requests.WithLabelValues(c.Path(), c.Request().Method, strconv.Itoa(status)).Observe(took.Seconds())
+		s.log.LogAttrs(c.Request().Context(), slog.LevelDebug, "request answered",
+			slog.String("method", c.Request().Method),
+			slog.String("path", c.Request().URL.Path),
+			slog.Int("status", status),
+			slog.Duration("took", took))
+		return nil
+	}
+}

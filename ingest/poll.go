@@ -1,0 +1,111 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"parley/schemas"
+)
+
+// askTimeout bounds what a source may take beyond the wait that it was asked for.
+const askTimeout = 5 * time.Second
+
+// poller asks who knows: the live state first, then the record.
+type poller struct {
+	live, record Source
+	log          *slog.Logger
+}
+
+// request returns the status of a call. Its error is a *schemas.Problem or a fault of ours. "There is no such
+// request" is said only when both have said so, and never of a request whose receipt the client holds.
+func (p poller) request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error) {
+	return ask(ctx, p, question[schemas.CallResource]{
+		wait:     q.Wait,
+		accepted: q.Accepted != nil,
+		live: func(ctx context.Context, wait time.Duration) (schemas.CallResource, error) {
+			q.Wait = wait
+			return p.live.Request(ctx, q)
+		},
+		record: func(ctx context.Context) (schemas.CallResource, error) {
+			q.Wait = 0
+			return p.record.Request(ctx, q)
+		},
+		final: func(r schemas.CallResource) bool { return r.Status.Final() },
+		noun:  "request",
+	})
+}
+
+// conversation returns the status of a conversation, as request does that of a call.
+func (p poller) conversation(ctx context.Context, q schemas.ConversationQuery) (schemas.ConversationResource, error) {
+	return ask(ctx, p, question[schemas.ConversationResource]{
+		wait: q.Wait,
+		live: func(ctx context.Context, wait time.Duration) (schemas.ConversationResource, error) {
+			q.Wait = wait
+			return p.live.Conversation(ctx, q)
+		},
+		record: func(ctx context.Context) (schemas.ConversationResource, error) {
+			q.Wait = 0
+			return p.record.Conversation(ctx, q)
+		},
+		final: func(r schemas.ConversationResource) bool { return r.Status.Final() },
+		noun:  "conversation",
+	})
+}
+
+// question is one poll, in terms that do not depend on what is polled.
+type question[T any] struct {
+	wait time.Duration
+	// accepted is whether the client has proved that it was accepted.
+	accepted bool
+	live     func(context.Context, time.Duration) (T, error)
+	record   func(context.Context) (T, error)
+	final    func(T) bool
+	noun     string
+}
+
+func ask[T any](ctx context.Context, p poller, q question[T]) (none T, _ error) {
+	status, liveErr := askLive(ctx, q)
+	if liveErr == nil {
+		return status, nil
+	}
+	p.note("live state", q.noun, liveErr)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	status, recordErr := q.record(ctx)
+	unknown := errors.Is(liveErr, schemas.ErrUnknown)
+	if recordErr == nil && (unknown || q.final(status)) {
+		return status, nil
+	}
+	p.note("record", q.noun, recordErr)
+	if unknown && errors.Is(recordErr, schemas.ErrUnknown) && !q.accepted {
+		return none, &schemas.Problem{Code: schemas.NotFound, Detail: fmt.Sprintf("no %s of this account has this id", q.noun)}
+	}
+	return none, &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: fmt.Sprintf("nobody can tell the status of this %s now; ask again later", q.noun)}
+}
+
+// askLive asks the live state. A wait that is cut short, because the client is gone or the server stops, ends with
+// the status as it is.
+func askLive[T any](ctx context.Context, q question[T]) (T, error) {
+	if q.wait > 0 {
+		waiting, cancel := context.WithTimeout(ctx, q.wait+askTimeout)
+		defer cancel()
+		status, err := q.live(waiting, q.wait)
+		if err == nil || ctx.Err() == nil {
+			return status, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	return q.live(ctx, 0)
+}
+
+// note logs an answer that a Source ought not to give.
+func (p poller) note(source, noun string, err error) {
+	if err == nil || errors.Is(err, schemas.ErrUnknown) || errors.Is(err, schemas.ErrUnavailable) {
+		return
+	}
+	p.log.Warn("source failed", slog.String("source", source), slog.String("noun", noun), slog.Any("error", err))
+}

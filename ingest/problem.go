@@ -1,0 +1,78 @@
+package ingest
+
+import (
+	"net/http"
+
+	"parley/schemas"
+)
+
+// document is a problem document (RFC 9457).
+type document struct {
+	// Type is where the code is explained.
+	Type    string       `json:"type"`
+	Title   string       `json:"title"`
+	Status  int          `json:"status"`
+	Detail  string       `json:"detail"`
+	Code    schemas.Code `json:"code"`
+	Pointer string       `json:"pointer,omitempty"`
+}
+
+func documentOf(p *schemas.Problem) document {
+	return document{
+		Type:    "/docs#" + string(p.Code),
+		Title:   titles[p.Code],
+		Status:  p.Code.HTTPStatus(),
+		Detail:  p.Detail,
+		Code:    p.Code,
+		Pointer: p.Pointer,
+	}
+}
+
+// refusal is a problem that HTTP has a status of its own for.
+type refusal struct {
+	*schemas.Problem
+	status int
+}
+
+func (r refusal) document() document {
+	d := documentOf(r.Problem)
+	d.Status = r.status
+	return d
+}
+
+// titles are the short sentences of the codes that this package answers with.
+var titles = map[schemas.Code]string{
+	schemas.InvalidBody:                   "The body cannot be read",
+	schemas.UnknownMethod:                 "There is no such method",
+	schemas.NoObjects:                     "The call has no objects",
+	schemas.ObjectTypeRequired:            "An object has no type",
+	schemas.DuplicateCorrelationID:        "Two objects have the same correlationId",
+	schemas.ConversationIDRequired:        "The conversationId is missing",
+	schemas.SequenceCodeRequired:          "The sequenceCode is missing",
+	schemas.SequenceCodeOutOfRange:        "The sequenceCode is out of range",
+	schemas.CallsInConversationRequired:   "The callsInConversation is missing",
+	schemas.CallsInConversationOutOfRange: "The callsInConversation is out of range",
+	schemas.SynchronousConversation:       "A conversation is not synchronous",
+	schemas.ResponseTypeReserved:          "The responseType is reserved",
+	schemas.InvalidResponseAddress:        "The responseAddress is not one",
+	schemas.RouteNotFound:                 "No route takes the call",
+	schemas.MixedRoutes:                   "The objects belong to different routes",
+	schemas.TooManyObjects:                "The call has too many objects",
+	schemas.ScheduledTooFar:               "The scheduledTime is too far ahead",
+	schemas.InvalidParameter:              "A parameter is not valid",
+	schemas.Forbidden:                     "Not allowed",
+	schemas.NotFound:                      "There is no such thing",
+	schemas.TooLarge:                      "Too large",
+	schemas.QueueUnavailable:              "The queue cannot be reached",
+	schemas.OwnerUnavailable:              "Nobody can tell now",
+	schemas.Internal:                      "Internal error",
+}
+
+// retryAfter is the seconds after which a refused request may be sent again; empty: sending it again is no use.
+func retryAfter(status int) string {
+	switch status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		return "1"
+	}
+	return ""
+}

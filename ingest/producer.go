@@ -1,0 +1,172 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/schemas"
+)
+
+// recordOverheadMax bounds what a record has beyond the bytes of its call: account, ids, digest, key and headers.
+const recordOverheadMax = 4 << 10
+
+// RecordBytesMax bounds the records that calls within the limits make; the topic's max.message.bytes is at least
+// this.
+func RecordBytesMax(l schemas.Limits) int { return l.CallBytesMax + recordOverheadMax }
+
+// ProducerOptions are what the client of a Config is made with, beside the brokers and how to get at them. Its
+// memory is bounded by Config.BytesInFlightMax, so its own bounds are out of the way. There is no linger: while a
+// request is on its way to a broker the next batch gathers behind it.
+func ProducerOptions(l schemas.Limits) []kgo.Opt {
+	return []kgo.Opt{
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerLinger(0),
+		kgo.ProducerBatchMaxBytes(int32(RecordBytesMax(l))),
+		kgo.MaxBufferedRecords(bufferedRecordsMax),
+	}
+}
+
+// bufferedRecordsMax is far above what BytesInFlightMax lets through.
+const bufferedRecordsMax = 4 << 20
+
+// producer writes records to the log and knows how long to wait for it.
+type producer struct {
+	client *kgo.Client
+	// timeout is how long the brokers may stay silent.
+	timeout time.Duration
+	now     func() time.Time
+	log     *slog.Logger
+	// down is whether the last request that ended was refused by the brokers, so that a change is logged once.
+	down atomic.Bool
+}
+
+// fate is what became of a record.
+type fate struct {
+	// settled is false for a record that may yet reach the log.
+	settled bool
+	// err is why the record is not in the log; nil: it is, at Offset.
+	err error
+	schemas.Position
+	acceptedAt time.Time
+}
+
+// acknowledged reports whether the brokers have the record.
+func (f fate) acknowledged() bool { return f.settled && f.err == nil }
+
+// batch follows the records of one request.
+type batch struct {
+	mu    sync.Mutex
+	fates []fate
+	left  int
+	// done is closed when all fates are settled.
+	done chan struct{}
+}
+
+// settleMax is how long a record that was given up is waited for: long enough for a client that has not sent it
+// to say so.
+const settleMax = 100 * time.Millisecond
+
+// produce writes records, in order, and returns what became of each as soon as all are settled or the brokers have
+// been silent for the timeout. The lease is held until the client has let go of each record.
+func (p *producer) produce(ctx context.Context, records []*kgo.Record, l *lease) []fate {
+	if len(records) == 0 {
+		return nil
+	}
+	// A client that hangs up must not fail the records of others: kgo fails whole batches by their first context.
+	ctx, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	b := &batch{fates: make([]fate, len(records)), left: len(records), done: make(chan struct{})}
+	for i, r := range records {
+		l.hold()
+		p.client.TryProduce(ctx, r, func(r *kgo.Record, err error) {
+			b.settle(i, fate{settled: true, err: err, Position: schemas.Position{Partition: r.Partition, Offset: r.Offset}, acceptedAt: p.now()})
+			l.release()
+		})
+	}
+	if !b.wait(p.timeout) {
+		giveUp()
+		b.wait(settleMax)
+	}
+	fates := b.snapshot()
+	p.report(fates)
+	return fates
+}
+
+func (b *batch) settle(i int, f fate) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fates[i] = f
+	if b.left--; b.left == 0 {
+		close(b.done)
+	}
+}
+
+// wait returns true when all are settled, and false when none was for the whole of a timeout.
+func (b *batch) wait(timeout time.Duration) bool {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	for left := b.unsettled(); ; {
+		select {
+		case <-b.done:
+			return true
+		case <-timer.C:
+		}
+		now := b.unsettled()
+		if now == left {
+			return false
+		}
+		left = now
+		timer.Reset(timeout)
+	}
+}
+
+func (b *batch) unsettled() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.left
+}
+
+func (b *batch) snapshot() []fate {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]fate(nil), b.fates...)
+}
+
+// report logs when the brokers stop, and when they begin again, to take records.
+func (p *producer) report(fates []fate) {
+	for _, f := range fates {
+		if f.acknowledged() || errors.Is(f.err, kerr.MessageTooLarge) {
+			continue
+		}
+		if !p.down.Swap(true) {
+			p.log.Warn("queue unavailable", slog.Any("error", f.err), slog.Bool("outcome_known", f.settled))
+		}
+		return
+	}
+	if p.down.Swap(false) {
+		p.log.Info("queue available again")
+	}
+}
+
+// problem says why a record was not acknowledged.
+func (f fate) problem() *schemas.Problem {
+	switch {
+	case !f.settled:
+		return &schemas.Problem{
+			Code: schemas.QueueUnavailable,
+			Detail: "the queue did not answer in time, and the call may yet reach it; send it again: a part of a conversation, " +
+				"or a request with the same Idempotency-Key, is executed once",
+		}
+	case errors.Is(f.err, kerr.MessageTooLarge):
+		return &schemas.Problem{Code: schemas.TooLarge, Detail: "the queue takes no record of this size; send the call's objects in several calls"}
+	}
+	return &schemas.Problem{Code: schemas.QueueUnavailable, Detail: "the queue cannot take calls now; this one was not queued, send it again later"}
+}

@@ -1,0 +1,75 @@
+package ingest
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"parley/schemas"
+)
+
+// receipt says where in the log a call is, and since when. It is authenticated together with the account and the
+// request id, which it does not carry, so that a poll can tell a call that was acknowledged but not read yet from
+// one that was never accepted, and nobody can make one up. In a URL it is the base64url of
+//
+//	version 1 | partition 4 | offset 8 | accepted at, ms since 1970 8 | MAC 16
+//
+// with big-endian numbers; the MAC is the first half of an HMAC-SHA256 (RFC 2104 section 5).
+type receipt struct {
+	schemas.Position
+	acceptedAt time.Time
+}
+
+const (
+	receiptVersion = 1
+	receiptMAC     = 16
+	receiptBody    = 1 + 4 + 8 + 8
+)
+
+// errReceipt is of a receipt that this secret did not sign for this account and request id.
+var errReceipt = errors.New("not a receipt of this request")
+
+// receipts writes and reads receipts with one secret.
+type receipts struct {
+	secret []byte
+}
+
+func (r receipts) write(account string, id schemas.RequestID, rc receipt) string {
+	b := make([]byte, 0, receiptBody+sha256.Size)
+	b = append(b, receiptVersion)
+	b = binary.BigEndian.AppendUint32(b, uint32(rc.Partition))
+	b = binary.BigEndian.AppendUint64(b, uint64(rc.Offset))
+	b = binary.BigEndian.AppendUint64(b, uint64(rc.acceptedAt.UnixMilli()))
+	b = r.sign(b, account, id)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// read returns errReceipt unless text is what write returned for the same account and id.
+func (r receipts) read(account string, id schemas.RequestID, text string) (receipt, error) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) != receiptBody+receiptMAC || b[0] != receiptVersion {
+		return receipt{}, errReceipt
+	}
+	if !hmac.Equal(b, r.sign(b[:receiptBody:receiptBody], account, id)) {
+		return receipt{}, errReceipt
+	}
+	return receipt{
+		Position: schemas.Position{
+			Partition: int32(binary.BigEndian.Uint32(b[1:])),
+			Offset:    int64(binary.BigEndian.Uint64(b[5:])),
+		},
+		acceptedAt: time.UnixMilli(int64(binary.BigEndian.Uint64(b[13:]))).UTC(),
+	}, nil
+}
+
+// sign appends the MAC of body. The account holds no zero byte, so no two accounts and ids read alike.
+func (r receipts) sign(body []byte, account string, id schemas.RequestID) []byte {
+	h := hmac.New(sha256.New, r.secret)
+	h.Write([]byte("parley.receipt\x00" + account + "\x00"))
+	h.Write(id[:])
+	h.Write(body)
+	return h.Sum(body)[:len(body)+receiptMAC]
+}

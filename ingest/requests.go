@@ -1,0 +1,60 @@
+package ingest
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"parley/schemas"
+)
+
+const requestsPath = "/v1/requests/"
+
+// getRequest answers the status of a call.
+func (s *Server) getRequest(c echo.Context) error {
+	account, p := s.auth.Account(c.Request())
+	if p != nil {
+		return p
+	}
+	id, p := requestID(c)
+	if p != nil {
+		return p
+	}
+	q := schemas.RequestQuery{Account: account, ID: id}
+	if q.Wait, p = s.wait(c); p != nil {
+		return p
+	}
+	if q.Accepted, p = s.accepted(c, account, id); p != nil {
+		return p
+	}
+	status, err := s.poller.request(c.Request().Context(), q)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, mimeJSON, status)
+}
+
+// requestID reads the id from the path. What is not a request id was never given out: 404, not 400.
+func requestID(c echo.Context) (schemas.RequestID, *schemas.Problem) {
+	text := pathValue(c, requestsPath)
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != len(id.String()) {
+		return id, &schemas.Problem{Code: schemas.NotFound, Detail: fmt.Sprintf("%.100q is not a request id; it is a UUID, as 018f4c1e-7c1a-7b5e-9d55-0242ac120002", text)}
+	}
+	return id, nil
+}
+
+// accepted reads the place in the log from the receipt; nil: there is no receipt.
+func (s *Server) accepted(c echo.Context, account string, id schemas.RequestID) (*schemas.Position, *schemas.Problem) {
+	text := c.QueryParam("receipt")
+	if text == "" {
+		return nil, nil
+	}
+	rc, err := s.receipts.read(account, id, text)
+	if err != nil {
+		return nil, &schemas.Problem{Code: schemas.InvalidParameter, Detail: "the receipt is not the one that was given with this request id; poll at the Location of the acknowledgment"}
+	}
+	return &rc.Position, nil
+}

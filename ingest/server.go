@@ -1,0 +1,156 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"parley/schemas"
+)
+
+// Server is the HTTP interface. Make one with New.
+type Server struct {
+	auth            Authenticator
+	recorder        *recorder
+	producer        *producer
+	poller          poller
+	receipts        receipts
+	budget          *budget
+	metrics         *metrics
+	ready           ReadyFunc
+	requestCallsMax int
+	requestBytesMax int64
+	waitMax         time.Duration
+	shutdownTimeout time.Duration
+	handler         http.Handler
+	log             *slog.Logger
+}
+
+// New returns a server that is not serving yet. Its error holds everything that is wrong with the configuration.
+func New(cfg Config) (*Server, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("configure ingest: %w", err)
+	}
+	b := &budget{max: cfg.BytesInFlightMax}
+	m, err := newMetrics(cfg.Metrics, b)
+	if err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	s := &Server{
+		auth: cfg.Auth,
+		recorder: &recorder{
+			topic:      cfg.Topics.Calls,
+			partitions: cfg.Partitions,
+			limits:     cfg.Limits,
+			routes:     cfg.Routes,
+			now:        cfg.Now,
+		},
+		producer:        &producer{client: cfg.Client, timeout: cfg.ProduceTimeout, now: cfg.Now, log: cfg.Log},
+		poller:          poller{live: cfg.Live, record: cfg.Record, log: cfg.Log},
+		receipts:        receipts{secret: cfg.Secret},
+		budget:          b,
+		metrics:         m,
+		ready:           cfg.Ready,
+		requestCallsMax: cfg.RequestCallsMax,
+		requestBytesMax: cfg.RequestBytesMax,
+		waitMax:         cfg.WaitMax,
+		shutdownTimeout: cfg.ShutdownTimeout,
+		log:             cfg.Log,
+	}
+	s.handler = s.routes(promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{}))
+	return s, nil
+}
+
+// Handler is what Serve serves.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+func (s *Server) routes(metrics http.Handler) http.Handler {
+	e := echo.New()
+	e.HTTPErrorHandler = s.answerError
+	e.Use(s.observe, s.recovered, sameOrigin())
+	e.POST(callsPath, s.postCalls)
+	e.GET(requestsPath+":id", s.getRequest)
+	e.GET(conversationsPath+":id", s.getConversation)
+	e.GET("/healthz", healthz)
+	e.GET("/readyz", s.readyz)
+	e.GET("/metrics", echo.WrapHandler(metrics))
+	e.GET("/openapi.yaml", openAPI)
+	e.GET("/docs", docs)
+	return e
+}
+
+// recovered makes a panic of a handler an error, so that the client is answered as for every fault of ours.
+func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			}
+		}()
+		return next(c)
+	}
+}
+
+// sameOrigin refuses what a page of another origin makes a browser send: with open access, any page that its user
+// visits could otherwise queue calls.
+func sameOrigin() echo.MiddlewareFunc {
+	guard := http.NewCrossOriginProtection()
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if err := guard.Check(c.Request()); err != nil {
+				return &schemas.Problem{Code: schemas.Forbidden, Detail: "a page of another origin may not do this"}
+			}
+			return next(c)
+		}
+	}
+}
+
+const (
+	headerTimeout  = 5 * time.Second
+	bodyTimeout    = 60 * time.Second
+	idleTimeout    = 2 * time.Minute
+	headerBytesMax = 64 << 10
+)
+
+// Serve answers requests on ln until ctx ends, which also ends the waits of polls; then it finishes what is open,
+// within ShutdownTimeout, and returns nil. It closes ln. Serve is called once.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	h := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      bodyTimeout + s.waitMax + 2*askTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytesMax,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- h.Serve(ln) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve HTTP: %w", err)
+	case <-ctx.Done():
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.shutdownTimeout)
+	defer cancel()
+	err := h.Shutdown(closing)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.log.Warn("requests cut off", slog.Duration("after", s.shutdownTimeout))
+		err = h.Close()
+	}
+	<-served
+	if err != nil {
+		return fmt.Errorf("stop HTTP: %w", err)
+	}
+	return nil
+}
