@@ -139,7 +139,7 @@ func settle(cfg Config) error {
 	err = writeOwedMarkers(ctx, b.client)
 	b.client.Close()
 	b.cluster.Close()
-	return errors.Join(err, b.log.takeErrors())
+	return errors.Join(err, b.log.err())
 }
 
 // start runs kfake and everything around it but the compactor's goroutine.
@@ -230,9 +230,9 @@ func (b *Broker) shutdown() error {
 		err = b.compact.compact(ctx)
 	}
 	b.client.Close()
-	b.log.takeErrors() // of the running broker: they are in the log
+	b.log.forget() // of the running broker: they are in the log
 	b.cluster.Close()
-	if err = errors.Join(err, b.log.takeErrors()); err != nil {
+	if err = errors.Join(err, b.log.err()); err != nil {
 		return fmt.Errorf("close kafka: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(b.cfg.DataDir, closedFile), nil, 0o644); err != nil {

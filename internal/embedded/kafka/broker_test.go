@@ -55,7 +55,7 @@ func openBroker(t *testing.T, cfg Config) *Broker {
 
 func newClient(t *testing.T, brokers string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers)}, opts...)...)
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers), kgo.MetadataMinAge(20 * time.Millisecond), kgo.DisableClientMetrics()}, opts...)...)
 	if err != nil {
 		t.Fatalf("create client: %v", err)
 	}
@@ -322,14 +322,14 @@ func TestTransactionsMayUseTheLastOfTheDisk(t *testing.T) {
 	}
 	d := disk{dir: dir, freeMin: free * 2, log: Config{}.withDefaults().Log}
 	now := time.Now()
-	if d.room(now, false) {
+	if d.room(now, newWork) {
 		t.Error("there is room for new records")
 	}
-	if !d.room(now, true) {
+	if !d.room(now, workInHand) {
 		t.Error("there is no room for a transaction")
 	}
 	d = disk{dir: filepath.Join(dir, "absent"), freeMin: 1, log: d.log}
-	if d.room(now, true) {
+	if d.room(now, workInHand) {
 		t.Error("a file system that does not answer has room")
 	}
 }

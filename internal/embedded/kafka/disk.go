@@ -11,6 +11,14 @@ import (
 // that time, which is what the limit must leave room for.
 const freeCheckEvery = 100 * time.Millisecond
 
+// purpose is what records are for, which says how full the disk may be for them.
+type purpose int
+
+const (
+	newWork    purpose = iota // records from outside: calls
+	workInHand                // records of a transaction: states and results of what was accepted
+)
+
 // disk knows whether there is room for more records. It is used by one goroutine at a time.
 type disk struct {
 	dir     string
@@ -22,16 +30,16 @@ type disk struct {
 	low     bool
 }
 
-// room says whether records may be written; inTransaction says that they belong to a transaction. A file
-// system that does not answer is taken as full: what is written blindly may be lost.
-func (d *disk) room(now time.Time, inTransaction bool) bool {
+// room says whether records may be written. A file system that does not answer is taken as full: what is
+// written blindly may be lost.
+func (d *disk) room(now time.Time, p purpose) bool {
 	if d.freeMin < 0 {
 		return true
 	}
 	if now.Sub(d.checked) >= freeCheckEvery {
 		d.check(now)
 	}
-	if inTransaction {
+	if p == workInHand {
 		return d.free >= d.freeMin/4
 	}
 	return d.free >= d.freeMin
@@ -62,5 +70,5 @@ func freeBytes(dir string) (int64, error) {
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, fmt.Errorf("statfs %s: %w", dir, err)
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+	return int64(st.Bavail) * st.Bsize, nil
 }

@@ -16,7 +16,7 @@ type brokerLog struct {
 	log *slog.Logger
 
 	mu   sync.Mutex
-	errs []error // since the last call of takeErrors; bounded
+	errs []error // since the last forget; bounded
 }
 
 // brokerErrorsMax bounds the errors that are kept; the log has them all.
@@ -46,11 +46,16 @@ func (l *brokerLog) keep(err error) {
 	}
 }
 
-// takeErrors returns the errors since it was last called, joined.
-func (l *brokerLog) takeErrors() error {
+// forget drops the errors so far.
+func (l *brokerLog) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := errors.Join(l.errs...)
 	l.errs = nil
-	return err
+}
+
+// err returns the errors since the last forget, joined.
+func (l *brokerLog) err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return errors.Join(l.errs...)
 }

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,7 +41,10 @@ func (h *produceHook) register() {
 
 // handle is a kfake control function: handled says that the response stands instead of kfake's own.
 func (h *produceHook) handle(r kmsg.Request) (resp kmsg.Response, err error, handled bool) { //nolint:revive // kfake's signature
-	req := r.(*kmsg.ProduceRequest)
+	req, ok := r.(*kmsg.ProduceRequest)
+	if !ok {
+		return nil, fmt.Errorf("%T is not a produce request", r), true
+	}
 	h.keep()
 	h.gate.Lock()
 	defer h.gate.Unlock()
@@ -49,7 +53,7 @@ func (h *produceHook) handle(r kmsg.Request) (resp kmsg.Response, err error, han
 	}
 	now := time.Now()
 	h.last.Store(now.UnixNano())
-	if !h.disk.room(now, anyTransactional(req)) {
+	if !h.disk.room(now, purposeOf(req)) {
 		return refuse(req, "The disk is full.")
 	}
 	h.stampAll(req, now.UnixMilli())
@@ -111,15 +115,15 @@ func (h *produceHook) brokerTime(version int16, t *kmsg.ProduceRequestTopic) boo
 	return kind != nil && *kind == "LogAppendTime"
 }
 
-func anyTransactional(req *kmsg.ProduceRequest) bool {
+func purposeOf(req *kmsg.ProduceRequest) purpose {
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
 			if transactional(p.Records) {
-				return true
+				return workInHand
 			}
 		}
 	}
-	return false
+	return newWork
 }
 
 // refuse answers every partition of req with KAFKA_STORAGE_ERROR, which tells the client that nothing was
@@ -128,7 +132,8 @@ func refuse(req *kmsg.ProduceRequest, message string) (resp kmsg.Response, err e
 	if req.Acks == 0 {
 		return nil, errRefused, true
 	}
-	produced := req.ResponseKind().(*kmsg.ProduceResponse)
+	produced := kmsg.NewPtrProduceResponse()
+	produced.SetVersion(req.GetVersion())
 	for _, t := range req.Topics {
 		rt := kmsg.NewProduceResponseTopic()
 		rt.Topic, rt.TopicID = t.Topic, t.TopicID
