@@ -51,13 +51,14 @@ func (i *Insert) Commit() (Stats, error) {
 	return c.stats(r), nil
 }
 
-// Abort ends the insert without writing what is not written yet. Repeating it does nothing.
-func (i *Insert) Abort() {
+// Abort ends the insert, if it has not ended, without writing what is not written yet, and reports whether it did.
+func (i *Insert) Abort() (aborted bool) {
 	if i.h == 0 {
-		return
+		return false
 	}
 	i.conn.lib.fn.cancelInsert(i.h)
 	i.end()
+	return true
 }
 
 func (i *Insert) end() {

@@ -35,13 +35,14 @@ func (s *Stream) Next() ([]byte, error) {
 // Stats counts what the last Next made the engine read.
 func (s *Stream) Stats() Stats { return s.stats }
 
-// Close cancels what still runs. Repeating it, or closing after the end, does nothing.
-func (s *Stream) Close() {
+// Close cancels the query if it still runs, and reports whether it did.
+func (s *Stream) Close() (cancelled bool) {
 	if s.h == 0 {
-		return
+		return false
 	}
 	s.conn.lib.fn.cancelQuery(s.conn.handle(), s.h)
 	s.end()
+	return true
 }
 
 func (s *Stream) end() {

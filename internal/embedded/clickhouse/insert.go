@@ -15,44 +15,44 @@ import (
 // blocks to the engine as they arrive, and commits at the empty one. A client that leaves before has inserted nothing
 // of the block that the engine was forming.
 func (c *nativeConn) insert(st statement, compressed bool) error {
-	ins, err := c.beginInsert(st)
+	up, err := c.beginInsert(st)
 	if err != nil {
 		return c.out.exception(asException(err))
 	}
-	defer ins.Abort()
+	defer up.abort()
 	blocks := c.newBlockReader(compressed)
 	for {
 		b, err := c.nextBlock(blocks)
 		switch {
 		case errors.Is(err, errCancelled):
-			ins.Abort()
+			up.abort()
 			return c.out.endOfStream()
 		case err != nil:
 			return c.refuse(err)
 		case len(b.columns) == 0:
-			return c.commit(ins)
+			return c.commit(up)
 		}
-		if err := ins.Append(b.raw); err != nil {
+		if err := up.append(b.raw); err != nil {
 			return errors.Join(c.out.exception(asException(err)), c.drain(blocks))
 		}
 	}
 }
 
 // beginInsert sends the sample block and opens the insert.
-func (c *nativeConn) beginInsert(st statement) (*chdb.Insert, error) {
+func (c *nativeConn) beginInsert(st statement) (*upload, error) {
 	columns, err := c.sess.insertColumns(c.srv.ctx, st.insert)
 	if err != nil {
 		return nil, err
 	}
-	ins, err := c.sess.conn.Insert(chdb.Statement{SQL: st.insert.head, Format: formatNative})
+	up, err := c.sess.upload(chdb.Statement{SQL: st.insert.head, Format: formatNative})
 	if err != nil {
 		return nil, err
 	}
 	if err := errors.Join(c.out.header(columns), c.out.flush()); err != nil {
-		ins.Abort()
+		up.abort()
 		return nil, err
 	}
-	return ins, nil
+	return up, nil
 }
 
 // nextBlock reads the next Data packet. A Cancel in its place is errCancelled.
@@ -70,12 +70,8 @@ func (c *nativeConn) nextBlock(blocks *blockReader) (block, error) {
 }
 
 // commit writes what was inserted and ends the answer.
-func (c *nativeConn) commit(ins *chdb.Insert) error {
-	var stats chdb.Stats
-	err := c.sess.interruptible(c.srv.ctx, func() (err error) {
-		stats, err = ins.Commit()
-		return err
-	})
+func (c *nativeConn) commit(up *upload) error {
+	stats, err := up.commit(c.srv.ctx)
 	if err != nil {
 		return c.conclude(c.srv.ctx, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"regexp"
@@ -118,7 +119,11 @@ func (r *rows) next(ctx context.Context) (piece []byte, err error) {
 func (r *rows) stats() chdb.Stats { return r.stream.Stats() }
 
 // close cancels what still runs.
-func (r *rows) close() { r.stream.Close() }
+func (r *rows) close() {
+	if r.stream.Close() {
+		r.sess.settle()
+	}
+}
 
 // set runs a client's own SET, whose effect stays.
 func (s *session) set(ctx context.Context, st chdb.Statement) error {
@@ -149,14 +154,24 @@ func (s *session) interruptible(ctx context.Context, call func() error) error {
 	})
 	err := call()
 	close(done)
-	if stop() {
-		return err
+	if !stop() {
+		<-killed
+		if err != nil {
+			err = context.Cause(ctx)
+		}
 	}
-	<-killed
-	if err != nil {
-		return context.Cause(ctx)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.settle()
 	}
-	return nil
+	return err
+}
+
+// settle makes the engine let go of a failed statement: it keeps it, with its memory and its place in the list of processes,
+// until the session's next one.
+func (s *session) settle() {
+	if _, err := s.conn.Query(chdb.Statement{SQL: "SET " + tagSetting + " = " + quoteString(s.tag)}); err != nil {
+		s.log.Debug("failed statement stays", "session", s.tag, "error", err)
+	}
 }
 
 // lend gives the following statements these settings, and takes back those of the statements before.

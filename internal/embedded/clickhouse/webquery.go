@@ -225,15 +225,15 @@ func (q *webQuery) selectRows(ctx context.Context, st chdb.Statement) error {
 // insert feeds data to an INSERT as it arrives. A request that breaks off inserts nothing of the block that the
 // engine was forming.
 func (q *webQuery) insert(ctx context.Context, st statement, data io.Reader) error {
-	ins, err := q.sess.conn.Insert(chdb.Statement{SQL: st.insert.head, Format: first(st.format, "Values"), Params: q.params()})
+	up, err := q.sess.upload(chdb.Statement{SQL: st.insert.head, Format: first(st.format, "Values"), Params: q.params()})
 	if err != nil {
 		return err
 	}
-	defer ins.Abort()
+	defer up.abort()
 	buf := make([]byte, growBytes)
 	for {
 		n, err := data.Read(buf)
-		if aerr := ins.Append(buf[:n]); aerr != nil {
+		if aerr := up.append(buf[:n]); aerr != nil {
 			return aerr
 		}
 		if errors.Is(err, io.EOF) {
@@ -246,11 +246,8 @@ func (q *webQuery) insert(ctx context.Context, st statement, data io.Reader) err
 			return err
 		}
 	}
-	var stats chdb.Stats
-	if err := q.sess.interruptible(q.srv.ctx, func() (err error) {
-		stats, err = ins.Commit()
-		return err
-	}); err != nil {
+	stats, err := up.commit(q.srv.ctx)
+	if err != nil {
 		return err
 	}
 	if err := q.out.summary(stats); err != nil {

@@ -1,0 +1,166 @@
+package clickhouse_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// target is a ClickHouse server that the conformance suite runs against.
+type target struct {
+	name    string
+	options ch.Options
+}
+
+// eachTarget runs a test of the suite against the embedded server, and also against the server that
+// PARLEY_TEST_CLICKHOUSE_DSN names, e.g. clickhouse://default@127.0.0.1:9000/default.
+func eachTarget(t *testing.T, test func(*testing.T, target)) {
+	t.Helper()
+	targets := []target{{"embedded", ch.Options{Addr: []string{server.Addr()}}}}
+	if dsn := os.Getenv("PARLEY_TEST_CLICKHOUSE_DSN"); dsn != "" {
+		options, err := ch.ParseDSN(dsn)
+		if err != nil {
+			t.Fatalf("PARLEY_TEST_CLICKHOUSE_DSN: %v", err)
+		}
+		targets = append(targets, target{"dsn", *options})
+	}
+	for _, tg := range targets {
+		t.Run(tg.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, tg)
+		})
+	}
+}
+
+var databases atomic.Int64
+
+// database makes a database for one test and connects to it. configure may change the options before.
+func (tg target) database(t *testing.T, configure ...func(*ch.Options)) driver.Conn {
+	t.Helper()
+	name := fmt.Sprintf("test_%d_%d", os.Getpid(), databases.Add(1))
+	admin := tg.connect(t)
+	exec(t, admin, "CREATE DATABASE "+name)
+	t.Cleanup(func() { exec(t, admin, "DROP DATABASE "+name+" SYNC") })
+	return tg.connect(t, append(configure, func(o *ch.Options) { o.Auth.Database = name })...)
+}
+
+// connect opens a client that is closed at the end of the test.
+func (tg target) connect(t *testing.T, configure ...func(*ch.Options)) driver.Conn {
+	t.Helper()
+	o := tg.options
+	o.DialTimeout = 10 * time.Second
+	for _, c := range configure {
+		c(&o)
+	}
+	conn, err := ch.Open(&o)
+	if err != nil {
+		t.Fatalf("open client: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			t.Errorf("close client: %v", err)
+		}
+	})
+	return conn
+}
+
+func withCompression(m ch.CompressionMethod) func(*ch.Options) {
+	return func(o *ch.Options) { o.Compression = &ch.Compression{Method: m} }
+}
+
+func oneConnection(o *ch.Options) { o.MaxOpenConns, o.MaxIdleConns = 1, 1 }
+
+func exec(t *testing.T, conn driver.Conn, sql string, args ...any) {
+	t.Helper()
+	if err := conn.Exec(context.Background(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// value returns the only value of a query.
+func value[T any](t *testing.T, conn driver.Conn, sql string, args ...any) T {
+	t.Helper()
+	var v T
+	if err := conn.QueryRow(context.Background(), sql, args...).Scan(&v); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return v
+}
+
+// column returns the values of a query with one column.
+func column[T any](t *testing.T, conn driver.Conn, sql string) []T {
+	t.Helper()
+	rows, err := conn.Query(context.Background(), sql)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	var values []T
+	for rows.Next() {
+		var v T
+		if err := rows.Scan(&v); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		values = append(values, v)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return values
+}
+
+// wantCode checks that err is an exception of the server with this code.
+func wantCode(t *testing.T, err error, code int32) {
+	t.Helper()
+	e, ok := errors.AsType[*ch.Exception](err)
+	if !ok || e.Code != code {
+		t.Errorf("error is %v, want exception %d", err, code)
+	}
+}
+
+// eventually polls until ok, and fails the test after ten seconds.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
+
+// running counts the queries of the server whose text contains mark.
+func running(t *testing.T, conn driver.Conn, mark string) int {
+	t.Helper()
+	n := 0
+	for _, text := range column[string](t, conn, "SELECT query FROM system.processes") {
+		if strings.Contains(text, mark) && !strings.Contains(text, "system.processes") {
+			n++
+		}
+	}
+	return n
+}
+
+// rss is the resident memory of this process in bytes.
+func rss(t *testing.T) int {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size, resident int
+	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
+		t.Fatal(err)
+	}
+	return resident * os.Getpagesize()
+}
+
+func ptr[T any](v T) *T { return &v }
