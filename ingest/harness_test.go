@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
@@ -237,12 +239,26 @@ func readLog(t testing.TB, want int, brokers ...string) []*kgo.Record {
 }
 
 // logEnd is how many records are in parley.calls.
-func (h *harness) logEnd() int64 {
-	var n int64
-	for p := range int32(partitions) {
-		n += h.broker.PartitionInfo(testTopics.Calls, p).HighWatermark
+func (h *harness) logEnd(t testing.TB) int64 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ends, err := kadm.NewClient(h.client).ListEndOffsets(ctx, testTopics.Calls)
+	if err != nil {
+		t.Fatal(err)
 	}
+	var n int64
+	ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
 	return n
+}
+
+func mustParse(t testing.TB, id string) schemas.RequestID {
+	t.Helper()
+	parsed, err := uuid.Parse(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
 }
 
 func callOf(t testing.TB, r *kgo.Record) *parleyv1.Call {

@@ -23,7 +23,8 @@ func RecordBytesMax(l schemas.Limits) int { return l.CallBytesMax + recordOverhe
 
 // ProducerOptions are what the client of a Config is made with, beside the brokers and how to get at them. Its
 // memory is bounded by Config.BytesInFlightMax, so its own bounds are out of the way. There is no linger: while a
-// request is on its way to a broker the next batch gathers behind it.
+// request is on its way to a broker the next batch gathers behind it. It tries again soon, at an even pace: a record
+// that was given up is let go at the next try, and is waited for until then.
 func ProducerOptions(l schemas.Limits) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -31,8 +32,13 @@ func ProducerOptions(l schemas.Limits) []kgo.Opt {
 		kgo.ProducerLinger(0),
 		kgo.ProducerBatchMaxBytes(int32(RecordBytesMax(l))),
 		kgo.MaxBufferedRecords(bufferedRecordsMax),
+		kgo.RetryBackoffFn(func(int) time.Duration { return retryPause }),
+		kgo.MetadataMinAge(retryPause),
 	}
 }
+
+// retryPause is between the tries of the client, and between its questions where a partition's leader is.
+const retryPause = 100 * time.Millisecond
 
 // bufferedRecordsMax is far above what BytesInFlightMax lets through.
 const bufferedRecordsMax = 4 << 20
@@ -70,9 +76,9 @@ type batch struct {
 	done chan struct{}
 }
 
-// settleMax is how long a record that was given up is waited for: long enough for a client that has not sent it
-// to say so.
-const settleMax = 100 * time.Millisecond
+// settleMax is how long a record that was given up is waited for: until the client, which would have tried again,
+// says that it has not and will not.
+const settleMax = 2 * retryPause
 
 // produce writes records, in order, and returns what became of each as soon as all are settled or the brokers have
 // been silent for the timeout. The lease is held until the client has let go of each record.

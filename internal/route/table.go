@@ -54,7 +54,7 @@ func (t *Table) ForCall(call *parleyv1.Call) (*Route, *schemas.Problem) {
 			return nil, &schemas.Problem{
 				Code:    schemas.RouteNotFound,
 				Pointer: typePointer(i),
-				Detail:  fmt.Sprintf("no route takes %s of %q for account %q; check the type, or have a route added", call.Method, o.Type, call.Account),
+				Detail:  fmt.Sprintf("no route takes %s of %.100q for account %q; check the type, or have a route added", call.Method, o.Type, call.Account),
 			}
 		}
 		if first == nil {
@@ -64,7 +64,7 @@ func (t *Table) ForCall(call *parleyv1.Call) (*Route, *schemas.Problem) {
 			return nil, &schemas.Problem{
 				Code:    schemas.MixedRoutes,
 				Pointer: typePointer(i),
-				Detail: fmt.Sprintf("%q goes by route %q, the objects before it by %q; send them as separate calls",
+				Detail: fmt.Sprintf("%.100q goes by route %q, the objects before it by %q; send them as separate calls",
 					o.Type, r.Name, first.Name),
 			}
 		}

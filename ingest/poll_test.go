@@ -1,0 +1,248 @@
+package ingest
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/schemas"
+)
+
+const someID = "018f4c1e-7c1a-7b5e-9d55-0242ac120002"
+
+// receiptFor is a valid receipt of someID.
+func receiptFor(t testing.TB, account string) string {
+	t.Helper()
+	return receipts{testSecret}.write(account, mustParse(t, someID), receipt{Position: schemas.Position{Partition: 3, Offset: 41}, acceptedAt: time.UnixMilli(1)})
+}
+
+func TestPollAsksLiveThenRecord(t *testing.T) {
+	t.Parallel()
+	unavailable := fmt.Errorf("no owner: %w", schemas.ErrUnavailable)
+	unknown := fmt.Errorf("look up: %w", schemas.ErrUnknown)
+	broken := errors.New("secret of the house")
+	const fromLive, fromRecord = "live", "record"
+	tests := []struct {
+		name         string
+		live, record error
+		status       schemas.CallStatus // of the record
+		receipt      bool
+		want         string // who answered, or a code
+	}{
+		{"live knows", nil, unknown, "", false, fromLive},
+		{"only the record knows", unknown, nil, schemas.OK, false, fromRecord},
+		{"nobody knows", unknown, unknown, "", false, "NotFound"},
+		{"nobody knows what was accepted", unknown, unknown, "", true, "OwnerUnavailable"},
+		{"live is away, the record has the end", unavailable, nil, schemas.Error, false, fromRecord},
+		{"live is away, the record is not final", unavailable, nil, schemas.Executing, false, "OwnerUnavailable"},
+		{"live is away, the record knows nothing", unavailable, unknown, "", false, "OwnerUnavailable"},
+		{"the record is away", unknown, unavailable, "", false, "OwnerUnavailable"},
+		{"the record is away, live knows", nil, unavailable, "", true, fromLive},
+		{"both are away", unavailable, unavailable, "", false, "OwnerUnavailable"},
+		{"both are broken", broken, broken, "", false, "OwnerUnavailable"},
+		{"live is broken, the record has the end", broken, nil, schemas.OK, true, fromRecord},
+	}
+	h := start(t)
+	for _, tt := range tests { // one after the other: they share the sources
+		h.live.tell(func(f *fakeSource) {
+			f.err, f.call.Message, f.conversation.Message = tt.live, fromLive, fromLive
+		})
+		h.record.tell(func(f *fakeSource) {
+			f.err, f.call.Message, f.conversation.Message = tt.record, fromRecord, fromRecord
+			f.call.Status, f.conversation.Status = tt.status, conversationStatus(tt.status)
+		})
+		path := requestsPath + someID
+		if tt.receipt {
+			path += "?receipt=" + receiptFor(t, "default")
+		}
+		paths := []string{path}
+		if !tt.receipt {
+			paths = append(paths, conversationsPath+"order-1234")
+		}
+		for _, path := range paths {
+			r := h.get(t, path)
+			if got := whoAnswered(t, r); got != tt.want {
+				t.Errorf("%s: GET %s: %s, want %s: %s", tt.name, path, got, tt.want, r.body)
+			}
+			if tt.want == "OwnerUnavailable" && r.header.Get("Retry-After") == "" {
+				t.Errorf("%s: no Retry-After", tt.name)
+			}
+			if strings.Contains(string(r.body), broken.Error()) {
+				t.Errorf("%s: the answer shows what only the log may: %s", tt.name, r.body)
+			}
+		}
+	}
+	if !strings.Contains(h.logged.String(), broken.Error()) {
+		t.Error("the failure of a source is not logged")
+	}
+}
+
+func conversationStatus(s schemas.CallStatus) schemas.ConversationStatus {
+	if s.Final() {
+		return schemas.ConversationComplete
+	}
+	return schemas.ConversationProcessing
+}
+
+func whoAnswered(t testing.TB, r reply) string {
+	t.Helper()
+	if r.status != http.StatusOK {
+		return string(r.problem(t).Code)
+	}
+	var resource struct {
+		Message string `json:"message"`
+	}
+	r.decode(t, &resource)
+	return resource.Message
+}
+
+func TestRequestQuery(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.live.tell(func(f *fakeSource) { f.err = nil })
+	paths := []string{
+		requestsPath + someID,
+		requestsPath + strings.ToUpper(someID) + "?wait=2s",
+		requestsPath + someID + "?wait=1m30s",
+		requestsPath + someID + "?wait=7",
+		requestsPath + someID + "?wait=0&receipt=" + receiptFor(t, "acme"),
+	}
+	for _, path := range paths {
+		if r := h.get(t, path, "Parley-Account", "acme"); r.status != http.StatusOK {
+			t.Fatalf("GET %s: %d %s", path, r.status, r.body)
+		}
+	}
+	id := mustParse(t, someID)
+	want := []schemas.RequestQuery{
+		{Account: "acme", ID: id},
+		{Account: "acme", ID: id, Wait: 2 * time.Second},
+		{Account: "acme", ID: id, Wait: 60 * time.Second}, // the longest there is
+		{Account: "acme", ID: id, Wait: 7 * time.Second},
+		{Account: "acme", ID: id, Accepted: &schemas.Position{Partition: 3, Offset: 41}},
+	}
+	got, _ := h.live.asked()
+	for i := range want {
+		g, w := got[i], want[i]
+		if (g.Accepted == nil) != (w.Accepted == nil) || g.Accepted != nil && *g.Accepted != *w.Accepted {
+			t.Errorf("%s asked %+v, want %+v", paths[i], g.Accepted, w.Accepted)
+		}
+		g.Accepted, w.Accepted = nil, nil
+		if g != w {
+			t.Errorf("%s asked %+v, want %+v", paths[i], g, w)
+		}
+	}
+}
+
+func TestBadRequestQuery(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.live.tell(func(f *fakeSource) { f.err = nil })
+	good := receiptFor(t, "default")
+	b, err := base64.RawURLEncoding.DecodeString(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-1] ^= 1
+	forged := base64.RawURLEncoding.EncodeToString(b)
+	tests := []struct {
+		path string
+		code schemas.Code
+	}{
+		{requestsPath + "7", schemas.NotFound},
+		{requestsPath + "%00", schemas.NotFound},
+		{requestsPath + "{" + someID + "}", schemas.NotFound},
+		{requestsPath + "urn:uuid:" + someID, schemas.NotFound},
+		{requestsPath, schemas.NotFound},
+		{requestsPath + someID + "?wait=soon", schemas.InvalidParameter},
+		{requestsPath + someID + "?wait=-1s", schemas.InvalidParameter},
+		{requestsPath + someID + "?wait=-1", schemas.InvalidParameter},
+		{requestsPath + someID + "?wait=1e9", schemas.InvalidParameter},
+		{requestsPath + someID + "?wait=99999999999999999999", schemas.InvalidParameter},
+		{requestsPath + someID + "?receipt=x", schemas.InvalidParameter},
+		{requestsPath + someID + "?receipt=" + good + "A", schemas.InvalidParameter},
+		{requestsPath + someID + "?receipt=" + forged, schemas.InvalidParameter},
+		{requestsPath + someID + "?receipt=" + receiptFor(t, "acme"), schemas.InvalidParameter},
+		{requestsPath + "118f4c1e-7c1a-7b5e-9d55-0242ac120002?receipt=" + good, schemas.InvalidParameter},
+		{conversationsPath, schemas.NotFound},
+		{conversationsPath + "%ff", schemas.NotFound},
+		{conversationsPath + strings.Repeat("c", 201), schemas.NotFound},
+		{conversationsPath + "c?wait=x", schemas.InvalidParameter},
+		{conversationsPath + "c?after=x", schemas.InvalidParameter},
+		{conversationsPath + "c?after=-1", schemas.InvalidParameter},
+		{conversationsPath + "c?after=2147483648", schemas.InvalidParameter},
+	}
+	for _, tt := range tests {
+		if d := h.get(t, tt.path).problem(t); d.Code != tt.code || d.Status != tt.code.HTTPStatus() {
+			t.Errorf("GET %s: %+v, want %s", tt.path, d, tt.code)
+		}
+	}
+	if r, c := h.live.asked(); len(r)+len(c) > 0 {
+		t.Errorf("the live state was asked %v, %v", r, c)
+	}
+}
+
+func TestConversationIDsHoldAnyCharacter(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.live.tell(func(f *fakeSource) { f.err = nil })
+	ids := []string{"order-1234", "a/b", "/", "a b", "100%", "%2F", "a%20b", "..", ".", "a?b#c", "é/ü", "a+b", ";", "\x00", someID, "a/resubmit", strings.Repeat("€", 66)}
+	for _, id := range ids {
+		if r := h.get(t, conversationsPath+url.PathEscape(id)+"?after=100"); r.status != http.StatusOK {
+			t.Errorf("%q: %d %s", id, r.status, r.body)
+		}
+	}
+	_, got := h.live.asked()
+	if len(got) != len(ids) {
+		t.Fatalf("asked %d times, want %d", len(got), len(ids))
+	}
+	for i, id := range ids {
+		if want := (schemas.ConversationQuery{Account: "default", ID: id, After: 100}); got[i] != want {
+			t.Errorf("asked %+v, want %+v", got[i], want)
+		}
+	}
+}
+
+func TestStatusAsJSON(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	at := time.Date(2026, 12, 1, 8, 0, 0, 500e6, time.UTC)
+	h.live.tell(func(f *fakeSource) {
+		f.err = nil
+		f.call = schemas.CallResource{RequestID: someID, Account: "default", SequenceCode: 1, CallsInConversation: 1, Status: schemas.Queued, AcceptedAt: &at}
+		f.conversation = schemas.ConversationResource{ConversationID: "<c>", Account: "default", Status: schemas.ConversationStaging, CallsInConversation: 3}
+	})
+	want := map[string]string{
+		requestsPath + someID:         `{"requestId":"018f4c1e-7c1a-7b5e-9d55-0242ac120002","account":"default","conversationId":"","sequenceCode":1,"callsInConversation":1,"status":"Queued","errorCode":"","message":"","total":0,"processed":0,"errors":0,"results":[],"attempts":0,"acceptedAt":"2026-12-01T08:00:00.5Z"}`,
+		conversationsPath + "%3Cc%3E": `{"conversationId":"<c>","account":"default","status":"Staging","errorCode":"","message":"","callsInConversation":3,"received":0,"missing":[],"partsExpireAt":null,"total":0,"processed":0,"errors":0,"calls":[]}`,
+	}
+	for path, want := range want {
+		r := h.get(t, path)
+		if string(r.body) != want || r.header.Get("Content-Type") != mimeJSON {
+			t.Errorf("GET %s, %s:\ngot  %s\nwant %s", path, r.header.Get("Content-Type"), r.body, want)
+		}
+	}
+}
+
+// A wait that the end of the server cuts short is answered with the status as it is.
+func TestShutdownEndsWaits(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.live.tell(func(f *fakeSource) {
+		f.err, f.blocks, f.call = nil, true, schemas.CallResource{RequestID: someID, Status: schemas.Staged}
+	})
+	answered := make(chan reply, 1)
+	go func() { answered <- h.get(t, requestsPath+someID+"?wait=60s") }()
+	eventually(t, "the poll waits", func() bool { r, _ := h.live.asked(); return len(r) == 1 })
+	if err := h.stop(); err != nil {
+		t.Fatal(err)
+	}
+	r := <-answered
+	if r.status != http.StatusOK || !strings.Contains(string(r.body), `"Staged"`) || r.took > patience {
+		t.Errorf("after %s: %d %s", r.took, r.status, r.body)
+	}
+}
