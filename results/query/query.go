@@ -1,0 +1,62 @@
+// Package query answers from ClickHouse what became of calls and conversations: those that ended, and of which the
+// sink has stored the events. What is still open its owner knows.
+package query
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"parley/schemas"
+)
+
+// timeout bounds an answer: whoever asks has a caller waiting.
+const timeout = 2 * time.Second
+
+// Query answers questions. It may be shared. A Wait is not waited: the record of what has ended does not change.
+//
+// Its errors wrap schemas.ErrUnknown when ClickHouse holds nothing of what was asked for, which may be on its way
+// there, and schemas.ErrUnavailable when ClickHouse gave no answer in time.
+type Query struct {
+	conn driver.Conn
+}
+
+// New returns a Query to a database with the current schema (record.Open, record.Migrate). The caller closes conn.
+func New(conn driver.Conn) *Query { return &Query{conn: conn} }
+
+// Request returns the status of a call.
+func (q *Query) Request(ctx context.Context, ask schemas.RequestQuery) (schemas.CallResource, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	calls, err := q.calls(ctx, callByRequest, ask.Account, ask.ID.String())
+	if err != nil {
+		return schemas.CallResource{}, fmt.Errorf("look up request %s: %w", ask.ID, err)
+	}
+	if len(calls) == 0 {
+		return schemas.CallResource{}, fmt.Errorf("look up request %s: %w", ask.ID, schemas.ErrUnknown)
+	}
+	return calls[0], nil
+}
+
+// Conversation returns the status of a conversation with a page of its calls. Rejected calls are not among them: they
+// took no part in it.
+func (q *Query) Conversation(ctx context.Context, ask schemas.ConversationQuery) (schemas.ConversationResource, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	c, err := q.conversation(ctx, ask)
+	if err != nil {
+		return schemas.ConversationResource{}, fmt.Errorf("look up conversation %q: %w", ask.ID, err)
+	}
+	return c, nil
+}
+
+// rows reads all rows of a statement.
+func rows[T any](ctx context.Context, conn driver.Conn, statement string, args ...any) ([]T, error) {
+	var out []T
+	if err := conn.Select(ctx, &out, statement, args...); err != nil {
+		return nil, fmt.Errorf("%w: %w", schemas.ErrUnavailable, err)
+	}
+	return out, nil
+}
