@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	// bodyBufferMin is the first buffer of a body: a Content-Length is a claim, and is not trusted with memory.
-	bodyBufferMin = 4 << 10
+	// bodyBufferMin and bodyBufferTrust bound the first buffer of a body: a Content-Length is a claim, and is not
+	// trusted with more memory.
+	bodyBufferMin   = 4 << 10
+	bodyBufferTrust = 64 << 10
 	// zstdWindowMax bounds the window that a zstd frame may demand (RFC 8878 section 3.1.1.1.2 recommends 8 MiB).
 	zstdWindowMax = 8 << 20
 )
@@ -39,9 +41,9 @@ func readBody(r *http.Request, bytesMax int64, l *lease) ([]byte, error) {
 	}
 	defer plain.Close()
 	var buf []byte
-	for {
+	for first := max(bodyBufferMin, min(r.ContentLength+1, bodyBufferTrust)); ; {
 		if len(buf) == cap(buf) {
-			more := min(max(int64(cap(buf)), bodyBufferMin), bytesMax+1-int64(cap(buf)))
+			more := min(max(int64(cap(buf)), first), bytesMax+1-int64(cap(buf)))
 			if !l.grow(more) {
 				return nil, errBusy
 			}

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -146,13 +147,12 @@ func answerMany(c echo.Context, f form, all []taken) error {
 }
 
 func answerLines(c echo.Context, status int, lines []any) error {
-	c.Response().Header().Set(echo.HeaderContentType, mimeNDJSON)
-	c.Response().WriteHeader(status)
-	e := jsontext.NewEncoder(c.Response())
+	var body bytes.Buffer
+	e := jsontext.NewEncoder(&body)
 	for _, l := range lines {
 		if err := json.MarshalEncode(e, l, encodeOptions); err != nil {
 			return fmt.Errorf("encode line: %w", err)
 		}
 	}
-	return nil
+	return c.Blob(status, mimeNDJSON, body.Bytes())
 }

@@ -22,6 +22,15 @@ type fakeSource struct {
 	conversations []schemas.ConversationQuery
 }
 
+// unknowing is a source that knows of nothing; told otherwise, of a queued call and of its conversation.
+func unknowing() *fakeSource {
+	return &fakeSource{
+		err:          schemas.ErrUnknown,
+		call:         schemas.CallResource{RequestID: someID, Account: defaultAccount, SequenceCode: 1, CallsInConversation: 1, Status: schemas.Queued},
+		conversation: schemas.ConversationResource{ConversationID: someID, Account: defaultAccount, CallsInConversation: 1, Status: schemas.ConversationProcessing},
+	}
+}
+
 func (f *fakeSource) Request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error) {
 	f.mu.Lock()
 	f.requests = append(f.requests, q)

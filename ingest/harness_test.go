@@ -3,10 +3,12 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -24,7 +26,16 @@ import (
 	parleyv1 "parley/schemas/parley/v1"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(brokerEnv) != "" {
+		if err := runBroker(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	partitions = 8
@@ -57,8 +68,8 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 		broker:  broker,
 		client:  startClient(t, broker.ListenAddrs()...),
 		metrics: prometheus.NewRegistry(),
-		live:    &fakeSource{err: schemas.ErrUnknown},
-		record:  &fakeSource{err: schemas.ErrUnknown},
+		live:    unknowing(),
+		record:  unknowing(),
 		logged:  new(syncBuffer),
 	}
 	cfg := Config{
@@ -86,15 +97,19 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 
 func startBroker(t testing.TB) *kfake.Cluster {
 	t.Helper()
-	broker, err := kfake.NewCluster(
-		kfake.NumBrokers(1),
-		kfake.SeedTopics(partitions, testTopics.Calls),
-		kfake.BrokerConfigs(map[string]string{"message.max.bytes": "4194304"}))
+	broker, err := newBroker()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
 	return broker
+}
+
+func newBroker() (*kfake.Cluster, error) {
+	return kfake.NewCluster(
+		kfake.NumBrokers(1),
+		kfake.SeedTopics(partitions, testTopics.Calls),
+		kfake.BrokerConfigs(map[string]string{"message.max.bytes": "4194304"}))
 }
 
 func startClient(t testing.TB, brokers ...string) *kgo.Client {
@@ -161,7 +176,7 @@ func (h *harness) get(t testing.TB, path string, header ...string) reply {
 	return h.do(t, http.MethodGet, path, nil, header...)
 }
 
-// do sends a request; header holds names and values, of which a later one replaces an earlier.
+// do sends a request and holds the answer against the contract; header holds names and values, of which a later one replaces an earlier.
 func (h *harness) do(t testing.TB, method, path string, body []byte, header ...string) reply {
 	t.Helper()
 	r, err := http.NewRequest(method, h.url+path, bytes.NewReader(body))
@@ -181,7 +196,9 @@ func (h *harness) do(t testing.TB, method, path string, body []byte, header ...s
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reply{status: resp.StatusCode, header: resp.Header, body: b, took: time.Since(began)}
+	answered := reply{status: resp.StatusCode, header: resp.Header, body: b, took: time.Since(began)}
+	openContract(t).check(t, method, path, answered)
+	return answered
 }
 
 // accepted fails the test unless r is a 202 for one call.

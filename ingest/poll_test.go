@@ -30,21 +30,21 @@ func TestPollAsksLiveThenRecord(t *testing.T) {
 	tests := []struct {
 		name         string
 		live, record error
-		status       schemas.CallStatus // of the record
+		status       schemas.CallStatus // of the record, if it has one
 		receipt      bool
 		want         string // who answered, or a code
 	}{
-		{"live knows", nil, unknown, "", false, fromLive},
+		{"live knows", nil, unknown, schemas.Queued, false, fromLive},
 		{"only the record knows", unknown, nil, schemas.OK, false, fromRecord},
-		{"nobody knows", unknown, unknown, "", false, "NotFound"},
-		{"nobody knows what was accepted", unknown, unknown, "", true, "OwnerUnavailable"},
+		{"nobody knows", unknown, unknown, schemas.Queued, false, "NotFound"},
+		{"nobody knows what was accepted", unknown, unknown, schemas.Queued, true, "OwnerUnavailable"},
 		{"live is away, the record has the end", unavailable, nil, schemas.Error, false, fromRecord},
 		{"live is away, the record is not final", unavailable, nil, schemas.Executing, false, "OwnerUnavailable"},
-		{"live is away, the record knows nothing", unavailable, unknown, "", false, "OwnerUnavailable"},
-		{"the record is away", unknown, unavailable, "", false, "OwnerUnavailable"},
-		{"the record is away, live knows", nil, unavailable, "", true, fromLive},
-		{"both are away", unavailable, unavailable, "", false, "OwnerUnavailable"},
-		{"both are broken", broken, broken, "", false, "OwnerUnavailable"},
+		{"live is away, the record knows nothing", unavailable, unknown, schemas.Queued, false, "OwnerUnavailable"},
+		{"the record is away", unknown, unavailable, schemas.Queued, false, "OwnerUnavailable"},
+		{"the record is away, live knows", nil, unavailable, schemas.Queued, true, fromLive},
+		{"both are away", unavailable, unavailable, schemas.Queued, false, "OwnerUnavailable"},
+		{"both are broken", broken, broken, schemas.Queued, false, "OwnerUnavailable"},
 		{"live is broken, the record has the end", broken, nil, schemas.OK, true, fromRecord},
 	}
 	h := start(t)
@@ -233,7 +233,7 @@ func TestShutdownEndsWaits(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	h.live.tell(func(f *fakeSource) {
-		f.err, f.blocks, f.call = nil, true, schemas.CallResource{RequestID: someID, Status: schemas.Staged}
+		f.err, f.blocks, f.call = nil, true, schemas.CallResource{RequestID: someID, Account: "default", SequenceCode: 1, CallsInConversation: 2, Status: schemas.Staged}
 	})
 	answered := make(chan reply, 1)
 	go func() { answered <- h.get(t, requestsPath+someID+"?wait=60s") }()

@@ -47,7 +47,8 @@ func (l Limits) Validate(call *parleyv1.Call, now time.Time) *Problem {
 	if call.Action != "" && call.Method != "Perform" {
 		return problem(InvalidParameter, "/action", "an action goes with Perform only")
 	}
-	if p := l.name("/action", call.Action); p != nil {
+	if p := l.name(call.Action); p != nil {
+		p.Pointer = "/action"
 		return p
 	}
 	if p := l.objects(call.Objects); p != nil {
@@ -65,7 +66,8 @@ func (l Limits) objects(objects []*parleyv1.Object) *Problem {
 	}
 	var seen map[string]int
 	for i, o := range objects {
-		if p := l.object(fmt.Sprintf("/objects/%d", i), o); p != nil {
+		if p := l.object(o); p != nil {
+			p.Pointer = fmt.Sprintf("/objects/%d%s", i, p.Pointer)
 			return p
 		}
 		if o.CorrelationId == "" {
@@ -82,9 +84,10 @@ func (l Limits) objects(objects []*parleyv1.Object) *Problem {
 	return nil
 }
 
-func (l Limits) object(at string, o *parleyv1.Object) *Problem {
+// object returns a problem whose pointer begins in the object.
+func (l Limits) object(o *parleyv1.Object) *Problem {
 	if o.GetType() == "" {
-		return problem(ObjectTypeRequired, at+"/type", "every object has a type")
+		return problem(ObjectTypeRequired, "/type", "every object has a type")
 	}
 	names := [...]struct{ at, value string }{
 		{"/type", o.Type},
@@ -96,7 +99,8 @@ func (l Limits) object(at string, o *parleyv1.Object) *Problem {
 		{"/correlationId", o.CorrelationId},
 	}
 	for _, n := range names {
-		if p := l.name(at+n.at, n.value); p != nil {
+		if p := l.name(n.value); p != nil {
+			p.Pointer = n.at
 			return p
 		}
 	}
@@ -104,17 +108,18 @@ func (l Limits) object(at string, o *parleyv1.Object) *Problem {
 		return nil
 	}
 	if v := jsontext.Value(o.Properties); !bytes.HasPrefix(bytes.TrimLeft(v, " \t\r\n"), []byte("{")) || !v.IsValid() {
-		return problem(InvalidBody, at+"/properties", "properties are a JSON object")
+		return problem(InvalidBody, "/properties", "properties are a JSON object")
 	}
 	return nil
 }
 
-func (l Limits) name(at, s string) *Problem {
+// name returns a problem without a pointer.
+func (l Limits) name(s string) *Problem {
 	if len(s) > l.NameBytesMax {
-		return problem(InvalidParameter, at, "at most %d bytes, this has %d", l.NameBytesMax, len(s))
+		return problem(InvalidParameter, "", "at most %d bytes, this has %d", l.NameBytesMax, len(s))
 	}
 	if !utf8.ValidString(s) {
-		return problem(InvalidParameter, at, "not valid UTF-8")
+		return problem(InvalidParameter, "", "not valid UTF-8")
 	}
 	return nil
 }
