@@ -1,0 +1,99 @@
+// Package cli is the command line: one file per verb. It alone reads flags and the environment, and joins the roles
+// (package node).
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// grammar is everything that can be said to the program.
+type grammar struct {
+	Serve   serveCmd   `cmd:"" help:"Run Parley: take calls, carry them out, record their results."`
+	Backend backendCmd `cmd:"" help:"Run the demo backend alone."`
+	Engine  engineCmd  `cmd:"" hidden:"" help:"Be an embedded engine; serve starts it."`
+
+	Version kong.VersionFlag `help:"Print the version, and exit."`
+}
+
+const description = `Parley takes API calls, acknowledges them at once, runs the calls of one conversation in order as soon as all of them have arrived, and brings every result into ClickHouse.
+
+  parley serve                          everything on this machine, data in ./data
+  parley submit calls.ndjson --wait     send calls and wait until they have ended
+  parley status order-1234              where a conversation stands
+  parley sql "SELECT status, count() FROM results GROUP BY status"
+  parley demo                           all of this by itself, in a temporary folder
+
+Each setting is a flag or an environment variable, which the help of the verb names; the flag counts.`
+
+// Exit codes. A program that is killed by a second Ctrl-C ends by that signal.
+const (
+	exitOK          = 0
+	exitFailed      = 1   // it was not done, or not all of it; standard error says why
+	exitUsage       = 2   // the command line or a setting cannot be understood
+	exitInterrupted = 130 // Ctrl-C ended a verb that had not finished
+)
+
+// errReported ends a verb that did not succeed and has said why.
+var errReported = errors.New("it was reported")
+
+// streams are where a verb reads and writes. What it was asked for goes to out, all else to err.
+type streams struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+}
+
+// Main runs the program with its arguments and returns its exit code.
+func Main(args []string) int {
+	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	var g grammar
+	parser, err := kong.New(&g,
+		kong.Name("parley"),
+		kong.Description(description),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 110, NoAppDescFormat: true}),
+		kong.Vars{"version": versionText()},
+	)
+	if err != nil {
+		panic(fmt.Sprintf("cli: grammar: %v", err)) // our own tags
+	}
+	if err := checkEnvironment(parser.Model, os.Environ()); err != nil {
+		return usage(std.err, err)
+	}
+	verb, err := parser.Parse(args)
+	if err != nil {
+		return usage(std.err, err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal ends the program, as if nobody listened
+	verb.BindTo(ctx, (*context.Context)(nil))
+	return exitCode(ctx, std.err, verb.Run(std))
+}
+
+func usage(w io.Writer, err error) int {
+	fmt.Fprintf(w, "parley: %s\nparley --help, or --help after a verb, says what can be said.\n", err)
+	return exitUsage
+}
+
+// exitCode says what came of a verb, unless it has done so itself.
+func exitCode(ctx context.Context, w io.Writer, err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errReported):
+		return exitFailed
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "parley: interrupted")
+		return exitInterrupted
+	}
+	fmt.Fprintf(w, "parley: %s\n", err)
+	return exitFailed
+}

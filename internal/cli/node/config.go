@@ -1,0 +1,205 @@
+package node
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"regexp"
+	"time"
+
+	"parley/internal/embedded"
+	"parley/internal/topics"
+)
+
+// Config says what a node is. Fields are named as the settings of the command line, whose documented defaults
+// they have; the errors of Validate name the settings.
+type Config struct {
+	// HTTPAddr is where the node answers: calls, polls, and what operators ask.
+	HTTPAddr string
+	// KafkaBrokers are the addresses of a cluster. Empty: the node runs a broker of its own.
+	KafkaBrokers []string
+	// ClickHouseDSN names a database, see record.ParseDSN. Empty: the node runs a ClickHouse of its own.
+	ClickHouseDSN string
+	// EmbeddedKafkaAddr, EmbeddedClickHouseAddr and EmbeddedClickHouseHTTPAddr are where engines of its own listen.
+	EmbeddedKafkaAddr          string
+	EmbeddedClickHouseAddr     string
+	EmbeddedClickHouseHTTPAddr string
+	// ClickHouseLibrary is the path of the engine. Empty: where the build puts it.
+	ClickHouseLibrary string
+	// EngineCommand is the program, and arguments, that becomes an embedded engine; its name is added.
+	EngineCommand []string
+	// BackendAddr is where the demo backend listens; Off: nowhere. It runs beside an embedded broker alone.
+	BackendAddr string
+	// BackendJournal is the file that the demo backend writes what it executes to. Empty: none.
+	BackendJournal string
+	// DataDir is the folder of everything that is kept on this machine.
+	DataDir string
+	Roles   Roles
+	// TopicPrefix begins the names of the topics and of the consumer groups.
+	TopicPrefix string
+	// Partitions and ResultPartitions divide topics that the node makes. Zero: 8 and 8 with a broker of its own,
+	// else 48 and 8.
+	Partitions       int32
+	ResultPartitions int32
+	// RoutesFile is a YAML file, see package route. Empty: everything goes to the demo backend.
+	RoutesFile string
+	// Auth is AuthNone or AuthKeys. Empty: AuthNone with a broker of its own and an address on loopback,
+	// else AuthKeys.
+	Auth string
+	// Secret signs receipts, at least 16 bytes, the same on all nodes. Empty, with a broker of its own: one that
+	// is made once and kept in the data folder.
+	Secret string
+	// Instance names this node among others, the same after a restart.
+	Instance string
+	// PartTimeout and ForwardGrace are those of processor.Config.
+	PartTimeout  time.Duration
+	ForwardGrace time.Duration
+	// Log is told what an operator should know. Required.
+	Log *slog.Logger
+}
+
+// Off as an address leaves out what would listen there.
+const Off = "off"
+
+// Values of Config.Auth.
+const (
+	AuthNone = "none"
+	AuthKeys = "keys"
+)
+
+const secretBytesMin = 16
+
+// prefixForm is what Kafka allows in a topic's name, with room left for the rest of it.
+var prefixForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
+
+// instanceForm bounds a name that goes into transactional ids and member ids.
+var instanceForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
+
+// embeddedKafka reports whether the node runs a broker of its own.
+func (c Config) embeddedKafka() bool { return len(c.KafkaBrokers) == 0 }
+
+// embeddedClickHouse reports whether the node runs a ClickHouse of its own.
+func (c Config) embeddedClickHouse() bool { return c.ClickHouseDSN == "" }
+
+// backend reports whether the node runs the demo backend.
+func (c Config) backend() bool { return c.embeddedKafka() && c.BackendAddr != Off }
+
+// withDefaults returns c with what depends on other fields filled in.
+func (c Config) withDefaults() Config {
+	partitions := int32(48)
+	if c.embeddedKafka() {
+		partitions = 8
+	}
+	c.Partitions = cmp.Or(c.Partitions, partitions)
+	c.ResultPartitions = cmp.Or(c.ResultPartitions, 8)
+	if c.Auth == "" {
+		c.Auth = AuthKeys
+		if c.embeddedKafka() && loopback(c.HTTPAddr) {
+			c.Auth = AuthNone
+		}
+	}
+	return c
+}
+
+// loopback reports whether an address can be reached from this machine alone.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Validate reports everything that is wrong with c.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var errs []error
+	need := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	need(c.Roles != Roles{}, "PARLEY_ROLES names no role; give some of ingest, processor, results")
+	need(prefixForm.MatchString(c.TopicPrefix), "PARLEY_TOPIC_PREFIX is %q; it begins the names of topics: 1 to 200 of A-Z a-z 0-9 . _ -", c.TopicPrefix)
+	need(instanceForm.MatchString(c.Instance), "PARLEY_INSTANCE is %q; give a name of 1 to 200 of A-Z a-z 0-9 . _ -", c.Instance)
+	need(c.DataDir != "", "PARLEY_DATA_DIR is empty; name a folder")
+	need(c.PartTimeout > 0, "PARLEY_PART_TIMEOUT is %s; it is positive", c.PartTimeout)
+	need(c.ForwardGrace > 0, "PARLEY_FORWARD_GRACE is %s; it is positive", c.ForwardGrace)
+	if err := (topics.Layout{Partitions: c.Partitions, ResultPartitions: c.ResultPartitions}).Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("PARLEY_PARTITIONS, PARLEY_RESULT_PARTITIONS: %w", err))
+	}
+	need(c.Secret == "" || len(c.Secret) >= secretBytesMin, "PARLEY_SECRET has %d bytes; give at least %d", len(c.Secret), secretBytesMin)
+	need(c.Secret != "" || c.embeddedKafka(), "PARLEY_SECRET is empty; with a Kafka cluster all nodes need the same: give at least %d bytes, as openssl rand -hex 32 makes them", secretBytesMin)
+	need(c.RoutesFile != "" || c.backend(), "PARLEY_ROUTES is empty, and there is no demo backend that could take the calls; name a file of routes")
+	errs = append(errs, c.checkAuth(), c.checkAddrs())
+	return errors.Join(errs...)
+}
+
+// checkAuth refuses what this version cannot do rather than be open to everybody.
+func (c Config) checkAuth() error {
+	switch c.Auth {
+	case AuthNone:
+		return nil
+	case AuthKeys:
+		return errors.New("PARLEY_AUTH is keys, which is its default unless Kafka is embedded and PARLEY_HTTP_ADDR is on loopback; this version has no keys yet: set PARLEY_AUTH=none if everybody who can reach PARLEY_HTTP_ADDR may act on every account")
+	}
+	return fmt.Errorf("PARLEY_AUTH is %q; it is none or keys", c.Auth)
+}
+
+func (c Config) checkAddrs() error {
+	addrs := []struct{ setting, addr string }{{"PARLEY_HTTP_ADDR", c.HTTPAddr}}
+	if c.backend() {
+		addrs = append(addrs, struct{ setting, addr string }{"PARLEY_BACKEND_ADDR", c.BackendAddr})
+	}
+	var errs []error
+	for _, a := range addrs {
+		if _, _, err := net.SplitHostPort(a.addr); err != nil {
+			errs = append(errs, fmt.Errorf("%s is %q; give host:port", a.setting, a.addr))
+		}
+	}
+	return errors.Join(append(errs, c.engines().Validate())...)
+}
+
+// engines is what the embedded engines are told; no address: that engine is not needed.
+func (c Config) engines() embedded.Config {
+	e := embedded.Config{DataDir: c.DataDir, Library: c.ClickHouseLibrary, Command: c.EngineCommand, Log: c.Log}
+	if c.embeddedKafka() {
+		e.KafkaAddr = c.EmbeddedKafkaAddr
+	}
+	if c.embeddedClickHouse() {
+		e.ClickHouseAddr, e.ClickHouseHTTPAddr = c.EmbeddedClickHouseAddr, c.EmbeddedClickHouseHTTPAddr
+	}
+	return e
+}
+
+// LogValue is the configuration as it takes effect, without secrets.
+func (c Config) LogValue() slog.Value {
+	c = c.withDefaults()
+	secret := "generated"
+	if c.Secret != "" {
+		secret = "given"
+	}
+	return slog.GroupValue(
+		slog.String("http_addr", c.HTTPAddr),
+		slog.Any("kafka_brokers", c.KafkaBrokers),
+		slog.String("clickhouse", withoutPassword(c.ClickHouseDSN)),
+		slog.String("embedded_kafka_addr", c.EmbeddedKafkaAddr),
+		slog.String("embedded_clickhouse_addr", c.EmbeddedClickHouseAddr),
+		slog.String("embedded_clickhouse_http_addr", c.EmbeddedClickHouseHTTPAddr),
+		slog.String("backend_addr", c.BackendAddr),
+		slog.String("data_dir", c.DataDir),
+		slog.String("roles", c.Roles.String()),
+		slog.String("topic_prefix", c.TopicPrefix),
+		slog.Int64("partitions", int64(c.Partitions)),
+		slog.Int64("result_partitions", int64(c.ResultPartitions)),
+		slog.String("routes", c.RoutesFile),
+		slog.String("auth", c.Auth),
+		slog.String("secret", secret),
+		slog.String("instance", c.Instance),
+		slog.Duration("part_timeout", c.PartTimeout),
+		slog.Duration("forward_grace", c.ForwardGrace),
+	)
+}

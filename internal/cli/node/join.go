@@ -1,0 +1,150 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/ingest"
+	"parley/processor"
+	"parley/processor/executor"
+	"parley/results/query"
+	"parley/results/record"
+	"parley/results/sink"
+	"parley/schemas"
+)
+
+// openRoles makes the stages of the roles, so that they end in the order in which they hand on: no new calls are
+// taken; what is being executed is finished and recorded; what is recorded is stored.
+func (n *node) openRoles(context.Context) error {
+	conn, err := record.Open(n.dsn())
+	if err != nil {
+		return fmt.Errorf("PARLEY_CLICKHOUSE_DSN: %w", err)
+	}
+	n.closers = append(n.closers, conn.Close)
+	if err := n.openProducer(); err != nil {
+		return err
+	}
+	if err := n.openSink(); err != nil {
+		return err
+	}
+	live, err := n.openProcessor()
+	if err != nil {
+		return err
+	}
+	return n.openIngest(conn, live)
+}
+
+// shutdownWait is how long open requests are waited for at the end; polls end at once.
+const shutdownWait = 3 * time.Second
+
+// openIngest adds the stage that answers HTTP; on a node without the role, what operators ask and no more.
+func (n *node) openIngest(conn driver.Conn, live ingest.Source) error {
+	if !n.cfg.Roles.Ingest {
+		n.stages = append(n.stages, stage{"http", func(ctx context.Context) error { return n.serveOperators(ctx, n.ready(conn)) }})
+		return nil
+	}
+	s, err := ingest.New(ingest.Config{
+		Client:          n.kafka,
+		Topics:          n.topics,
+		Partitions:      n.layout.Partitions,
+		Secret:          n.secret,
+		Routes:          n.routes,
+		Auth:            ingest.OpenAccess{},
+		Live:            live,
+		Record:          query.New(conn),
+		Ready:           n.ready(conn),
+		Log:             n.log,
+		Metrics:         n.metrics,
+		ShutdownTimeout: shutdownWait,
+	})
+	if err != nil {
+		return err
+	}
+	n.stages = append(n.stages, stage{"ingest", func(ctx context.Context) error { return s.Serve(ctx, n.http) }})
+	return nil
+}
+
+// openProcessor adds the stage that carries calls out, and returns who knows their live state; on a node without the
+// role there is no stage, and nobody knows.
+func (n *node) openProcessor() (ingest.Source, error) {
+	if !n.cfg.Roles.Processor {
+		return elsewhere{}, nil
+	}
+	http := executor.NewHTTP(n.idlePerHost())
+	n.closers = append(n.closers, func() error { http.Close(); return nil })
+	p, err := processor.New(processor.Config{
+		Kafka:              n.memberOptions("processor"),
+		Topics:             n.topics,
+		Partitions:         n.layout.Partitions,
+		ResultPartitions:   n.layout.ResultPartitions,
+		Group:              n.group("processor"),
+		Instance:           n.cfg.Instance,
+		SinkGroup:          n.group("sink"),
+		StoreDir:           filepath.Join(n.cfg.DataDir, "processor"),
+		Routes:             n.routes,
+		Executor:           http,
+		Limits:             schemas.DefaultLimits(),
+		PartTimeout:        n.cfg.PartTimeout,
+		ForwardGrace:       n.cfg.ForwardGrace,
+		SessionTimeout:     n.sessionTimeout(),
+		TransactionTimeout: n.sessionTimeout(),
+		Log:                n.log,
+		Metrics:            n.metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	n.stages = append(n.stages, stage{"processor", p.Run})
+	return p, nil
+}
+
+// openSink adds the stage that brings what has happened into ClickHouse.
+func (n *node) openSink() error {
+	if !n.cfg.Roles.Results {
+		return nil
+	}
+	s, err := sink.New(sink.Config{
+		Client:     append(n.memberOptions("sink"), kgo.SessionTimeout(n.sessionTimeout())),
+		Topics:     n.topics,
+		DSN:        n.dsn(),
+		Group:      n.group("sink"),
+		Log:        n.log,
+		Registerer: n.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	n.stages = append(n.stages, stage{"results", s.Run})
+	return nil
+}
+
+// group is the name of a consumer group.
+func (n *node) group(of string) string { return n.cfg.TopicPrefix + "." + of }
+
+// idlePerHost is how many connections to one backend can be of use.
+func (n *node) idlePerHost() int {
+	most := 0
+	for _, r := range n.routes.Routes() {
+		most = max(most, r.Concurrency)
+	}
+	return most
+}
+
+// elsewhere is the live state on a node that does not process.
+type elsewhere struct{}
+
+var errElsewhere = errors.New("the processor runs in another process")
+
+func (elsewhere) Request(context.Context, schemas.RequestQuery) (schemas.CallResource, error) {
+	return schemas.CallResource{}, fmt.Errorf("%w: %w", errElsewhere, schemas.ErrUnavailable)
+}
+
+func (elsewhere) Conversation(context.Context, schemas.ConversationQuery) (schemas.ConversationResource, error) {
+	return schemas.ConversationResource{}, fmt.Errorf("%w: %w", errElsewhere, schemas.ErrUnavailable)
+}

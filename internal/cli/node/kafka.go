@@ -1,0 +1,84 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kprom"
+
+	"parley/ingest"
+	"parley/internal/topics"
+	"parley/schemas"
+)
+
+// topicsTimeout bounds the wait for a cluster at the start.
+const topicsTimeout = 30 * time.Second
+
+// openTopics makes the topics that are missing, and learns how they are divided.
+func (n *node) openTopics(ctx context.Context) error {
+	client, err := kgo.NewClient(append(n.kafkaOptions("setup"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		return fmt.Errorf("configure Kafka client: %w; PARLEY_KAFKA_BROKERS is host:port, several separated by commas", err)
+	}
+	defer client.Close()
+	replication := int16(-1)
+	if n.cfg.embeddedKafka() {
+		replication = 1
+	}
+	reaching, cancel := context.WithTimeout(ctx, topicsTimeout)
+	defer cancel()
+	n.layout, err = topics.Ensure(reaching, client, topics.Spec{
+		Topics:      n.topics,
+		Layout:      topics.Layout{Partitions: n.cfg.Partitions, ResultPartitions: n.cfg.ResultPartitions},
+		Replication: replication,
+	})
+	if errors.Is(reaching.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("no answer from Kafka at %s within %s; check PARLEY_KAFKA_BROKERS, and that a broker runs there: %w",
+			strings.Join(n.brokers(), ","), topicsTimeout, err)
+	}
+	return err
+}
+
+// kafkaOptions are how any client of this node gets at Kafka.
+func (n *node) kafkaOptions(client string) []kgo.Opt {
+	return []kgo.Opt{
+		kgo.SeedBrokers(n.brokers()...),
+		kgo.ClientID("parley-" + client + "-" + n.cfg.Instance),
+	}
+}
+
+// memberOptions are those of a client that is a member of a group: it keeps its partitions when it comes back soon
+// enough, without a rebalance.
+func (n *node) memberOptions(client string) []kgo.Opt {
+	return append(n.kafkaOptions(client), kgo.InstanceID(n.cfg.Instance))
+}
+
+// openProducer makes the client that ingest writes calls with, and that asks whether Kafka is there.
+func (n *node) openProducer() error {
+	metrics := kprom.NewMetrics("parley", kprom.Subsystem("ingest_kafka"), kprom.Registerer(n.metrics), kprom.Gatherer(n.metrics),
+		kprom.FetchAndProduceDetail(kprom.Batches, kprom.Records, kprom.CompressedBytes, kprom.UncompressedBytes, kprom.ConsistentNaming),
+		kprom.HistogramsFromOpts(kprom.HistogramOpts{Enable: kprom.RequestDurationE2E, Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}))
+	opts := append(n.kafkaOptions("ingest"), kgo.WithHooks(metrics))
+	client, err := kgo.NewClient(append(opts, ingest.ProducerOptions(schemas.DefaultLimits())...)...)
+	if err != nil {
+		return fmt.Errorf("configure Kafka client of ingest: %w", err)
+	}
+	n.kafka = client
+	n.closers = append(n.closers, func() error { client.Close(); return nil })
+	return nil
+}
+
+// sessionTimeout is after how long without a word a member, or an open transaction, is given up. A broker of our
+// own is not left by the network, but may be starved of its processor; where nodes share the work, a dead one's open
+// transaction holds up all readers.
+func (n *node) sessionTimeout() time.Duration {
+	if n.cfg.embeddedKafka() {
+		return time.Minute
+	}
+	return 15 * time.Second
+}

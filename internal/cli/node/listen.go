@@ -1,0 +1,79 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"parley/internal/backend"
+	"parley/internal/route"
+)
+
+// openHTTP takes the address of the node. Whoever connects is answered when everything is there.
+func (n *node) openHTTP(context.Context) (err error) {
+	n.http, err = listen("PARLEY_HTTP_ADDR", n.cfg.HTTPAddr)
+	if err == nil {
+		n.closers = append(n.closers, closeOnce(n.http))
+	}
+	return err
+}
+
+// openBackend begins the demo backend, unless it is left out.
+func (n *node) openBackend(context.Context) error {
+	if !n.cfg.backend() {
+		return nil
+	}
+	l, err := listen("PARLEY_BACKEND_ADDR", n.cfg.BackendAddr)
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, closeOnce(l))
+	b, err := backend.New(backend.Config{Journal: n.cfg.BackendJournal, Log: n.log})
+	if err != nil {
+		return fmt.Errorf("start demo backend: %w", err)
+	}
+	n.backend = l
+	if n.routes == nil {
+		n.routes = route.Default("http://" + l.Addr().String() + "/calls")
+	}
+	n.closers = append(n.closers, b.Close)
+	n.stages = append(n.stages, stage{"demo backend", func(ctx context.Context) error { return b.Serve(ctx, l) }})
+	return nil
+}
+
+// AddrInUseError says that another program has an address.
+type AddrInUseError struct {
+	Addr    string
+	Setting string // the environment variable that says another
+}
+
+// Error says everything in one line.
+func (e *AddrInUseError) Error() string {
+	return fmt.Sprintf("address %s is in use; stop the program that listens there, or set %s to another", e.Addr, e.Setting)
+}
+
+// Is makes the error one with syscall.EADDRINUSE.
+func (e *AddrInUseError) Is(target error) bool { return target == syscall.EADDRINUSE }
+
+func listen(setting, addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &AddrInUseError{Addr: addr, Setting: setting}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w; set %s to an address of this machine", err, setting)
+	}
+	return l, nil
+}
+
+// closeOnce closes a listener that may have been closed by who served on it.
+func closeOnce(l net.Listener) func() error {
+	return func() error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}

@@ -1,0 +1,154 @@
+// Package node joins what Parley is made of in one process: the engines that it needs and does not find elsewhere,
+// the demo backend, and the roles. It alone knows in which order they begin and end.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/internal/embedded"
+	"parley/internal/route"
+	"parley/internal/topics"
+	"parley/schemas"
+)
+
+// node is a node that runs, or is on its way.
+type node struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+
+	routes  *route.Table
+	secret  []byte
+	topics  schemas.Topics
+	layout  topics.Layout
+	engines *embedded.Engines // nil: none is needed
+	http    net.Listener
+	backend net.Listener // nil: no demo backend
+	kafka   *kgo.Client  // writes calls, and tells whether Kafka is there; the other roles have their own
+
+	// stages run, and closers close what was opened; of both the last ends first.
+	stages  []stage
+	closers []func() error
+}
+
+// Run is a node from its beginning to its end. It calls ready when everything is there, and works until ctx ends;
+// then it finishes what is in hand, closes what it has opened, and returns nil. Its error says why it did not begin,
+// or what ended by itself.
+func Run(ctx context.Context, cfg Config, ready func(Addresses)) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	n := &node{
+		cfg:     cfg.withDefaults(),
+		log:     cfg.Log,
+		metrics: prometheus.NewRegistry(),
+		topics:  schemas.TopicsOf(cfg.TopicPrefix),
+	}
+	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	err := n.open(ctx)
+	if err == nil {
+		ready(n.addresses())
+		err = runStages(ctx, n.log, n.stages)
+	}
+	return errors.Join(err, n.close())
+}
+
+// open brings up everything that the roles stand on, then the roles. What cannot work is found before anything is
+// started, as far as possible.
+func (n *node) open(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		n.openRoutes,
+		n.openFolder,
+		n.openHTTP,
+		n.openBackend,
+		n.openEngines,
+		n.openSecret,
+		n.openTopics,
+		n.openRoles,
+	} {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close undoes what open did.
+func (n *node) close() error {
+	var errs []error
+	for _, c := range slices.Backward(n.closers) {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+func (n *node) openRoutes(context.Context) (err error) {
+	if n.cfg.RoutesFile == "" {
+		return nil // openBackend knows where everything goes
+	}
+	if n.routes, err = route.Load(n.cfg.RoutesFile); err != nil {
+		return fmt.Errorf("%w; correct the file, or name another with PARLEY_ROUTES", err)
+	}
+	return nil
+}
+
+func (n *node) openFolder(context.Context) error { return embedded.PrepareFolder(n.cfg.DataDir) }
+
+func (n *node) openSecret(context.Context) (err error) {
+	n.secret, err = n.cfg.secret()
+	return err
+}
+
+// openEngines starts the engines of our own, and takes their addresses in place of those that are not set.
+func (n *node) openEngines(ctx context.Context) error {
+	cfg := n.cfg.engines()
+	if cfg.KafkaAddr == "" && cfg.ClickHouseAddr == "" {
+		return nil
+	}
+	e, err := embedded.Start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	n.engines = e
+	n.closers = append(n.closers, e.Close)
+	n.stages = append(n.stages, stage{"engines", n.watchEngines})
+	return nil
+}
+
+// watchEngines ends with an error when an engine does.
+func (n *node) watchEngines(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-n.engines.Done():
+		return n.engines.Err()
+	}
+}
+
+// brokers are the addresses of Kafka.
+func (n *node) brokers() []string {
+	if n.cfg.embeddedKafka() {
+		return n.engines.Brokers()
+	}
+	return n.cfg.KafkaBrokers
+}
+
+// dsn names the ClickHouse database.
+func (n *node) dsn() string {
+	if n.cfg.embeddedClickHouse() {
+		return n.engines.ClickHouseDSN()
+	}
+	return n.cfg.ClickHouseDSN
+}

@@ -1,0 +1,22 @@
+package node
+
+import (
+	"context"
+	"sync"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"parley/ingest"
+)
+
+// ready asks after what this node relies on. Calls are accepted as long as Kafka takes them.
+func (n *node) ready(conn driver.Conn) ingest.ReadyFunc {
+	return func(ctx context.Context) []ingest.Dependency {
+		kafka, clickhouse := ingest.Dependency{Name: "kafka"}, ingest.Dependency{Name: "clickhouse", Optional: true}
+		var asked sync.WaitGroup
+		asked.Go(func() { kafka.Err = n.kafka.Ping(ctx) })
+		asked.Go(func() { clickhouse.Err = conn.Ping(ctx) })
+		asked.Wait()
+		return []ingest.Dependency{kafka, clickhouse}
+	}
+}

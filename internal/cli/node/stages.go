@@ -1,0 +1,60 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+)
+
+// stage is something that runs until its context ends, and then finishes what it has in hand.
+type stage struct {
+	name string
+	run  func(context.Context) error
+}
+
+// ended is the end of a stage.
+type ended struct {
+	stage int
+	err   error
+}
+
+// runStages runs all stages at once until ctx ends or one of them does. Then it ends them, the last first, each when
+// the one after it has ended: a stage stands on those before it. It returns their errors; a stage that ends by
+// itself is one.
+func runStages(ctx context.Context, log *slog.Logger, stages []stage) error {
+	ends := make(chan ended, len(stages))
+	cancels := make([]context.CancelFunc, len(stages))
+	for i, s := range stages {
+		running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		cancels[i] = cancel
+		go func() { ends <- ended{stage: i, err: s.run(running)} }()
+	}
+
+	var errs []error
+	over := make([]bool, len(stages))
+	note := func(e ended) {
+		over[e.stage] = true
+		if e.err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", stages[e.stage].name, e.err))
+		}
+	}
+	select {
+	case <-ctx.Done():
+	case e := <-ends:
+		note(e)
+		if e.err == nil {
+			errs = append(errs, fmt.Errorf("%s: ended by itself", stages[e.stage].name))
+		}
+	}
+	for i, s := range slices.Backward(stages) {
+		log.Debug("stopping", slog.String("stage", s.name))
+		cancels[i]()
+		for !over[i] {
+			note(<-ends)
+		}
+	}
+	return errors.Join(errs...)
+}

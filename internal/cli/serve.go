@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"parley/internal/cli/node"
+)
+
+// serveCmd has the settings of a node: INTERFACES, "Running".
+type serveCmd struct {
+	HTTPAddr  string `name:"http-addr" default:"127.0.0.1:8080" env:"PARLEY_HTTP_ADDR" placeholder:"HOST:PORT" help:"Where calls and polls are answered." group:"This node"`
+	DataDir   string `default:"./data" env:"PARLEY_DATA_DIR" placeholder:"FOLDER" help:"Everything that is kept on this machine." group:"This node"`
+	Roles     string `default:"ingest,processor,results" env:"PARLEY_ROLES" placeholder:"LIST" help:"What this node does, separated by commas: ingest takes calls and answers polls, processor carries them out, results brings them into ClickHouse." group:"This node"`
+	Instance  string `env:"PARLEY_INSTANCE" placeholder:"NAME" help:"Name of this node among others, the same after a restart. Default: the host name." group:"This node"`
+	Advertise string `name:"advertise-addr" env:"PARLEY_ADVERTISE_ADDR" placeholder:"HOST:PORT" help:"Where other nodes reach this one. Default: the address of --http-addr." group:"This node"`
+	Routes    string `env:"PARLEY_ROUTES" placeholder:"FILE" help:"YAML file that says which backend takes which calls. Default: everything goes to the demo backend." group:"This node"`
+
+	KafkaBrokers     []string `env:"PARLEY_KAFKA_BROKERS" sep:"," placeholder:"HOST:PORT,..." help:"Kafka cluster. Default: a broker of its own, embedded." group:"Kafka and ClickHouse"`
+	ClickHouseDSN    string   `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse, as clickhouse://user:password@host:9000/parley. Default: one of its own, embedded." group:"Kafka and ClickHouse"`
+	TopicPrefix      string   `default:"parley" env:"PARLEY_TOPIC_PREFIX" placeholder:"PREFIX" help:"Begins the names of topics and consumer groups." group:"Kafka and ClickHouse"`
+	Partitions       int32    `env:"PARLEY_PARTITIONS" placeholder:"N" help:"Partitions of topics that it makes, then fixed. Default: 8 embedded, else 48." group:"Kafka and ClickHouse"`
+	ResultPartitions int32    `env:"PARLEY_RESULT_PARTITIONS" placeholder:"N" help:"Partitions of the results; they divide --partitions. Default: 8." group:"Kafka and ClickHouse"`
+
+	EmbeddedKafkaAddr          string `default:"127.0.0.1:9092" env:"PARLEY_EMBEDDED_KAFKA_ADDR" placeholder:"HOST:PORT" help:"Where the embedded broker listens." group:"Embedded engines"`
+	EmbeddedClickHouseAddr     string `name:"embedded-clickhouse-addr" default:"127.0.0.1:9000" env:"PARLEY_EMBEDDED_CLICKHOUSE_ADDR" placeholder:"HOST:PORT" help:"Where the embedded ClickHouse speaks its native protocol." group:"Embedded engines"`
+	EmbeddedClickHouseHTTPAddr string `name:"embedded-clickhouse-http-addr" default:"127.0.0.1:8123" env:"PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR" placeholder:"HOST:PORT" help:"Where it speaks HTTP: curl, BI tools, parley sql." group:"Embedded engines"`
+	BackendAddr                string `default:"127.0.0.1:9090" env:"PARLEY_BACKEND_ADDR" placeholder:"HOST:PORT" help:"Where the demo backend listens; off leaves it out." group:"Embedded engines"`
+	BackendJournal             string `env:"PARLEY_BACKEND_JOURNAL" placeholder:"FILE" help:"The demo backend appends what it executes to this file, and begins with what is in it." group:"Embedded engines"`
+	ChdbLib                    string `env:"PARLEY_CHDB_LIB" placeholder:"FILE" help:"The ClickHouse engine. Default: where make build puts it." group:"Embedded engines"`
+
+	Auth          string   `env:"PARLEY_AUTH" placeholder:"HOW" help:"Who may act on which account: none (the Parley-Account header says it) or keys. Default: none when embedded and on loopback, else keys." group:"Access"`
+	Secret        string   `env:"PARLEY_SECRET" placeholder:"TEXT" help:"Signs receipts, the same on all nodes. Default when embedded: generated in the data folder." group:"Access"`
+	CallbackAllow []string `env:"PARLEY_CALLBACK_ALLOW" sep:"," placeholder:"CIDR,..." help:"Private networks that callbacks may reach." group:"Access"`
+
+	PartTimeout  time.Duration `default:"5m" env:"PARLEY_PART_TIMEOUT" placeholder:"DURATION" help:"The longest time between two parts of a conversation that is not complete." group:"Conversations"`
+	ForwardGrace time.Duration `default:"60s" env:"PARLEY_FORWARD_GRACE" placeholder:"DURATION" help:"How much longer a part that is being forwarded is waited for." group:"Conversations"`
+
+	logFlags
+}
+
+// Help is shown by --help.
+func (*serveCmd) Help() string {
+	return `Without settings it runs everything on this machine: a broker that any Kafka client can use, the ClickHouse engine, the service, and a demo backend that carries calls out. All data is in ./data.
+
+  parley serve
+  curl -d '{"method":"Create","objects":[{"type":"Order","customerKey":"1"}]}' localhost:8080/v1/calls
+  parley sql "SELECT * FROM results"
+
+With a cluster:
+
+  PARLEY_SECRET=... parley serve --kafka-brokers k1:9092,k2:9092 --clickhouse-dsn clickhouse://ch:9000/parley --routes routes.yaml --auth none
+
+Ctrl-C or SIGTERM: what is in flight is finished, within 15 seconds; again: at once. Whatever way it ends, the next start goes on where it was.`
+}
+
+// stopWait bounds how long what is in flight is finished at the end.
+const stopWait = 15 * time.Second
+
+// Run serves until it is told to stop.
+func (c *serveCmd) Run(ctx context.Context, std streams) error {
+	log := c.logger(std.err)
+	cfg, err := c.config(log, std.err)
+	if err != nil {
+		return err
+	}
+	log.Debug("configuration", slog.Any("effective", cfg))
+	ended := make(chan error, 1) // nobody may wait for it any more
+	go func() { ended <- node.Run(ctx, cfg, func(a node.Addresses) { c.announce(log, std.err, a) }) }()
+	select {
+	case err = <-ended:
+		return stopped(ctx, err)
+	case <-ctx.Done():
+	}
+	log.Info("stopping", slog.Duration("at_most", stopWait))
+	// A little less, so that the process has ended by then. The engines close by themselves when it has.
+	late := time.NewTimer(stopWait - 500*time.Millisecond)
+	defer late.Stop()
+	select {
+	case err = <-ended:
+		log.Info("stopped")
+		return stopped(ctx, err)
+	case <-late.C:
+		log.Warn("not everything in flight was finished; the next start goes on with it")
+		return nil
+	}
+}
+
+// stopped leaves out of an error that the node was told to stop while it was starting.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// config is what the settings say.
+func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, error) {
+	roles, err := node.ParseRoles(list(strings.Split(c.Roles, ",")))
+	if err != nil {
+		return node.Config{}, err
+	}
+	for _, cidr := range list(c.CallbackAllow) {
+		if _, err := netip.ParsePrefix(cidr); err != nil {
+			return node.Config{}, fmt.Errorf("PARLEY_CALLBACK_ALLOW has %q; give networks as 10.0.0.0/8", cidr)
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return node.Config{}, fmt.Errorf("locate this program: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return node.Config{}, fmt.Errorf("find host name: %w; set PARLEY_INSTANCE", err)
+	}
+	return node.Config{
+		HTTPAddr:                   c.HTTPAddr,
+		KafkaBrokers:               list(c.KafkaBrokers),
+		ClickHouseDSN:              c.ClickHouseDSN,
+		EmbeddedKafkaAddr:          c.EmbeddedKafkaAddr,
+		EmbeddedClickHouseAddr:     c.EmbeddedClickHouseAddr,
+		EmbeddedClickHouseHTTPAddr: c.EmbeddedClickHouseHTTPAddr,
+		ClickHouseLibrary:          c.ChdbLib,
+		EngineCommand:              append([]string{self, "engine"}, c.arguments(stderr)...),
+		BackendAddr:                c.BackendAddr,
+		BackendJournal:             c.BackendJournal,
+		DataDir:                    c.DataDir,
+		Roles:                      roles,
+		TopicPrefix:                c.TopicPrefix,
+		Partitions:                 c.Partitions,
+		ResultPartitions:           c.ResultPartitions,
+		RoutesFile:                 c.Routes,
+		Auth:                       c.Auth,
+		Secret:                     c.Secret,
+		Instance:                   cmp.Or(c.Instance, host),
+		PartTimeout:                c.PartTimeout,
+		ForwardGrace:               c.ForwardGrace,
+		Log:                        log,
+	}, nil
+}
+
+// list leaves out what is empty: a setting that is set to nothing.
+func list(values []string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return strings.TrimSpace(s) == "" })
+}
+
+// announce says that everything is there, and where: a person is told in lines, a program in the log.
+func (c *serveCmd) announce(log *slog.Logger, w io.Writer, a node.Addresses) {
+	if c.json(w) {
+		log.Info("ready",
+			slog.String("http", a.HTTP),
+			slog.String("kafka", a.Kafka),
+			slog.String("clickhouse", a.ClickHouse),
+			slog.String("clickhouse_http", a.ClickHouseHTTP),
+			slog.String("backend", a.Backend),
+			slog.String("folder", a.DataDir),
+			slog.String("roles", a.Roles.String()))
+		return
+	}
+	fmt.Fprintf(w, "\nParley: %s\n\n", a.Roles)
+	for _, line := range [][2]string{
+		{"calls and status", a.HTTP + "   (" + a.HTTP + "/docs)"},
+		{"Kafka", a.Kafka},
+		{"ClickHouse", a.ClickHouse},
+		{"ClickHouse by HTTP", a.ClickHouseHTTP},
+		{"demo backend", a.Backend},
+		{"data folder", a.DataDir},
+	} {
+		if line[1] != "" {
+			fmt.Fprintf(w, "  %-20s%s\n", line[0], line[1])
+		}
+	}
+	fmt.Fprint(w, "\nready\n")
+}
