@@ -80,7 +80,7 @@ func benchServer(b *testing.B, broker string) string {
 		Auth:       OpenAccess{},
 		Live:       unknowing(),
 		Record:     unknowing(),
-		Log:        slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelInfo})),
+		Log:        slog.New(slog.DiscardHandler),
 		Metrics:    prometheus.NewRegistry(),
 	})
 	if err != nil {

@@ -75,8 +75,8 @@ func TestTopicsOf(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)
 	topics := reflect.ValueOf(schemas.TopicsOf("acme"))
-	for i := range topics.NumField() {
-		name := topics.Field(i).String()
+	for _, field := range topics.Fields() {
+		name := field.String()
 		if seen[name] || len(name) < len("acme.x") || name[:5] != "acme." {
 			t.Errorf("topic %q", name)
 		}

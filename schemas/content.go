@@ -47,5 +47,6 @@ func canonical(properties []byte) (jsontext.Value, error) {
 		return nil, nil
 	}
 	v := jsontext.Value(slices.Clone(properties))
-	return v, v.Canonicalize()
+	err := v.Canonicalize()
+	return v, err
 }
