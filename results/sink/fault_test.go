@@ -19,7 +19,7 @@ func TestClickHouseAway(t *testing.T) {
 	t.Parallel()
 	b, dsn := newBroker(t, 2), recordtest.DSN(t)
 	g, gated := newGate(t, dsn)
-	g.set(true)
+	g.shut()
 	b.produce(0, 20)
 	registry := prometheus.NewPedanticRegistry()
 	cfg := b.config(gated)
@@ -32,14 +32,14 @@ func TestClickHouseAway(t *testing.T) {
 		await(t, "attempts while ClickHouse is away", func() bool {
 			return metric(t, registry, "parley_sink_retries_total") >= retries+3 && metric(t, registry, "parley_sink_lag_seconds") > 0
 		})
-		g.set(false)
+		g.open()
 		awaitStored(t, conn, b.events)
 		await(t, "no lag", func() bool { return metric(t, registry, "parley_sink_lag_events") == 0 })
-		g.set(true)
+		g.shut()
 		b.produce(0, 10)
 		b.produce(1, 10)
 	}
-	g.set(false)
+	g.open()
 	awaitStored(t, conn, b.events)
 	checkStored(t, conn, "_log", b.events)
 }

@@ -13,10 +13,10 @@ type gate struct {
 	listener net.Listener
 	server   string
 
-	mu    sync.Mutex
-	shut  bool
-	conns map[net.Conn]struct{}
-	work  sync.WaitGroup
+	mu     sync.Mutex
+	isShut bool
+	conns  map[net.Conn]struct{}
+	work   sync.WaitGroup
 }
 
 // newGate returns an open gate before the server of a DSN, and the DSN of the gate.
@@ -34,7 +34,7 @@ func newGate(t *testing.T, dsn string) (*gate, string) {
 	g.work.Go(g.serve)
 	t.Cleanup(func() {
 		listener.Close()
-		g.set(true)
+		g.shut()
 		g.work.Wait()
 	})
 	u.Host = listener.Addr().String()
@@ -61,7 +61,7 @@ func (g *gate) serve() {
 func (g *gate) admit(in, out net.Conn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.shut {
+	if g.isShut {
 		out.Close()
 		return false
 	}
@@ -79,14 +79,17 @@ func (g *gate) pass(from, to net.Conn) {
 	delete(g.conns, from)
 }
 
-// set opens or shuts the gate.
-func (g *gate) set(shut bool) {
+func (g *gate) open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.shut = shut
-	if shut {
-		for c := range g.conns {
-			c.Close()
-		}
+	g.isShut = false
+}
+
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.isShut = true
+	for c := range g.conns {
+		c.Close()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -13,9 +14,8 @@ import (
 )
 
 const (
-	// pollRecordsMax bounds the records of a turn.
-	pollRecordsMax = 10_000
-	// fetchBytesMax bounds what the client reads ahead from a broker, fetchPartitionBytesMax of a partition.
+	// fetchBytesMax bounds what the client reads ahead from a broker, and so the records of a turn, as they are on
+	// the wire; fetchPartitionBytesMax bounds it of a partition.
 	fetchBytesMax          = 16 << 20
 	fetchPartitionBytesMax = 4 << 20
 	// insertsMax bounds the blocks that are inserted at the same time.
@@ -71,7 +71,7 @@ func join(cfg Config, metrics *metrics, blocks blockStore) (*member, error) {
 
 // options are those of the client, without the callbacks.
 func (c Config) options() []kgo.Opt {
-	return append(c.Client[:len(c.Client):len(c.Client)],
+	return append(slices.Clip(c.Client),
 		kgo.ConsumerGroup(c.Group),
 		kgo.ConsumeTopics(c.Topics.Results),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -101,7 +101,7 @@ func (m *member) turn(ctx context.Context) error {
 	if err != nil || !held || time.Now().Before(m.retryAt) {
 		return err
 	}
-	if err := m.write(context.WithoutCancel(ctx), ctx.Err() != nil); err != nil {
+	if err := m.write(context.WithoutCancel(ctx), m.patience(ctx)); err != nil {
 		m.putOff(err)
 	} else if m.failures > 0 {
 		m.resume()
@@ -120,7 +120,7 @@ func (m *member) take(ctx context.Context) (held bool, err error) {
 		ctx, cancel = context.WithDeadline(ctx, at)
 		defer cancel()
 	}
-	fetches := m.client.PollRecords(ctx, pollRecordsMax)
+	fetches := m.client.PollFetches(ctx)
 	for id, change := range m.inbox.take() {
 		m.adopt(id, change)
 	}
@@ -196,17 +196,23 @@ func (m *member) read(t kgo.FetchTopic, fp kgo.FetchPartition, now time.Time) er
 	return nil
 }
 
-// write plans and inserts blocks until none is due, and settles what has nothing more to store. last: all that was
-// read is due.
-func (m *member) write(ctx context.Context, last bool) error {
-	wait, rest := m.cfg.BlockWait, settleAfter
-	if last {
-		wait, rest = 0, 0
+// patience is for how long blocks wait to become full, and idle partitions for another block.
+type patience struct{ fill, settle time.Duration }
+
+// patience ends with ctx.
+func (m *member) patience(ctx context.Context) patience {
+	if ctx.Err() != nil {
+		return patience{}
 	}
+	return patience{fill: m.cfg.BlockWait, settle: settleAfter}
+}
+
+// write plans and inserts blocks until none is due, and settles what has nothing more to store.
+func (m *member) write(ctx context.Context, p patience) error {
 	for {
-		due := m.due(time.Now(), wait)
+		due := m.due(time.Now(), p.fill)
 		if len(due) == 0 {
-			return m.settle(ctx, rest)
+			return m.settle(ctx, p.settle)
 		}
 		if err := m.writeBlocks(ctx, due); err != nil {
 			return err

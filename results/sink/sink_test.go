@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/results/recordtest"
 )
@@ -69,22 +69,12 @@ func TestEndsClean(t *testing.T) {
 	b.produce(0, 10)
 	cfg := b.config(dsn)
 	cfg.BlockWait, cfg.BlockRowsMax = time.Hour, 1_000
-	polled := make(chan struct{})
-	once := sync.OnceFunc(func() { close(polled) })
-	cfg.Client = append(cfg.Client, kgo.WithHooks(pollHook(once)))
+	registry := prometheus.NewPedanticRegistry()
+	cfg.Registerer = registry
 	stop := start(t, cfg)
-	<-polled
+	await(t, "events read and kept for a full block", func() bool { return metric(t, registry, "parley_sink_lag_events") > 0 })
 	stop()
 	checkStored(t, recordtest.Open(t, dsn), "_log", b.events)
-}
-
-// pollHook is called when a record was polled.
-type pollHook func()
-
-func (h pollHook) OnFetchRecordUnbuffered(_ *kgo.Record, polled bool) {
-	if polled {
-		h()
-	}
 }
 
 // Two sinks that know nothing of each other cut the log into other blocks, so that tokens do not help: the

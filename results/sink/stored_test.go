@@ -22,7 +22,7 @@ const (
 	callsText = `SELECT concatWithSeparator('|', account, conversation_id, toString(request_id), toString(sequence_code),
 		toString(calls_in_conversation), method, action, status, error_code, message, toString(attempts), toString(total),
 		toString(processed), toString(errors), toString(accepted_at), ifNull(toString(started_at), 'NULL'), toString(completed_at),
-		toString(partition), toString(sequence)) FROM %s ORDER BY partition, sequence`
+		toString(partition), toString(sequence), if(length(digest) = 16, lower(hex(digest)), digest)) FROM %s ORDER BY partition, sequence`
 	conversationsText = `SELECT concatWithSeparator('|', account, conversation_id, ifNull(toString(request_id), 'NULL'), status,
 		error_code, message, toString(calls_in_conversation), toString(received), toString(processed), toString(errors),
 		toString(accepted_at), ifNull(toString(started_at), 'NULL'), toString(completed_at), toString(partition), toString(sequence))
@@ -49,7 +49,7 @@ func wantRows(events []*parleyv1.ResultEvent) (results, calls, conversations []s
 			}
 			calls = append(calls, line(e.Account, c.ConversationId, c.RequestId, c.SequenceCode, c.CallsInConversation, c.Method, c.Action,
 				c.Status, c.ErrorCode, c.Message, c.Attempts, len(c.Results), processed, errors,
-				text(c.AcceptedAtMs), text(c.StartedAtMs), text(c.CompletedAtMs), place))
+				text(c.AcceptedAtMs), text(c.StartedAtMs), text(c.CompletedAtMs), place, fmt.Sprintf("%x", c.Digest)))
 			continue
 		}
 		c := e.GetConversation()

@@ -2,7 +2,7 @@
 -- +goose Up
 
 -- calls_log holds a row per call that ended; (partition, sequence) is its identity. Window, TTL and the view are
--- as in results_log. digest is the SHA-256 of the bytes received.
+-- as in results_log. digest is the SHA-256 of the bytes received, in the view as lower-case hexadecimal digits.
 CREATE TABLE IF NOT EXISTS calls_log
 (
     account               LowCardinality(String),
@@ -37,6 +37,7 @@ SETTINGS non_replicated_deduplication_window = 200000;
 CREATE VIEW IF NOT EXISTS calls AS
 SELECT
     account, conversation_id, request_id, sequence_code, calls_in_conversation, method, action, status, error_code,
-    message, attempts, total, processed, errors, accepted_at, started_at, completed_at, partition, sequence, digest
+    message, attempts, total, processed, errors, accepted_at, started_at, completed_at, partition, sequence,
+    lower(hex(digest)) AS digest
 FROM calls_log FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final = 1;
