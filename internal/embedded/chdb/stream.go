@@ -35,14 +35,17 @@ func (s *Stream) Next() ([]byte, error) {
 // Stats counts what the last Next made the engine read.
 func (s *Stream) Stats() Stats { return s.stats }
 
-// Close cancels the query if it still runs, and reports whether it did.
-func (s *Stream) Close() (cancelled bool) {
+// Ended reports whether the last piece was fetched, or the stream has failed or was closed.
+func (s *Stream) Ended() bool { return s.h == 0 }
+
+// Close cancels the query if it still runs. Before the first Next the engine computes the first
+// piece all the same, however long that takes; KILL QUERY from another connection cuts it short.
+func (s *Stream) Close() {
 	if s.h == 0 {
-		return false
+		return
 	}
 	s.conn.lib.fn.cancelQuery(s.conn.handle(), s.h)
 	s.end()
-	return true
 }
 
 func (s *Stream) end() {

@@ -62,7 +62,7 @@ func TestKillQuery(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- conn.Exec(context.Background(), endless(mark)) }()
 		eventually(t, "the query runs", func() bool { return running(t, other, mark) > 0 })
-		exec(t, other, "KILL QUERY WHERE query LIKE '%/* "+mark+" */%' AND query NOT LIKE 'KILL%' ASYNC")
+		mustExec(t, other, "KILL QUERY WHERE query LIKE '%/* "+mark+" */%' AND query NOT LIKE 'KILL%' ASYNC")
 		wantCode(t, <-done, 394)
 	})
 }

@@ -18,8 +18,8 @@ func TestStatementsWithRows(t *testing.T) {
 	t.Parallel()
 	eachTarget(t, func(t *testing.T, tg target) {
 		conn := tg.database(t)
-		exec(t, conn, "CREATE TABLE t (a UInt32, b String) ENGINE = MergeTree ORDER BY a")
-		exec(t, conn, "INSERT INTO t VALUES (1, 'x'), (2, 'y')")
+		mustExec(t, conn, "CREATE TABLE t (a UInt32, b String) ENGINE = MergeTree ORDER BY a")
+		mustExec(t, conn, "INSERT INTO t VALUES (1, 'x'), (2, 'y')")
 		for _, c := range []struct {
 			sql  string
 			rows int
@@ -87,7 +87,7 @@ func TestDefinitions(t *testing.T) {
 			"RENAME TABLE log_once TO once",
 			"TRUNCATE TABLE per_kind",
 		} {
-			exec(t, conn, sql)
+			mustExec(t, conn, sql)
 		}
 		if n := value[uint64](t, conn, "SELECT count() FROM once"); n != 10 {
 			t.Errorf("%d rows in the view, want 10", n)
@@ -115,7 +115,7 @@ func TestInsertForms(t *testing.T) {
 	t.Parallel()
 	eachTarget(t, func(t *testing.T, tg target) {
 		conn := tg.database(t)
-		exec(t, conn, "CREATE TABLE `odd name` (a UInt32, `b c` String DEFAULT 'd', e UInt8 EPHEMERAL) ENGINE = MergeTree ORDER BY a")
+		mustExec(t, conn, "CREATE TABLE `odd name` (a UInt32, `b c` String DEFAULT 'd', e UInt8 EPHEMERAL) ENGINE = MergeTree ORDER BY a")
 		for _, c := range []struct {
 			sql  string
 			row  []any
@@ -138,7 +138,7 @@ func TestInsertForms(t *testing.T) {
 			if got := column[string](t, conn, "SELECT `b c` FROM `odd name`"); !slices.Equal(got, []string{c.want}) {
 				t.Errorf("%s: stored %q, want %q", c.sql, got, c.want)
 			}
-			exec(t, conn, "TRUNCATE TABLE `odd name`")
+			mustExec(t, conn, "TRUNCATE TABLE `odd name`")
 		}
 		for _, sql := range []string{
 			"INSERT INTO `odd name` (a) VALUES (1)",
@@ -148,7 +148,7 @@ func TestInsertForms(t *testing.T) {
 			"INSERT INTO TABLE `odd name` (a) SETTINGS max_threads = 1 VALUES (1)",
 			"-- comment\nINSERT INTO `odd name` (a) VALUES (1);",
 		} {
-			exec(t, conn, sql)
+			mustExec(t, conn, sql)
 		}
 		if n := value[uint64](t, conn, "SELECT sum(a) FROM `odd name`"); n != 6 {
 			t.Errorf("%d rows after six inserts with inline data or a SELECT", n)
@@ -160,7 +160,7 @@ func TestExceptions(t *testing.T) {
 	t.Parallel()
 	eachTarget(t, func(t *testing.T, tg target) {
 		conn := tg.database(t, oneConnection)
-		exec(t, conn, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
+		mustExec(t, conn, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
 		for _, c := range []struct {
 			sql  string
 			code int32
@@ -203,7 +203,7 @@ func TestInsertRefused(t *testing.T) {
 	t.Parallel()
 	eachTarget(t, func(t *testing.T, tg target) {
 		conn := tg.database(t, oneConnection)
-		exec(t, conn, "CREATE TABLE t (a UInt32, CONSTRAINT small CHECK a < 10) ENGINE = MergeTree ORDER BY a")
+		mustExec(t, conn, "CREATE TABLE t (a UInt32, CONSTRAINT small CHECK a < 10) ENGINE = MergeTree ORDER BY a")
 		for range 3 {
 			batch, err := conn.PrepareBatch(context.Background(), "INSERT INTO t")
 			if err != nil {
@@ -275,10 +275,10 @@ func TestSessionsAreApart(t *testing.T) {
 	t.Parallel()
 	eachTarget(t, func(t *testing.T, tg target) {
 		one, two := tg.database(t, oneConnection), tg.database(t, oneConnection)
-		exec(t, one, "CREATE TEMPORARY TABLE mine (a UInt8)")
-		exec(t, one, "INSERT INTO mine VALUES (1)")
-		exec(t, one, "SET max_threads = 1")
-		exec(t, one, "USE system")
+		mustExec(t, one, "CREATE TEMPORARY TABLE mine (a UInt8)")
+		mustExec(t, one, "INSERT INTO mine VALUES (1)")
+		mustExec(t, one, "SET max_threads = 1")
+		mustExec(t, one, "USE system")
 		if n := value[uint64](t, one, "SELECT count() FROM mine"); n != 1 {
 			t.Errorf("%d rows in the temporary table, want 1", n)
 		}
@@ -296,7 +296,7 @@ func TestManyConnections(t *testing.T) {
 	t.Parallel()
 	eachTarget(t, func(t *testing.T, tg target) {
 		conn := tg.database(t, func(o *ch.Options) { o.MaxOpenConns, o.MaxIdleConns = 40, 40 })
-		exec(t, conn, "CREATE TABLE t (a UInt64, b UInt64) ENGINE = MergeTree ORDER BY a")
+		mustExec(t, conn, "CREATE TABLE t (a UInt64, b UInt64) ENGINE = MergeTree ORDER BY a")
 		var wg sync.WaitGroup
 		for k := range uint64(40) {
 			wg.Go(func() {
@@ -396,7 +396,7 @@ func TestBigResult(t *testing.T) {
 func TestBigInsert(t *testing.T) {
 	eachTarget(t, func(t *testing.T, tg target) {
 		conn := tg.database(t)
-		exec(t, conn, "CREATE TABLE t (a UInt64, s String) ENGINE = MergeTree ORDER BY a")
+		mustExec(t, conn, "CREATE TABLE t (a UInt64, s String) ENGINE = MergeTree ORDER BY a")
 		batch, err := conn.PrepareBatch(context.Background(), "INSERT INTO t")
 		if err != nil {
 			t.Fatal(err)

@@ -17,11 +17,11 @@ func TestDeduplicationToken(t *testing.T) {
 	eachTarget(t, func(t *testing.T, tg target) {
 		for _, method := range []ch.CompressionMethod{ch.CompressionNone, ch.CompressionLZ4} {
 			conn := tg.database(t, withCompression(method))
-			exec(t, conn, `CREATE TABLE log (id UInt64, kind String, at DateTime) ENGINE = ReplacingMergeTree
+			mustExec(t, conn, `CREATE TABLE log (id UInt64, kind String, at DateTime) ENGINE = ReplacingMergeTree
 				PARTITION BY toYYYYMM(at) ORDER BY (id, at) SETTINGS non_replicated_deduplication_window = 1000`)
-			exec(t, conn, `CREATE TABLE per_kind (kind String, n UInt64) ENGINE = SummingMergeTree
+			mustExec(t, conn, `CREATE TABLE per_kind (kind String, n UInt64) ENGINE = SummingMergeTree
 				ORDER BY kind SETTINGS non_replicated_deduplication_window = 1000`)
-			exec(t, conn, "CREATE MATERIALIZED VIEW per_kind_mv TO per_kind AS SELECT kind, count() AS n FROM log GROUP BY kind")
+			mustExec(t, conn, "CREATE MATERIALIZED VIEW per_kind_mv TO per_kind AS SELECT kind, count() AS n FROM log GROUP BY kind")
 			for _, step := range []struct {
 				token string
 				rows  int

@@ -52,7 +52,7 @@ func (f *frameReader) next() error {
 	f.pos, f.data = 0, f.data[:0]
 	var head [frameChecksum + frameHeader]byte
 	if _, err := io.ReadFull(f.src, head[:]); err != nil {
-		return fmt.Errorf("read frame: %w", err)
+		return err // io.EOF between two frames
 	}
 	size := binary.LittleEndian.Uint32(head[frameChecksum+1:])
 	plain := binary.LittleEndian.Uint32(head[frameChecksum+5:])

@@ -47,8 +47,8 @@ func (tg target) database(t *testing.T, configure ...func(*ch.Options)) driver.C
 	t.Helper()
 	name := fmt.Sprintf("test_%d_%d", os.Getpid(), databases.Add(1))
 	admin := tg.connect(t)
-	exec(t, admin, "CREATE DATABASE "+name)
-	t.Cleanup(func() { exec(t, admin, "DROP DATABASE "+name+" SYNC") })
+	mustExec(t, admin, "CREATE DATABASE "+name)
+	t.Cleanup(func() { mustExec(t, admin, "DROP DATABASE "+name+" SYNC") })
 	return tg.connect(t, append(configure, func(o *ch.Options) { o.Auth.Database = name })...)
 }
 
@@ -78,7 +78,7 @@ func withCompression(m ch.CompressionMethod) func(*ch.Options) {
 
 func oneConnection(o *ch.Options) { o.MaxOpenConns, o.MaxIdleConns = 1, 1 }
 
-func exec(t *testing.T, conn driver.Conn, sql string, args ...any) {
+func mustExec(t *testing.T, conn driver.Conn, sql string, args ...any) {
 	t.Helper()
 	if err := conn.Exec(context.Background(), sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)

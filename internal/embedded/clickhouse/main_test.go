@@ -19,6 +19,9 @@ var server *clickhouse.Server
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if dir := os.Getenv(childEnv); dir != "" {
+		return runChild(dir)
+	}
 	dir, err := os.MkdirTemp("", "clickhouse-test-")
 	if err != nil {
 		return fail(err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -62,7 +63,7 @@ func TestConnectionSurvivesExceptions(t *testing.T) {
 func TestSampleBlock(t *testing.T) {
 	t.Parallel()
 	conn, db := embedded(t)
-	exec(t, conn, "CREATE TABLE t (a UInt32, b String, m UInt8 MATERIALIZED 1, e UInt8 EPHEMERAL, l UInt32 ALIAS a) ENGINE = MergeTree ORDER BY a")
+	mustExec(t, conn, "CREATE TABLE t (a UInt32, b String, m UInt8 MATERIALIZED 1, e UInt8 EPHEMERAL, l UInt32 ALIAS a) ENGINE = MergeTree ORDER BY a")
 	for sql, want := range map[string][]string{
 		"INSERT INTO t FORMAT Native":            {"a", "b"},
 		"INSERT INTO t (b, a) VALUES":            {"b", "a"},
@@ -94,7 +95,7 @@ func TestSampleBlock(t *testing.T) {
 func TestRefusedInsertGoesOn(t *testing.T) {
 	t.Parallel()
 	conn, db := embedded(t)
-	exec(t, conn, "CREATE TABLE t (a UInt8, CONSTRAINT small CHECK a < 10) ENGINE = MergeTree ORDER BY a")
+	mustExec(t, conn, "CREATE TABLE t (a UInt8, CONSTRAINT small CHECK a < 10) ENGINE = MergeTree ORDER BY a")
 	c := dialRaw(t, db)
 	for range 2 {
 		c.query("INSERT INTO t")
@@ -123,7 +124,7 @@ func TestRefusedInsertGoesOn(t *testing.T) {
 func TestCancelPacket(t *testing.T) {
 	t.Parallel()
 	conn, db := embedded(t)
-	exec(t, conn, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
+	mustExec(t, conn, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
 	c := dialRaw(t, db)
 	for i, sql := range []string{
 		"SELECT count() /* %s */ FROM numbers(1000000000000) WHERE sipHash64(number) = 1",
@@ -154,10 +155,29 @@ func TestCancelPacket(t *testing.T) {
 	}
 }
 
+// TestCancelAtAnyTime sends Cancel right behind the query, so that it finds the query in all stages of its beginning.
+func TestCancelAtAnyTime(t *testing.T) {
+	t.Parallel()
+	conn, db := embedded(t)
+	c := dialRaw(t, db)
+	for i := range 60 {
+		c.query(endless("anytime"))
+		<-time.After(time.Duration(i) * 100 * time.Microsecond)
+		c.cancel()
+		if a := c.answer(); a.code != 0 {
+			t.Fatalf("cancelled with exception %q, want the end of the stream", a.message)
+		}
+	}
+	c.alive()
+	if n := running(t, conn, "anytime"); n != 0 {
+		t.Errorf("%d cancelled queries are running", n)
+	}
+}
+
 func TestVanishingClients(t *testing.T) {
 	t.Parallel()
 	conn, db := embedded(t)
-	exec(t, conn, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
+	mustExec(t, conn, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
 	for range 10 {
 		c := dialRaw(t, db)
 		c.query("SELECT number /* vanishing */ FROM numbers(1000000000000)")
@@ -268,7 +288,7 @@ func TestHostileClients(t *testing.T) {
 func TestHostileBlocks(t *testing.T) {
 	t.Parallel()
 	conn, db := embedded(t)
-	exec(t, conn, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
+	mustExec(t, conn, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
 	for name, h := range map[string]struct {
 		block func(*proto.Buffer)
 		code  int

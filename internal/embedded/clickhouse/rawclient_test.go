@@ -22,17 +22,36 @@ const rawRevision = 54460
 func dialRaw(t *testing.T, database string) *rawClient {
 	t.Helper()
 	c := dial(t, server.Addr())
+	c.hello(database)
+	if code := c.greeted(); code != 0 {
+		t.Fatalf("exception %d instead of a hello", code)
+	}
+	return c
+}
+
+func (c *rawClient) hello(database string) {
+	c.t.Helper()
 	c.write(func(b *proto.Buffer) {
 		proto.ClientHello{Name: "raw", Major: 1, ProtocolVersion: rawRevision, Database: database, User: "default"}.Encode(b)
 	})
-	if code := c.code(); code != proto.ServerCodeHello {
-		t.Fatalf("packet %v instead of a hello", code)
+}
+
+// greeted reads the server's hello, or the exception in its place, whose code it returns.
+func (c *rawClient) greeted() (exception int) {
+	c.t.Helper()
+	switch code := c.code(); code {
+	case proto.ServerCodeHello:
+		var h proto.ServerHello
+		c.decode(h.DecodeAware(c.r, 54448))
+		return 0
+	case proto.ServerCodeException:
+		var e proto.Exception
+		c.decode(e.DecodeAware(c.r, 54448))
+		return int(e.Code)
+	default:
+		c.t.Fatalf("packet %v instead of a hello", code)
+		return 0
 	}
-	var h proto.ServerHello
-	if err := h.DecodeAware(c.r, 54448); err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
 
 // dial connects without a word.

@@ -110,7 +110,7 @@ func (s *Server) startEngine() error {
 	}
 	conn, err := s.lib.Connect(append(s.sessionArgs("control"), "--config-file="+config)...)
 	if err != nil {
-		return fmt.Errorf("start engine on %s: %w", s.dir, err)
+		return fmt.Errorf("start engine on %s: %w; its standard error tells why (a process runs one engine)", s.dir, err)
 	}
 	s.killer = &killer{conn: conn, log: s.cfg.Log}
 	if s.engine, err = askEngine(conn); err != nil {

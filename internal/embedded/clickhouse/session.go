@@ -118,11 +118,15 @@ func (r *rows) next(ctx context.Context) (piece []byte, err error) {
 // stats counts what the last piece made the engine read.
 func (r *rows) stats() chdb.Stats { return r.stream.Stats() }
 
-// close cancels what still runs.
+// close cancels what still runs. It kills it too, for the engine would not stop before it has a first piece.
 func (r *rows) close() {
-	if r.stream.Close() {
-		r.sess.settle()
+	if r.stream.Ended() {
+		return
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = r.sess.killable(ctx, func() error { r.stream.Close(); return nil }) // the call cannot fail
+	r.sess.settle()
 }
 
 // set runs a client's own SET, whose effect stays.
@@ -147,6 +151,15 @@ func (s *session) interruptible(ctx context.Context, call func() error) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	err := s.killable(ctx, call)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.settle()
+	}
+	return err
+}
+
+// killable runs a call and kills its statement when ctx ends before the call, or has ended already.
+func (s *session) killable(ctx context.Context, call func() error) error {
 	done, killed := make(chan struct{}), make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(killed)
@@ -154,16 +167,14 @@ func (s *session) interruptible(ctx context.Context, call func() error) error {
 	})
 	err := call()
 	close(done)
-	if !stop() {
-		<-killed
-		if err != nil {
-			err = context.Cause(ctx)
-		}
+	if stop() {
+		return err
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.settle()
+	<-killed
+	if err != nil {
+		return context.Cause(ctx)
 	}
-	return err
+	return nil
 }
 
 // settle makes the engine let go of a failed statement: it keeps it, with its memory and its place in the list of processes,

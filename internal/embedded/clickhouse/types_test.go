@@ -90,7 +90,7 @@ func TestTypes(t *testing.T) {
 func roundTrip(t *testing.T, conn driver.Conn, table, typ string, values []any) {
 	t.Helper()
 	ctx := context.Background()
-	exec(t, conn, fmt.Sprintf("CREATE TABLE %s (n UInt32, v %s) ENGINE = MergeTree ORDER BY n", table, typ))
+	mustExec(t, conn, fmt.Sprintf("CREATE TABLE %s (n UInt32, v %s) ENGINE = MergeTree ORDER BY n", table, typ))
 	batch, err := conn.PrepareBatch(ctx, "INSERT INTO "+table)
 	if err != nil {
 		t.Fatal(err)

@@ -73,6 +73,7 @@ func (w *webWriter) fail(err error) {
 	}
 	_, werr := io.WriteString(w.w, text)
 	if w.started || werr != nil {
-		panic(http.ErrAbortHandler) // net/http's way to tear an answer
+		_ = w.ctl.Flush()           // the answer is torn anyway
+		panic(http.ErrAbortHandler) // net/http's way to tear it
 	}
 }
