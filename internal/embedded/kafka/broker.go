@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -22,13 +20,6 @@ const timeoutMax = 60 * time.Second
 
 // recoverMax bounds the requests that opening and closing send to the broker itself.
 const recoverMax = 30 * time.Second
-
-// closedFile says that the broker's folder was left by a clean close. kfakeFile is there once kfake has
-// made the folder its own.
-const (
-	closedFile = "closed"
-	kfakeFile  = "meta.json"
-)
 
 // Broker is a running broker.
 type Broker struct {
@@ -67,16 +58,18 @@ func Open(cfg Config) (*Broker, error) {
 }
 
 func open(cfg Config, d *door) (*Broker, error) {
-	if err := prepare(cfg); err != nil {
+	bytesCompacted, err := prepare(cfg)
+	if err != nil {
 		return nil, err
 	}
-	if err := os.Remove(filepath.Join(cfg.DataDir, closedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open data folder: %w", err)
+	if err := markOpen(cfg.DataDir); err != nil {
+		return nil, err
 	}
 	b, err := start(cfg, d)
 	if err != nil {
 		return nil, err
 	}
+	b.compact.bytesLast = bytesCompacted
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop = stop
 	go func() {
@@ -89,39 +82,24 @@ func open(cfg Config, d *door) (*Broker, error) {
 }
 
 // prepare makes the data folder fit to be served: it exists, an interrupted compaction is undone, and no
-// transaction of a broker that died is left open.
-func prepare(cfg Config) error {
+// transaction of a broker that died is left open. It returns the bytes after the last compaction, 0 if unknown.
+func prepare(cfg Config) (bytesCompacted int64, err error) {
 	if err := os.MkdirAll(cfg.DataDir, 0o755); err != nil {
-		return fmt.Errorf("create data folder: %w", err)
+		return 0, fmt.Errorf("create data folder: %w", err)
 	}
 	restored, err := keptSegments{cfg.DataDir}.restore()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if restored {
 		cfg.Log.Warn("compaction was interrupted, its topics are as before")
 	}
-	left, err := leftOpen(cfg.DataDir)
-	if err != nil || !left {
-		return err
+	left, bytesCompacted, err := howLeft(cfg.DataDir)
+	if err != nil || left != leftDead {
+		return bytesCompacted, err
 	}
 	cfg.Log.Warn("broker did not close, open transactions are aborted")
-	return settle(cfg)
-}
-
-// leftOpen says whether a broker has used dir and not closed.
-func leftOpen(dir string) (bool, error) {
-	if _, err := os.Stat(filepath.Join(dir, kfakeFile)); errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	} else if err != nil {
-		return false, fmt.Errorf("open data folder: %w", err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, closedFile)); errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	} else if err != nil {
-		return false, fmt.Errorf("open data folder: %w", err)
-	}
-	return false, nil
+	return 0, settle(cfg)
 }
 
 // settle runs a broker behind an address that nobody knows, to write the markers that the folder lacks.
@@ -235,10 +213,7 @@ func (b *Broker) shutdown() error {
 	if err = errors.Join(err, b.log.err()); err != nil {
 		return fmt.Errorf("close kafka: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(b.cfg.DataDir, closedFile), nil, 0o644); err != nil {
-		return fmt.Errorf("close kafka: %w", err)
-	}
-	return nil
+	return markClosed(b.cfg.DataDir, b.compact.bytesLast)
 }
 
 func ignoreClosed(err error) error {

@@ -321,15 +321,14 @@ func TestTransactionsMayUseTheLastOfTheDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := disk{dir: dir, freeMin: free * 2, log: Config{}.withDefaults().Log}
-	now := time.Now()
-	if d.room(now, newWork) {
+	if d.room(newWork) {
 		t.Error("there is room for new records")
 	}
-	if !d.room(now, workInHand) {
+	if !d.room(workInHand) {
 		t.Error("there is no room for a transaction")
 	}
 	d = disk{dir: filepath.Join(dir, "absent"), freeMin: 1, log: d.log}
-	if d.room(now, workInHand) {
+	if d.room(workInHand) {
 		t.Error("a file system that does not answer has room")
 	}
 }

@@ -134,6 +134,9 @@ func TestCompactsAtCloseAfterAbort(t *testing.T) {
 	if after := b.compact.survey([]string{"state"}); after.bytes > before.bytes/5 {
 		t.Errorf("%d of %d bytes are left: topic was not compacted", after.bytes, before.bytes)
 	}
+	if b.compact.bytesLast == 0 {
+		t.Error("the size after the compaction is forgotten: it would be compacted again")
+	}
 	if got := latest(readToEnd(t, b.Addr(), "state")); got["0"] != fmt.Sprint(rounds-1) || len(got) != keys {
 		t.Errorf("got %v", got)
 	}

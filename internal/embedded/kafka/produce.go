@@ -53,7 +53,7 @@ func (h *produceHook) handle(r kmsg.Request) (resp kmsg.Response, err error, han
 	}
 	now := time.Now()
 	h.last.Store(now.UnixNano())
-	if !h.disk.room(now, purposeOf(req)) {
+	if !h.disk.room(purposeOf(req)) {
 		return refuse(req, "The disk is full.")
 	}
 	h.stampAll(req, now.UnixMilli())
