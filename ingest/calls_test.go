@@ -301,6 +301,28 @@ func TestLimitsOfARequest(t *testing.T) {
 	h.log(t, 6)
 }
 
+func TestMediaTypeMayBeAbsent(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.post(t, simpleCall, "Content-Type", "").accepted(t)
+	if r := h.post(t, "["+simpleCall+"]", "Content-Type", "Application/JSON; charset=utf-8"); r.status != http.StatusAccepted {
+		t.Errorf("status %d: %s", r.status, r.body)
+	}
+}
+
+func TestFullestRequestIsAccepted(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	const calls = 10_000
+	r := h.post(t, strings.Repeat(simpleCall+"\n", calls), "Content-Type", mimeNDJSON)
+	if r.status != http.StatusAccepted || bytes.Count(r.body, []byte(`"status":"Queued"`)) != calls {
+		t.Fatalf("status %d: %.1000s", r.status, r.body)
+	}
+	if n := h.logEnd(t); n != calls {
+		t.Errorf("%d records, want %d", n, calls)
+	}
+}
+
 func TestLargestCallIsAccepted(t *testing.T) {
 	t.Parallel()
 	h := start(t)

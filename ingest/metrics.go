@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"log/slog"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -62,7 +63,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			s.answerError(err, c)
 		}
 		took, status := time.Since(began), c.Response().Status
-		s.metrics.requests.WithLabelValues(c.Path(), c.Request().Method, strconv.Itoa(status)).Observe(took.Seconds())
+		s.metrics.requests.WithLabelValues(c.Path(), methodLabel(c.Request().Method), strconv.Itoa(status)).Observe(took.Seconds())
 		s.log.LogAttrs(c.Request().Context(), slog.LevelDebug, "request answered",
 			slog.String("method", c.Request().Method),
 			slog.String("path", c.Request().URL.Path),
@@ -70,4 +71,13 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			slog.Duration("took", took))
 		return nil
 	}
+}
+
+// methodLabel bounds the values of a label that clients choose.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodPatch:
+		return method
+	}
+	return "other"
 }

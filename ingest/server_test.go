@@ -178,6 +178,8 @@ func TestPagesAndMetrics(t *testing.T) {
 	h := start(t)
 	h.post(t, `[`+simpleCall+`,{"method":"x"},`+simpleCall+`]`)
 	h.post(t, `{"method":"x"}`)
+	h.do(t, "BREW", callsPath, nil)
+	h.get(t, "/nowhere")
 	if r := h.get(t, "/docs"); r.status != 200 || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") || !strings.Contains(string(r.body), "Keep calls in order") {
 		t.Errorf("/docs: %d %v", r.status, r.header)
 	}
@@ -190,6 +192,8 @@ func TestPagesAndMetrics(t *testing.T) {
 		`parley_ingest_calls_total{code="UnknownMethod"} 2`,
 		`parley_ingest_request_seconds_count{method="POST",route="/v1/calls",status="202"} 1`,
 		`parley_ingest_request_seconds_count{method="POST",route="/v1/calls",status="400"} 1`,
+		`parley_ingest_request_seconds_count{method="other",route="/v1/calls",status="405"} 1`,
+		`parley_ingest_request_seconds_count{method="GET",route="",status="404"} 1`,
 		`parley_ingest_in_flight_bytes 0`,
 	} {
 		if !strings.Contains(string(r.body), want) {
