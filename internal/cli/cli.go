@@ -17,6 +17,7 @@ import (
 // grammar is everything that can be said to the program.
 type grammar struct {
 	Serve   serveCmd   `cmd:"" help:"Run Parley: take calls, carry them out, record their results."`
+	Submit  submitCmd  `cmd:"" help:"Send a file of calls, and say what became of them."`
 	Backend backendCmd `cmd:"" help:"Run the demo backend alone."`
 	Engine  engineCmd  `cmd:"" hidden:"" help:"Be an embedded engine; serve starts it."`
 

@@ -1,0 +1,99 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"parley/schemas"
+)
+
+// Receipt is the answer to one call: it was acknowledged, or Code says why not.
+type Receipt struct {
+	RequestID      string `json:"requestId"`
+	Receipt        string `json:"receipt"`
+	ConversationID string `json:"conversationId"`
+
+	Status  int          `json:"-"` // of a problem
+	Code    schemas.Code `json:"code"`
+	Detail  string       `json:"detail"`
+	Pointer string       `json:"pointer"`
+}
+
+// Accepted reports whether the call is in the log.
+func (r Receipt) Accepted() bool { return r.Code == "" }
+
+// UnmarshalJSON reads an acknowledgment or a problem document, whose status is a number where the other's is a word.
+func (r *Receipt) UnmarshalJSON(b []byte) error {
+	type plain Receipt
+	if err := json.Unmarshal(b, (*plain)(r)); err != nil {
+		return err
+	}
+	if r.Accepted() {
+		return nil
+	}
+	var p struct {
+		Status int `json:"status"`
+	}
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	r.Status = p.Status
+	return nil
+}
+
+const ndjson = "application/x-ndjson"
+
+// Post sends n calls, one a line, and returns what was said of each. Sent again with the same key, they are the same
+// calls. Its error is an *Unavailable when any of them may not be in the log and may be sent again.
+func (c *Client) Post(ctx context.Context, lines []byte, n int, key string) ([]Receipt, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errSlow)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/v1/calls", bytes.NewReader(lines))
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	r.Header.Set("Content-Type", ndjson)
+	r.Header.Set("Idempotency-Key", key)
+	a, err := c.do(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(a.contentType, ndjson) {
+		return nil, a.problem()
+	}
+	receipts, err := readReceipts(a.body, n)
+	if err != nil {
+		return nil, &Unavailable{Err: fmt.Errorf("answer of %s: %w", c.base, err)}
+	}
+	for _, r := range receipts {
+		if r.Status == http.StatusServiceUnavailable {
+			return nil, &Unavailable{After: a.retryAfter, Err: &Refused{Status: r.Status, Code: r.Code, Detail: r.Detail}}
+		}
+	}
+	return receipts, nil
+}
+
+func readReceipts(body []byte, n int) ([]Receipt, error) {
+	receipts := make([]Receipt, 0, n)
+	for d := json.NewDecoder(bytes.NewReader(body)); ; {
+		var r Receipt
+		err := d.Decode(&r)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		receipts = append(receipts, r)
+	}
+	if len(receipts) != n {
+		return nil, fmt.Errorf("%d lines for %d calls", len(receipts), n)
+	}
+	return receipts, nil
+}
