@@ -67,7 +67,7 @@ func (l *loop) adopt(ctx context.Context) error {
 		delete(l.partitions, id)
 	}
 	if len(gained) > 0 {
-		r := restorer{cfg: &l.cfg, store: l.store, admin: kadm.NewClient(l.session.Client())}
+		r := restorer{cfg: &l.cfg, store: l.store, admin: kadm.NewClient(l.session.client)}
 		partitions, err := r.restore(ctx, gained)
 		if err != nil {
 			return err

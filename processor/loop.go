@@ -21,7 +21,7 @@ type loop struct {
 	store    *store.Store
 	live     *live
 	metrics  *metrics
-	session  *kgo.GroupTransactSession
+	session  *session
 	mailbox  *mailbox   // shared with the executions
 	owner    *ownership // shared with the group's callbacks
 	dispatch *dispatcher
@@ -50,9 +50,11 @@ func newLoop(cfg Config, s *store.Store, lv *live, m *metrics) (*loop, error) {
 		owner:      new(ownership),
 		partitions: make(map[int32]*partition),
 	}
+	txn := cfg.Group + "-" + cfg.Instance
 	opts := append([]kgo.Opt{
 		kgo.ConsumerGroup(cfg.Group),
-		kgo.TransactionalID(cfg.Group + "-" + cfg.Instance),
+		kgo.DisableAutoCommit(),
+		kgo.TransactionalID(txn),
 		kgo.ConsumeTopics(cfg.Topics.Calls),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -71,13 +73,13 @@ func newLoop(cfg Config, s *store.Store, lv *live, m *metrics) (*loop, error) {
 		kgo.OnPartitionsRevoked(l.owner.revoked),
 		kgo.OnPartitionsLost(l.owner.revoked),
 	}, cfg.Kafka...)
-	session, err := kgo.NewGroupTransactSession(opts...)
+	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("join group %s: %w", cfg.Group, err)
 	}
-	l.session = session
+	l.session = &session{client: client, group: cfg.Group, txn: txn, calls: cfg.Topics.Calls}
 	l.dispatch = newDispatcher(&l.cfg, s, l.mailbox)
-	lv.begin(session.Client(), l.dispatch.running)
+	lv.begin(client, l.dispatch.running)
 	return l, nil
 }
 
@@ -92,8 +94,7 @@ const (
 func (l *loop) close() error {
 	l.live.end()
 	l.dispatch.close()
-	l.session.AllowRebalance() // an error may have come between a poll and its end
-	l.session.Close()
+	l.session.client.CloseAllowingRebalance() // an error may have come between a poll and its end
 	return nil
 }
 
@@ -114,7 +115,7 @@ func (l *loop) run(ctx context.Context) error {
 		if err := l.housekeep(); err != nil {
 			return err
 		}
-		l.session.AllowRebalance()
+		l.session.client.AllowRebalance()
 	}
 	return l.drain()
 }
@@ -123,6 +124,7 @@ func (l *loop) run(ctx context.Context) error {
 func (l *loop) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
+	l.dispatch.stop()
 	for ctx.Err() == nil && l.dispatch.busy() > 0 {
 		said, stop := l.mailbox.wait(ctx)
 		<-said.Done()
@@ -164,7 +166,7 @@ func (l *loop) take(ctx context.Context) (kgo.Fetches, []finished) {
 	defer cancel()
 	ctx, stop := l.mailbox.wait(ctx)
 	defer stop()
-	fetches := l.session.PollRecords(ctx, l.cfg.RecordsMax)
+	fetches := l.session.client.PollRecords(ctx, l.cfg.RecordsMax)
 	fetches.EachError(func(topic string, partition int32, err error) {
 		if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			l.cfg.Log.Warn("fetch", "topic", topic, "partition", partition, "error", err)
@@ -255,40 +257,26 @@ func (l *loop) commit(t *turn) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("changelog: %w", err)
 	}
+	records := append([][]*kgo.Record{t.produced}, changelog...)
+	offsets := make(map[int32]int64, len(t.parts))
+	for _, p := range t.parts {
+		records = append(records, p.results)
+		offsets[p.id] = p.tx.Meta.NextOffset
+	}
 	start := time.Now()
-	if err := l.session.Begin(); err != nil {
-		return false, fmt.Errorf("begin transaction: %w", err)
-	}
-	produced := new(deliveries)
-	for i, p := range t.parts {
-		produced.send(l.session, changelog[i])
-		produced.send(l.session, p.results)
-	}
-	produced.send(l.session, t.produced)
-	end := kgo.TryCommit
-	if err := produced.wait(); err != nil {
-		l.cfg.Log.Warn("produce; the turn is aborted", "error", err)
-		end = kgo.TryAbort
-	}
-	// Not the context of run: a turn that has begun is finished, and the client bounds how long that takes.
-	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
-	defer cancel()
-	committed, err := l.session.End(ctx, end)
+	committed, err := l.session.commit(records, offsets)
 	l.metrics.commit.Observe(time.Since(start).Seconds())
-	if err != nil {
+	switch {
+	case err != nil:
 		l.metrics.turns.WithLabelValues("unknown").Inc()
-		return false, fmt.Errorf("end transaction: %w", err)
-	}
-	if !committed {
+		return false, err
+	case !committed:
 		l.metrics.turns.WithLabelValues("aborted").Inc()
 		return false, nil
 	}
 	l.metrics.turns.WithLabelValues("committed").Inc()
 	return true, l.apply(t, changelog)
 }
-
-// endTimeout bounds the end of a transaction.
-const endTimeout = 30 * time.Second
 
 func (l *loop) apply(t *turn, changelog [][]*kgo.Record) error {
 	for i, p := range t.parts {
@@ -319,7 +307,7 @@ func (l *loop) release(t *turn) {
 			l.dispatch.ended(key)
 		}
 		for _, r := range p.releases {
-			l.dispatch.release(r.work, r.ready)
+			l.dispatch.release(r)
 		}
 		l.live.applied(p)
 	}
@@ -331,10 +319,12 @@ func (l *loop) release(t *turn) {
 
 // forget drops a turn whose transaction was aborted: the records are read again, what the executions said is kept.
 func (l *loop) forget(t *turn, outcomes []finished) {
-	for i := range outcomes {
-		outcomes[i].line = nil // its place was given free when it was taken
-	}
 	l.mailbox.put(outcomes...)
+	offsets := make(map[int32]int64, len(l.partitions))
+	for _, p := range l.partitions {
+		offsets[p.id] = p.meta.NextOffset
+	}
+	l.session.rewind(offsets)
 	for _, p := range t.parts {
 		p.nextTimer = p.meta.LogTime.Add(-l.cfg.PartTimeout) // look at all of them again
 	}
@@ -363,35 +353,3 @@ func (l *loop) housekeep() error {
 
 // purgeMax bounds the events that are forgotten at once, so that a turn stays short.
 const purgeMax = 50_000
-
-// deliveries waits for the records of one transaction.
-type deliveries struct {
-	wg    sync.WaitGroup
-	mu    sync.Mutex
-	first error
-}
-
-func (d *deliveries) send(s *kgo.GroupTransactSession, records []*kgo.Record) {
-	d.wg.Add(len(records))
-	for _, r := range records {
-		s.Produce(context.Background(), r, func(r *kgo.Record, err error) {
-			defer d.wg.Done()
-			if err == nil {
-				return
-			}
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			if d.first == nil {
-				d.first = fmt.Errorf("%s partition %d: %w", r.Topic, r.Partition, err)
-			}
-		})
-	}
-}
-
-// wait returns when every record is written or has failed; the first failure.
-func (d *deliveries) wait() error {
-	d.wg.Wait()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.first
-}

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"parley/internal/route"
+	"parley/internal/testkit"
 	"parley/internal/topics"
 	"parley/processor"
 	"parley/processor/conversation"
@@ -23,13 +24,17 @@ import (
 	parleyv1 "parley/schemas/parley/v1"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	testkit.BrokerMain()
+	goleak.VerifyTestMain(m)
+}
 
 const partitions = 4
 
 // cluster is a broker with Parley's topics and a client that produces calls.
 type cluster struct {
 	t      *testing.T
+	kafka  *kfake.Cluster
 	client *kgo.Client
 	seeds  []string
 	topics schemas.Topics
@@ -42,7 +47,7 @@ func newCluster(t *testing.T) *cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Close)
-	c := &cluster{t: t, seeds: k.ListenAddrs(), topics: schemas.TopicsOf("parley")}
+	c := &cluster{t: t, kafka: k, seeds: k.ListenAddrs(), topics: schemas.TopicsOf("parley")}
 	c.client = c.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	layout := topics.Layout{Partitions: partitions, ResultPartitions: 2}
 	if _, err := topics.Ensure(t.Context(), c.client, topics.Spec{Topics: c.topics, Layout: layout, Replication: 1}); err != nil {

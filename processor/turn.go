@@ -44,10 +44,13 @@ type partTurn struct {
 	calls map[schemas.ConversationKey]*parleyv1.Call
 }
 
-// release is an attempt that may begin after the commit.
+// release is an attempt that may begin after the commit. ready is the conversation's place in its partition's queue.
 type release struct {
-	work  *work
-	ready int64
+	partition int32
+	key       schemas.ConversationKey
+	attempt   conversation.Execute
+	ready     int64
+	call      *parleyv1.Call // nil: it is in the store
 }
 
 func (l *loop) newTurn() *turn {
@@ -136,7 +139,7 @@ func (t *turn) call(p *partTurn, in *received) error {
 // outcome applies what an execution has to say.
 func (t *turn) outcome(p *partTurn, f finished) error {
 	w := f.work
-	call := w.call
+	call := f.call
 	if call == nil {
 		part, err := p.tx.Part(w.key, w.attempt.SequenceCode)
 		if err != nil {
@@ -246,11 +249,11 @@ func (t *turn) effect(p *partTurn, key schemas.ConversationKey, state conversati
 	case conversation.Reject:
 		return t.reject(p, in, e)
 	case conversation.Execute:
-		w := &work{partition: p.id, key: key, attempt: e}
-		if in != nil && e.SequenceCode == 1 && state.Calls == 1 {
-			w.call = in.call
+		r := release{partition: p.id, key: key, attempt: e, ready: state.Ready}
+		if state.Calls == 1 && in != nil {
+			r.call = in.call
 		}
-		p.releases = append(p.releases, release{work: w, ready: state.Ready})
+		p.releases = append(p.releases, r)
 		return nil
 	case conversation.EndCall:
 		return t.endCall(p, key, e)
