@@ -18,6 +18,8 @@ import (
 type grammar struct {
 	Serve   serveCmd   `cmd:"" help:"Run Parley: take calls, carry them out, record their results."`
 	Submit  submitCmd  `cmd:"" help:"Send a file of calls, and say what became of them."`
+	Status  statusCmd  `cmd:"" help:"Show where a call or a conversation stands."`
+	SQL     sqlCmd     `cmd:"" name:"sql" help:"Ask ClickHouse, where all results are."`
 	Backend backendCmd `cmd:"" help:"Run the demo backend alone."`
 	Engine  engineCmd  `cmd:"" hidden:"" help:"Be an embedded engine; serve starts it."`
 
