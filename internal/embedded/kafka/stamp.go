@@ -34,15 +34,16 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // stamper puts the broker's time on record batches. It may be used by several goroutines.
 type stamper struct {
-	decompressor kgo.Decompressor
+	decompressor *decompressor
 	compressors  map[kgo.CompressionCodecType]kgo.Compressor
 }
 
 func newStamper() (*stamper, error) {
-	s := &stamper{
-		decompressor: kgo.DefaultDecompressor(),
-		compressors:  make(map[kgo.CompressionCodecType]kgo.Compressor),
+	d, err := newDecompressor(requestBytesMax)
+	if err != nil {
+		return nil, err
 	}
+	s := &stamper{decompressor: d, compressors: make(map[kgo.CompressionCodecType]kgo.Compressor)}
 	for codec, option := range map[kgo.CompressionCodecType]kgo.CompressionCodec{
 		kgo.CodecGzip:   kgo.GzipCompression(),
 		kgo.CodecSnappy: kgo.SnappyCompression(),
@@ -67,7 +68,7 @@ func (s *stamper) stamp(batch []byte, at int64) ([]byte, error) {
 		return batch, nil
 	}
 	codec := kgo.CompressionCodecType(batch[batchAttributesAt+1] & attributeCodecMask)
-	body, err := s.decompressor.Decompress(batch[batchHeaderBytes:], codec)
+	body, err := s.decompressor.decompress(batch[batchHeaderBytes:], codec)
 	if err != nil {
 		return nil, fmt.Errorf("%w: decompress: %w", errBatchBody, err)
 	}
@@ -121,7 +122,7 @@ func flatten(body []byte, count int32) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: record %d: %w", errBatchBody, i, err)
 		}
-		if r.offsetDelta != i {
+		if int64(r.offsetDelta) != i {
 			return nil, fmt.Errorf("%w: record %d says it is %d", errBatchBody, i, r.offsetDelta)
 		}
 		if flat == nil && r.timeDelta != 0 {
@@ -139,35 +140,6 @@ func flatten(body []byte, count int32) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes after the last record", errBatchBody, len(rest))
 	}
 	return flat, nil
-}
-
-// record is one record of a batch as far as its time is concerned.
-type record struct {
-	size        int // bytes with the length prefix
-	attributes  byte
-	timeDelta   int64
-	offsetDelta int64
-	afterTime   []byte // from the offset delta to the end
-}
-
-func readRecord(b []byte) (record, error) {
-	length, prefix := binary.Varint(b)
-	if prefix <= 0 || length < 1 || length > int64(len(b)-prefix) {
-		return record{}, errors.New("length is out of bounds")
-	}
-	r := record{size: prefix + int(length), attributes: b[prefix]}
-	fields := b[prefix+1 : r.size]
-	delta, n := binary.Varint(fields)
-	if n <= 0 {
-		return record{}, errors.New("timestamp delta is cut off")
-	}
-	r.timeDelta, r.afterTime = delta, fields[n:]
-	offset, n := binary.Varint(r.afterTime)
-	if n <= 0 {
-		return record{}, errors.New("offset delta is cut off")
-	}
-	r.offsetDelta = offset
-	return r, nil
 }
 
 // transactional says whether the batch belongs to a transaction.

@@ -199,6 +199,7 @@ func TestStampLeavesOrRefusesWhatIsBroken(t *testing.T) {
 		}
 		return raw
 	}
+	const valueAt = batchHeaderBytes + 2 + 1 + 1 + 1 + 4 // after length, attributes, deltas and key
 	tests := []struct {
 		name  string
 		batch []byte
@@ -212,6 +213,10 @@ func TestStampLeavesOrRefusesWhatIsBroken(t *testing.T) {
 		{"more records claimed", change(func(raw []byte) { raw[batchCountAt+3]++ }, true), errBatchBody},
 		{"fewer records claimed", change(func(raw []byte) { raw[batchCountAt+3]-- }, true), errBatchBody},
 		{"record longer than the batch", change(func(raw []byte) { raw[batchHeaderBytes] = 0x7e; raw[batchHeaderBytes+1] = 0x7f }, true), errBatchBody},
+		{"value longer than its record", change(func(raw []byte) { raw[valueAt] = 0x7e }, true), errBatchBody},
+		{"value shorter than its record", change(func(raw []byte) { raw[valueAt]-- }, true), errBatchBody},
+		{"no such number of headers", change(func(raw []byte) { raw[len(raw)-5] = 4 }, true), errBatchBody},
+		{"header without a key", change(func(raw []byte) { raw[len(raw)-4] = 1 }, true), errBatchBody},
 		{"not snappy", change(func(raw []byte) { raw[batchAttributesAt+1] = byte(kgo.CodecSnappy) }, true), errBatchBody},
 		{"unknown codec", change(func(raw []byte) { raw[batchAttributesAt+1] = 7 }, true), errBatchBody},
 	}
@@ -225,6 +230,67 @@ func TestStampLeavesOrRefusesWhatIsBroken(t *testing.T) {
 			}
 			if err == nil && !bytes.Equal(got, before) {
 				t.Error("batch was changed")
+			}
+		})
+	}
+}
+
+func TestDecompress(t *testing.T) {
+	t.Parallel()
+	const bytesMax = 10_000
+	d, err := newDecompressor(bytesMax)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newStamper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := func(codec kgo.CompressionCodecType, size int) []byte {
+		if codec == kgo.CodecNone {
+			return make([]byte, size)
+		}
+		out, _ := s.compressors[codec].Compress(new(bytes.Buffer), make([]byte, size))
+		return bytes.Clone(out)
+	}
+	// What a Java client writes: blocks in a frame.
+	block := body(kgo.CodecSnappy, 3000)
+	framed := append(append(bytes.Clone(xerialMagic), 0, 0, 0, 1, 0, 0, 0, 1), binary.BigEndian.AppendUint32(nil, uint32(len(block)))...)
+	framed = append(framed, block...)
+	framed = append(binary.BigEndian.AppendUint32(framed, uint32(len(block))), block...)
+
+	tests := []struct {
+		name  string
+		codec kgo.CompressionCodecType
+		src   []byte
+		want  int // bytes; -1: an error
+	}{
+		{"nothing", kgo.CodecNone, body(kgo.CodecNone, 3000), 3000},
+		{"gzip", kgo.CodecGzip, body(kgo.CodecGzip, bytesMax), bytesMax},
+		{"gzip, too large", kgo.CodecGzip, body(kgo.CodecGzip, bytesMax+1), -1},
+		{"gzip, empty", kgo.CodecGzip, nil, -1},
+		{"snappy", kgo.CodecSnappy, body(kgo.CodecSnappy, bytesMax), bytesMax},
+		{"snappy, too large", kgo.CodecSnappy, body(kgo.CodecSnappy, bytesMax+1), -1},
+		{"snappy, claims too much", kgo.CodecSnappy, []byte{0xff, 0xff, 0xff, 0xff, 0x07, 0}, -1},
+		{"snappy, empty", kgo.CodecSnappy, nil, -1},
+		{"snappy in a frame", kgo.CodecSnappy, framed, 6000},
+		{"snappy in a frame, cut off", kgo.CodecSnappy, framed[:len(framed)-1], -1},
+		{"snappy in a frame, too large", kgo.CodecSnappy, append(bytes.Clone(framed), framed[xerialHeaderBytes:]...), -1},
+		{"lz4", kgo.CodecLz4, body(kgo.CodecLz4, bytesMax), bytesMax},
+		{"lz4, too large", kgo.CodecLz4, body(kgo.CodecLz4, bytesMax+1), -1},
+		{"zstd", kgo.CodecZstd, body(kgo.CodecZstd, bytesMax), bytesMax},
+		{"zstd, too large", kgo.CodecZstd, body(kgo.CodecZstd, bytesMax+1), -1},
+		{"unknown", 5, nil, -1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			out, err := d.decompress(test.src, test.codec)
+			if test.want < 0 && err == nil {
+				t.Errorf("got %d bytes, want an error", len(out))
+			}
+			if test.want >= 0 && (err != nil || !bytes.Equal(out, make([]byte, test.want))) {
+				t.Errorf("got %d bytes, %v, want %d", len(out), err, test.want)
 			}
 		})
 	}
@@ -261,14 +327,18 @@ func FuzzStamp(f *testing.F) {
 	f.Add(encode(kgo.CodecNone, 0, 5, -5))
 	f.Add(encode(kgo.CodecSnappy, 0, 5))
 	f.Add(encode(kgo.CodecLz4, 0, 5))
+	f.Add(encode(kgo.CodecGzip, 0, 5))
+	f.Add(encode(kgo.CodecZstd, 0, 5))
 	s, err := newStamper()
 	if err != nil {
+		f.Fatal(err)
+	}
+	if s.decompressor, err = newDecompressor(1 << 20); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if len(raw) >= batchHeaderBytes { // get past the frame
 			raw[batchMagicAt] = 2
-			raw[batchAttributesAt+1] &^= 0x04 // zstd and unknown codecs only cost time
 			binary.BigEndian.PutUint32(raw[batchLengthAt:], uint32(len(raw)-12))
 			seal(raw)
 		}
