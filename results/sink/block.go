@@ -24,9 +24,9 @@ type block struct {
 	written time.Time
 
 	bytes         int
-	results       resultRows
-	calls         callRows
-	conversations conversationRows
+	results       []resultRow
+	calls         []callRow
+	conversations []conversationRow
 	// dead are the records whose events ClickHouse cannot hold.
 	dead []deadRecord
 }
@@ -39,17 +39,17 @@ type source struct {
 	partition int32
 }
 
-// tables returns the rows of each table, in the order in which they are inserted.
-func (b *block) tables() []rows { return []rows{&b.results, &b.calls, &b.conversations} }
+// tables returns what goes into each table, in the order in which it is inserted.
+func (b *block) tables() []table {
+	return []table{
+		tableOf("results_log", b.results, resultColumns()),
+		tableOf("calls_log", b.calls, callColumns()),
+		tableOf("conversations_log", b.conversations, conversationColumns()),
+	}
+}
 
 // rows counts the rows of all tables.
-func (b *block) rows() int {
-	n := 0
-	for _, r := range b.tables() {
-		n += r.len()
-	}
-	return n
-}
+func (b *block) rows() int { return len(b.results) + len(b.calls) + len(b.conversations) }
 
 // token identifies what the block inserts into a table, among all inserts into it.
 func (b *block) token(table string) string {
@@ -70,9 +70,11 @@ func (b *block) add(r *kgo.Record) {
 	}
 	switch kind := e.Event.(type) {
 	case *parleyv1.ResultEvent_Call:
-		b.results.add(e, kind.Call)
-		b.calls.add(e, kind.Call)
+		b.calls = append(b.calls, newCallRow(e, kind.Call))
+		for i, o := range kind.Call.Results {
+			b.results = append(b.results, resultRow{event: e, call: kind.Call, ordinal: int32(i), object: o})
+		}
 	case *parleyv1.ResultEvent_Conversation:
-		b.conversations.add(e, kind.Conversation)
+		b.conversations = append(b.conversations, conversationRow{event: e, conversation: kind.Conversation})
 	}
 }

@@ -37,11 +37,11 @@ func (f *freezer) step(name string) {
 
 func (f *freezer) prepare(ctx context.Context) error { return f.store.prepare(ctx) }
 
-func (f *freezer) insert(ctx context.Context, r rows, token string) error {
-	f.step("before " + r.table().name)
+func (f *freezer) insert(ctx context.Context, t table, token string) error {
+	f.step("before " + t.name)
 	// The context is that of a process that has not noticed how long it stood still.
-	err := f.store.insert(context.WithoutCancel(ctx), r, token)
-	f.step("after " + r.table().name)
+	err := f.store.insert(context.WithoutCancel(ctx), t, token)
+	f.step("after " + t.name)
 	return err
 }
 

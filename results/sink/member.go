@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -48,7 +49,7 @@ type member struct {
 // blockStore receives rows. It is a store, or one whose steps a test controls.
 type blockStore interface {
 	prepare(ctx context.Context) error
-	insert(ctx context.Context, r rows, token string) error
+	insert(ctx context.Context, t table, token string) error
 }
 
 // markStore keeps marks. It is offsets, or one whose steps a test controls.
@@ -93,15 +94,14 @@ func (m *member) run(ctx context.Context) error {
 	return nil
 }
 
-// turn reads what has come and writes what is due. When ctx has ended, everything that was read is due; the
-// writing bounds itself.
+// turn reads what has come and writes what is due. A write that has begun does not end with ctx; it bounds itself.
 func (m *member) turn(ctx context.Context) error {
 	defer m.client.AllowRebalance()
 	held, err := m.take(ctx)
 	if err != nil || !held || time.Now().Before(m.retryAt) {
 		return err
 	}
-	if err := m.write(context.WithoutCancel(ctx), m.patience(ctx)); err != nil {
+	if err := m.write(ctx); err != nil {
 		m.putOff(err)
 	} else if m.failures > 0 {
 		m.resume()
@@ -134,6 +134,11 @@ func (m *member) take(ctx context.Context) (held bool, err error) {
 			}
 		}
 	}
+	var work sync.WaitGroup
+	for _, p := range m.partitions {
+		work.Go(p.fill)
+	}
+	work.Wait()
 	return len(fetches) > 0, nil
 }
 
@@ -196,26 +201,24 @@ func (m *member) read(t kgo.FetchTopic, fp kgo.FetchPartition, now time.Time) er
 	return nil
 }
 
-// patience is for how long blocks wait to become full, and idle partitions for another block.
-type patience struct{ fill, settle time.Duration }
-
-// patience ends with ctx.
-func (m *member) patience(ctx context.Context) patience {
-	if ctx.Err() != nil {
-		return patience{}
-	}
-	return patience{fill: m.cfg.BlockWait, settle: settleAfter}
-}
-
-// write plans and inserts blocks until none is due, and settles what has nothing more to store.
-func (m *member) write(ctx context.Context, p patience) error {
+// write plans and inserts blocks until none is due, and settles what has nothing more to store. After ctx has ended
+// everything is due, but only one more block of each partition is written: the rest will be read again.
+func (m *member) write(ctx context.Context) error {
+	working := context.WithoutCancel(ctx)
 	for {
-		due := m.due(time.Now(), p.fill)
-		if len(due) == 0 {
-			return m.settle(ctx, p.settle)
+		last, fill, rest := ctx.Err() != nil, m.cfg.BlockWait, settleAfter
+		if last {
+			fill, rest = 0, 0
 		}
-		if err := m.writeBlocks(ctx, due); err != nil {
+		due := m.due(time.Now(), fill)
+		if len(due) == 0 {
+			return m.settle(working, rest)
+		}
+		if err := m.writeBlocks(working, due); err != nil {
 			return err
+		}
+		if last {
+			return m.settle(working, rest)
 		}
 	}
 }
@@ -276,11 +279,11 @@ func (m *member) plan(ctx context.Context, partitions []*partition) error {
 // insert writes the planned block of a partition. It alone touches p meanwhile.
 func (m *member) insert(ctx context.Context, p *partition) error {
 	b := p.block
-	for _, r := range b.tables() {
-		if r.len() == 0 {
+	for _, t := range b.tables() {
+		if t.rows == 0 {
 			continue
 		}
-		if err := m.store.insert(ctx, r, b.token(r.table().name)); err != nil {
+		if err := m.store.insert(ctx, t, b.token(t.name)); err != nil {
 			return fmt.Errorf("partition %d, offsets [%d, %d): %w", b.source.partition, b.from, b.to, err)
 		}
 	}

@@ -58,8 +58,8 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 // stored counts a block.
 func (m *metrics) stored(b *block) {
 	m.blocks.Inc()
-	for _, r := range b.tables() {
-		m.rows.WithLabelValues(r.table().name).Add(float64(r.len()))
+	for _, t := range b.tables() {
+		m.rows.WithLabelValues(t.name).Add(float64(t.rows))
 	}
 }
 

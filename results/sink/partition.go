@@ -28,13 +28,12 @@ type partition struct {
 // limits bound a block.
 type limits struct{ rows, bytes int }
 
-// take appends records that were read at now.
+// take appends records that were read at now; fill puts them to use.
 func (p *partition) take(records []*kgo.Record, now time.Time) {
 	if len(p.queue) == 0 {
 		p.queued = now
 	}
 	p.queue = append(p.queue, records...)
-	p.fill()
 }
 
 // fill moves records from the queue into the block, until it is sealed or none is left.

@@ -33,6 +33,7 @@ func TestPartitionCutsBlocks(t *testing.T) {
 			p := &partition{limits: limits{rows: 1_000, bytes: c.bytes}, plan: c.plan}
 			for _, o := range c.offsets { // one by one, as any poll may end anywhere
 				p.take([]*kgo.Record{{Offset: o, Value: make([]byte, 10)}}, time.Now())
+				p.fill()
 			}
 			for _, want := range c.want {
 				if !p.due(time.Now(), time.Hour) {
@@ -61,6 +62,7 @@ func TestPartitionDue(t *testing.T) {
 	for _, plan := range []mark{{offset: 3}, {3, 9, true}} {
 		p := &partition{limits: limits{rows: 10, bytes: 1_000}, plan: plan}
 		p.take([]*kgo.Record{{Offset: 3}}, now)
+		p.fill()
 		if p.due(now.Add(time.Second-1), time.Second) {
 			t.Errorf("%+v: due before its time", plan)
 		}

@@ -32,9 +32,9 @@ func New(cfg Config) (*Sink, error) {
 	return &Sink{cfg: cfg, metrics: m}, nil
 }
 
-// Run works until ctx ends, and then finishes the blocks that it has begun, for InsertTimeout at most, leaves the
-// group and returns nil. Neither an absent ClickHouse nor an absent Kafka ends it. It may be called again, but not
-// twice at the same time.
+// Run works until ctx ends. Then it writes at most one more block of each partition, leaves the group and returns nil;
+// that takes twice InsertTimeout at the very most. Neither an absent ClickHouse nor an absent Kafka ends it. It may be
+// called again, but not twice at the same time.
 func (s *Sink) Run(ctx context.Context) error {
 	conn, err := record.Open(s.cfg.DSN)
 	if err != nil {

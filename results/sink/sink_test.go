@@ -112,14 +112,14 @@ func TestMembersShare(t *testing.T) {
 	b, dsn := newBroker(t, 4), recordtest.DSN(t)
 	start(t, b.config(dsn))
 	var stops []func()
-	for range 4 {
+	for range 3 {
 		for p := range int32(4) {
-			b.produce(p, 25)
+			b.produce(p, 12)
 		}
 		stops = append(stops, start(t, b.config(dsn)))
 	}
 	for _, stop := range stops {
-		b.produce(0, 25)
+		b.produce(0, 12)
 		stop()
 	}
 	conn := recordtest.Open(t, dsn)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -21,23 +22,26 @@ type store struct {
 // prepare brings the database to the current schema.
 func (s *store) prepare(ctx context.Context) error { return record.Migrate(ctx, s.dsn, s.log) }
 
-// insert writes rows in one batch, of one block, under a token: repeated with the same token and the same rows it
-// changes nothing. After an error the rows may have been stored.
-func (s *store) insert(ctx context.Context, r rows, token string) error {
-	t := r.table()
+// insert writes the rows of a table in one batch, of one block, under a token: repeated with the same token it changes
+// nothing. After an error the rows may have been stored.
+func (s *store) insert(ctx context.Context, t table, token string) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
 		"insert_deduplicate":              1,
 		"insert_deduplication_token":      token,
 		"async_insert":                    0,
 		"max_partitions_per_insert_block": 0, // a call may be as old as it likes
 	}))
-	batch, err := s.conn.PrepareBatch(ctx, t.insert())
+	names := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		names[i] = c.name
+	}
+	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+t.name+" ("+strings.Join(names, ", ")+")")
 	if err != nil {
 		return fmt.Errorf("begin insert into %s: %w", t.name, err)
 	}
-	for i, values := range r.values() {
-		if err := batch.Column(i).Append(values); err != nil {
-			return fmt.Errorf("append column %s of %s: %w", t.columns[i], t.name, err)
+	for i, c := range t.columns {
+		if err := batch.Column(i).Append(c.values()); err != nil {
+			return fmt.Errorf("append column %s of %s: %w", c.name, t.name, err)
 		}
 	}
 	if err := batch.Send(); err != nil {

@@ -17,14 +17,14 @@ func TestTokenDecides(t *testing.T) {
 	conn := recordtest.Open(t, dsn)
 	s := &store{dsn: dsn, conn: conn, log: slog.New(slog.DiscardHandler)}
 	const month = 31 * 24 * 3_600_000
-	rowsOf := func(account string) rows {
-		r := &callRows{}
+	rowsOf := func(account string) table {
+		var rows []callRow
 		for m := range int64(3) {
 			c := &parleyv1.CallEvent{CompletedAtMs: 1_790_000_000_000 + m*month}
 			e := &parleyv1.ResultEvent{Account: account, Sequence: m, Event: &parleyv1.ResultEvent_Call{Call: c}}
-			r.add(event{ResultEvent: e, request: uuid.UUID{1}}, c)
+			rows = append(rows, newCallRow(event{ResultEvent: e, request: uuid.UUID{1}}, c))
 		}
-		return r
+		return tableOf("calls_log", rows, callColumns())
 	}
 	for _, c := range []struct {
 		account, token string

@@ -145,7 +145,7 @@ func awaitStored(t *testing.T, conn driver.Conn, events []*parleyv1.ResultEvent)
 // await polls until a condition holds.
 func await(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -1,0 +1,46 @@
+package sink
+
+import (
+	"github.com/google/uuid"
+
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// callRow is a row of calls_log.
+type callRow struct {
+	event event
+	call  *parleyv1.CallEvent
+	// The call's objects, those that were carried out, and those of them that failed.
+	total, processed, errors int32
+}
+
+func newCallRow(e event, c *parleyv1.CallEvent) callRow {
+	counts := schemas.CallResourceOf(e.ResultEvent)
+	return callRow{event: e, call: c, total: int32(counts.Total), processed: int32(counts.Processed), errors: int32(counts.Errors)}
+}
+
+func callColumns() []column[callRow] {
+	return []column[callRow]{
+		of("account", func(r callRow) string { return r.event.Account }),
+		of("conversation_id", func(r callRow) string { return r.call.ConversationId }),
+		of("request_id", func(r callRow) uuid.UUID { return r.event.request }),
+		of("sequence_code", func(r callRow) int32 { return r.call.SequenceCode }),
+		of("calls_in_conversation", func(r callRow) int32 { return r.call.CallsInConversation }),
+		of("method", func(r callRow) string { return r.call.Method }),
+		of("action", func(r callRow) string { return r.call.Action }),
+		of("status", func(r callRow) string { return r.call.Status }),
+		of("error_code", func(r callRow) string { return r.call.ErrorCode }),
+		of("message", func(r callRow) string { return r.call.Message }),
+		of("attempts", func(r callRow) int32 { return r.call.Attempts }),
+		of("total", func(r callRow) int32 { return r.total }),
+		of("processed", func(r callRow) int32 { return r.processed }),
+		of("errors", func(r callRow) int32 { return r.errors }),
+		of("accepted_at", func(r callRow) int64 { return r.call.AcceptedAtMs }),
+		of("started_at", func(r callRow) *int64 { return orNull(&r.call.StartedAtMs) }),
+		of("completed_at", func(r callRow) int64 { return r.call.CompletedAtMs }),
+		of("partition", func(r callRow) int32 { return r.event.Partition }),
+		of("sequence", func(r callRow) int64 { return r.event.Sequence }),
+		of("digest", func(r callRow) string { return string(r.call.Digest) }),
+	}
+}
