@@ -11,11 +11,14 @@ type Problem struct {
 	Detail  string
 }
 
-func (p *Problem) Error() string {
+func (p *Problem) Error() string { return fmt.Sprintf("%s: %s", p.Code, p.Message()) }
+
+// Message is what is wrong and where: what is recorded beside the code.
+func (p *Problem) Message() string {
 	if p.Pointer == "" {
-		return fmt.Sprintf("%s: %s", p.Code, p.Detail)
+		return p.Detail
 	}
-	return fmt.Sprintf("%s at %s: %s", p.Code, p.Pointer, p.Detail)
+	return fmt.Sprintf("at %s: %s", p.Pointer, p.Detail)
 }
 
 func problem(code Code, pointer, format string, args ...any) *Problem {

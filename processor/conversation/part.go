@@ -21,7 +21,7 @@ func (r Rules) partReceived(s State, in PartReceived) (State, []Effect, error) {
 		return s, []Effect{s.used(in)}, nil
 	}
 	if in.Problem != nil {
-		return s, []Effect{Reject{Code: in.Problem.Code, Message: in.Problem.Error(), At: in.At}}, nil
+		return s, []Effect{Reject{Code: in.Problem.Code, Message: in.Problem.Message(), At: in.At}}, nil
 	}
 	if s.Phase != New && in.Calls != s.Calls {
 		return s.disagree(in, schemas.CallsInConversationMismatch,
