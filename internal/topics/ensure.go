@@ -62,7 +62,16 @@ func Ensure(ctx context.Context, client *kgo.Client, spec Spec) (Layout, error) 
 		return Layout{}, err
 	}
 	admin := kadm.NewClient(client)
-	for _, t := range spec.topics() {
+	for _, t := range spec.divided() {
+		if err := create(ctx, admin, spec.Replication, t); err != nil {
+			return Layout{}, err
+		}
+	}
+	var err error // whoever made the calls and the results first has divided them for all
+	if spec.Layout, err = actualLayout(ctx, admin, spec.Topics); err != nil {
+		return Layout{}, err
+	}
+	for _, t := range spec.others() {
 		if err := create(ctx, admin, spec.Replication, t); err != nil {
 			return Layout{}, err
 		}
@@ -80,17 +89,27 @@ type topic struct {
 	configs    map[string]*string
 }
 
-func (s Spec) topics() []topic {
-	keep := map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}
-	compact := map[string]string{"cleanup.policy": "compact"}
+// divided are the topics whose partitions make the layout.
+func (s Spec) divided() []topic {
 	return []topic{
 		{s.Topics.Calls, s.Layout.Partitions, configs(keep, map[string]string{"message.timestamp.type": "LogAppendTime"})},
-		{s.Topics.State, s.Layout.Partitions, configs(compact)},
 		{s.Topics.Results, s.Layout.ResultPartitions, configs(keep)},
+	}
+}
+
+// others are the topics that follow from the layout.
+func (s Spec) others() []topic {
+	return []topic{
+		{s.Topics.State, s.Layout.Partitions, configs(compact)},
 		{s.Topics.Dead, 1, configs(keep)},
 		{s.Topics.Control, 1, configs(compact)},
 	}
 }
+
+var (
+	keep    = map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}
+	compact = map[string]string{"cleanup.policy": "compact"}
+)
 
 func configs(sets ...map[string]string) map[string]*string {
 	out := map[string]*string{"max.message.bytes": kadm.StringPtr(strconv.Itoa(MessageBytesMax))}
@@ -116,8 +135,8 @@ func create(ctx context.Context, admin *kadm.Client, replication int16, t topic)
 // layoutKey is the key of the layout in the control topic.
 const layoutKey = "layout"
 
-// recordedLayout reads the layout from the control topic, and records it if nobody has. The first record counts: of
-// several that start at once, all take the same.
+// recordedLayout reads the layout from the control topic, and records the one that the topics have if nobody has:
+// several that start at once record the same.
 func recordedLayout(ctx context.Context, client *kgo.Client, admin *kadm.Client, spec Spec) (Layout, error) {
 	l, ok, err := readLayout(ctx, client, admin, spec.Topics.Control)
 	if err != nil || ok {
@@ -131,11 +150,17 @@ func recordedLayout(ctx context.Context, client *kgo.Client, admin *kadm.Client,
 	if err := client.ProduceSync(ctx, r).FirstErr(); err != nil {
 		return l, fmt.Errorf("record layout: %w", err)
 	}
-	l, ok, err = readLayout(ctx, client, admin, spec.Topics.Control)
-	if err == nil && !ok {
-		err = errors.New("the layout that was recorded is not in the control topic")
+	return spec.Layout, nil
+}
+
+// actualLayout is how the topics are divided.
+func actualLayout(ctx context.Context, admin *kadm.Client, t schemas.Topics) (Layout, error) {
+	have, err := admin.ListTopics(ctx, t.Calls, t.Results)
+	if err != nil {
+		return Layout{}, fmt.Errorf("list topics: %w", err)
 	}
-	return l, err
+	l := Layout{Partitions: int32(len(have[t.Calls].Partitions)), ResultPartitions: int32(len(have[t.Results].Partitions))}
+	return l, errors.Join(have[t.Calls].Err, have[t.Results].Err, l.Validate())
 }
 
 func readLayout(ctx context.Context, client *kgo.Client, admin *kadm.Client, control string) (l Layout, found bool, err error) {
