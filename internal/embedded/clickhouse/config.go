@@ -27,6 +27,8 @@ type Config struct {
 	QueryBytesMax int
 	// BlockBytesMax bounds a block that a native client sends, uncompressed. 0: 256 MiB.
 	BlockBytesMax int
+	// MemoryBytesMax bounds what the engine takes; a query above it fails with code 241. 0: half of the machine's memory.
+	MemoryBytesMax int64
 	// IdleTimeout closes a native connection without a query. 0: an hour.
 	IdleTimeout time.Duration
 	// IOTimeout bounds how long a client may keep the server waiting in the middle of a packet, or by not
@@ -69,7 +71,7 @@ func (c Config) Validate() error {
 	check(c.DataDir != "", "DataDir is empty: a folder for the databases is needed")
 	check(isAddress(c.Addr), "Addr is not host:port")
 	check(c.HTTPAddr == "" || isAddress(c.HTTPAddr), "HTTPAddr is not host:port")
-	check(c.ConnectionsMax >= 0 && c.QueryBytesMax >= 0 && c.BlockBytesMax >= 0, "a limit is negative")
+	check(c.ConnectionsMax >= 0 && c.QueryBytesMax >= 0 && c.BlockBytesMax >= 0 && c.MemoryBytesMax >= 0, "a limit is negative")
 	check(c.IdleTimeout >= 0 && c.IOTimeout >= 0, "a timeout is negative")
 	return errors.Join(errs...)
 }

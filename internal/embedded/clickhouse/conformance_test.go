@@ -111,6 +111,23 @@ func TestDefinitions(t *testing.T) {
 	})
 }
 
+// TestBackground sees the engine's own work: merging parts, and removing what its TTL ends.
+func TestBackground(t *testing.T) {
+	t.Parallel()
+	eachTarget(t, func(t *testing.T, tg target) {
+		conn := tg.database(t)
+		mustExec(t, conn, `CREATE TABLE t (a UInt32, at DateTime) ENGINE = ReplacingMergeTree ORDER BY a
+			TTL at + INTERVAL 1 DAY SETTINGS merge_with_ttl_timeout = 0`)
+		for range 30 {
+			mustExec(t, conn, "INSERT INTO t VALUES (1, now()), (2, now() - INTERVAL 2 DAY)")
+		}
+		eventually(t, "the parts are merged and old rows are gone", func() bool {
+			parts := value[uint64](t, conn, "SELECT count() FROM system.parts WHERE active AND database = currentDatabase()")
+			return parts < 15 && value[uint64](t, conn, "SELECT countIf(a = 2) FROM t FINAL") == 0
+		})
+	})
+}
+
 func TestInsertForms(t *testing.T) {
 	t.Parallel()
 	eachTarget(t, func(t *testing.T, tg target) {

@@ -19,10 +19,6 @@ var (
 // lockName is the file in a data folder that its Server locks, and by which a data folder is known.
 const lockName = "server.lock"
 
-// configName is the file with the engine's configuration. The engine would otherwise take one from the
-// working directory, the home directory or /etc.
-const configName = "engine.xml"
-
 // lockFolder makes the folder if need be and locks it for this process. Closing the file unlocks it; so
 // does the end of the process, however it comes.
 func lockFolder(dir string) (*os.File, error) {
@@ -66,13 +62,4 @@ func checkFolder(dir string) error {
 		}
 	}
 	return fmt.Errorf("data folder %s: %w: choose an empty or new one", dir, ErrForeign)
-}
-
-// writeConfig leaves the engine's configuration in the folder and returns its path.
-func writeConfig(dir string) (string, error) {
-	path := filepath.Join(dir, configName)
-	if err := os.WriteFile(path, []byte("<clickhouse/>\n"), 0o640); err != nil {
-		return "", fmt.Errorf("write engine configuration: %w", err)
-	}
-	return path, nil
 }

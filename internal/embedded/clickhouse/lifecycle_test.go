@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,10 +22,10 @@ import (
 	"parley/internal/embedded/clickhouse"
 )
 
-// childEnv makes the test binary a server on the folder that it names, with so many connections at most.
+// childEnv makes the test binary a server on the folder that it names; childLimitsEnv gives it tight limits.
 const (
-	childEnv     = "PARLEY_TEST_CLICKHOUSE_CHILD"
-	childSlotEnv = "PARLEY_TEST_CLICKHOUSE_CHILD_CONNECTIONS"
+	childEnv       = "PARLEY_TEST_CLICKHOUSE_CHILD"
+	childLimitsEnv = "PARLEY_TEST_CLICKHOUSE_CHILD_LIMITS"
 )
 
 // runChild serves until SIGTERM or the end of standard input. It prints its address, or why it cannot serve.
@@ -35,8 +34,11 @@ func runChild(dir string) int {
 	if err != nil {
 		return fail(err)
 	}
-	connections, _ := strconv.Atoi(os.Getenv(childSlotEnv)) // 0: the default
-	s, err := clickhouse.Open(clickhouse.Config{Library: library, DataDir: dir, Addr: "127.0.0.1:0", ConnectionsMax: connections})
+	cfg := clickhouse.Config{Library: library, DataDir: dir, Addr: "127.0.0.1:0"}
+	if os.Getenv(childLimitsEnv) != "" {
+		cfg.ConnectionsMax, cfg.MemoryBytesMax, cfg.QueryBytesMax, cfg.BlockBytesMax = 3, 2<<30, 1000, 1000
+	}
+	s, err := clickhouse.Open(cfg)
 	if err != nil {
 		fmt.Println("error:", err)
 		return 1
@@ -145,27 +147,41 @@ func TestTermAndKill(t *testing.T) {
 	}
 }
 
-func TestConnectionsMax(t *testing.T) {
+func TestLimits(t *testing.T) {
 	t.Parallel()
-	c := startChild(t, filepath.Join(t.TempDir(), "data"), childSlotEnv+"=3")
-	if err := c.conn.Ping(context.Background()); err != nil { // takes one place
+	c := startChild(t, filepath.Join(t.TempDir(), "data & more"), childLimitsEnv+"=tight")
+	for sql, code := range map[string]int32{
+		"SELECT length(groupArray(number)) FROM numbers(1000000000)": 241,
+		"SELECT '" + strings.Repeat("x", 1000) + "'":                 131,
+	} {
+		wantCode(t, c.conn.Exec(context.Background(), sql), code)
+	}
+	mustExec(t, c.conn, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
+	batch, err := c.conn.PrepareBatch(context.Background(), "INSERT INTO t")
+	if err != nil {
 		t.Fatal(err)
 	}
-	admitted := 0
-	for range 5 {
-		r := dial(t, c.addr)
-		r.hello("")
-		switch a := r.greeted(); a {
-		case 0:
-			admitted++
-		case 202:
-		default:
-			t.Errorf("exception %d, want 202", a)
+	for i := range uint32(1000) {
+		if err := batch.Append(i); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if admitted != 2 {
-		t.Errorf("%d more clients are admitted, want 2", admitted)
+	wantCode(t, batch.Send(), 131)
+	if err := c.conn.Close(); err != nil {
+		t.Fatal(err)
 	}
+	var clients []*rawClient
+	greet := func() int {
+		r := dial(t, c.addr)
+		r.hello("")
+		clients = append(clients, r)
+		return r.greeted()
+	}
+	eventually(t, "the client's places are free", func() bool { return greet() == 202 })
+	for _, r := range clients {
+		r.conn.Close()
+	}
+	eventually(t, "a place is free again", func() bool { return greet() == 0 })
 }
 
 func TestOpenRefuses(t *testing.T) {

@@ -218,6 +218,9 @@ func (c *nativeConn) query() error {
 	if err := c.externalTables(q); err != nil {
 		return c.refuse(err)
 	}
+	if q.readOnly() {
+		return c.out.exception(exceptionf(codeNotImplemented, "setting readonly cannot be taken back from a query by the embedded server; use SET"))
+	}
 	st := parseStatement(q.text)
 	if st.kind != kindSet {
 		if err := c.sess.lend(q.settings); err != nil {

@@ -18,7 +18,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -53,16 +52,9 @@ type Server struct {
 	end    sync.Once
 }
 
-// engineInfo is what the engine says of itself.
-type engineInfo struct {
-	version             string // e.g. 26.7.2.1
-	major, minor, patch int
-	timezone, host      string
-}
-
 // Open locks the data folder, starts the engine and listens. Connections wait until Serve is called.
 // Errors name the setting that is at fault; ErrInUse, ErrForeign, *chdb.NotFoundError and syscall.EADDRINUSE are
-// among their causes. A failed Open leaves nothing behind.
+// among their causes. A failed Open closes what it opened.
 func Open(cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("open ClickHouse: %w", err)
@@ -104,13 +96,13 @@ func (s *Server) open() error {
 
 // startEngine opens the connection that keeps the engine alive and kills queries.
 func (s *Server) startEngine() error {
-	config, err := writeConfig(s.dir)
+	config, err := writeConfig(s.dir, s.cfg.MemoryBytesMax)
 	if err != nil {
 		return err
 	}
-	conn, err := s.lib.Connect(append(s.sessionArgs("control"), "--config-file="+config)...)
+	conn, err := s.lib.Connect(append(s.sessionArgs("control"), "--config-file="+config, "--log-level=error")...)
 	if err != nil {
-		return fmt.Errorf("start engine on %s: %w; its standard error tells why (a process runs one engine)", s.dir, err)
+		return fmt.Errorf("start engine on %s: %w; see %s there, and mind that a process runs one engine", s.dir, err, logName)
 	}
 	s.killer = &killer{conn: conn, log: s.cfg.Log}
 	if s.engine, err = askEngine(conn); err != nil {
@@ -127,29 +119,6 @@ func (s *Server) startEngine() error {
 // these are the server's.
 func (s *Server) sessionArgs(tag string) []string {
 	return []string{"--path=" + s.dir, "--implicit_select=0", "--allow_introspection_functions=0", "--" + tagSetting + "=" + tag}
-}
-
-// askEngine asks for version, time zone and host.
-func askEngine(conn *chdb.Conn) (engineInfo, error) {
-	res, err := conn.Query(chdb.Statement{SQL: "SELECT version(), timezone(), hostName()", Format: "TSV"})
-	if err != nil {
-		return engineInfo{}, fmt.Errorf("ask engine for its version: %w", err)
-	}
-	fields := strings.Split(strings.TrimSuffix(string(res.Data), "\n"), "\t")
-	if len(fields) != 3 {
-		return engineInfo{}, fmt.Errorf("ask engine for its version: unexpected answer %q", res.Data)
-	}
-	e := engineInfo{version: fields[0], timezone: fields[1], host: fields[2]}
-	parts := strings.Split(e.version, ".")
-	for i, part := range []*int{&e.major, &e.minor, &e.patch} {
-		if i == len(parts) {
-			break
-		}
-		if *part, err = strconv.Atoi(parts[i]); err != nil {
-			return engineInfo{}, fmt.Errorf("read engine version %q: %w", e.version, err)
-		}
-	}
-	return e, nil
 }
 
 // Addr is where the native protocol is served.
