@@ -74,24 +74,37 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	log.Debug("configuration", slog.Any("effective", cfg))
-	ended := make(chan error, 1) // nobody may wait for it any more
-	go func() { ended <- node.Run(ctx, cfg, func(a node.Addresses) { c.announce(log, std.err, a) }) }()
+	var (
+		ended    = make(chan error, 1) // nobody may wait for it any more
+		stopping = make(chan error, 1) // told once, and not waited for when it ends at once
+	)
+	go func() {
+		ended <- node.Run(ctx, cfg, node.Events{
+			Ready:    func(a node.Addresses) { c.announce(log, std.err, a) },
+			Stopping: func(why error) { stopping <- why },
+		})
+	}()
 	select {
-	case err = <-ended:
+	case err := <-ended:
 		return stopped(ctx, err)
-	case <-ctx.Done():
+	case why := <-stopping:
+		return finish(log, ended, why)
 	}
+}
+
+// finish waits for the end of a node that is stopping.
+func finish(log *slog.Logger, ended <-chan error, why error) error {
 	log.Info("stopping", slog.Duration("at_most", stopWait))
 	// A little less, so that the process has ended by then. The engines close by themselves when it has.
 	late := time.NewTimer(stopWait - 500*time.Millisecond)
 	defer late.Stop()
 	select {
-	case err = <-ended:
+	case err := <-ended:
 		log.Info("stopped")
-		return stopped(ctx, err)
+		return err
 	case <-late.C:
 		log.Warn("not everything in flight was finished; the next start goes on with it")
-		return nil
+		return why
 	}
 }
 

@@ -40,10 +40,18 @@ type node struct {
 	closers []func() error
 }
 
-// Run is a node from its beginning to its end. It calls ready when everything is there, and works until ctx ends;
-// then it finishes what is in hand, closes what it has opened, and returns nil. Its error says why it did not begin,
-// or what ended by itself.
-func Run(ctx context.Context, cfg Config, ready func(Addresses)) error {
+// Events are what Run tells of a node while it runs.
+type Events struct {
+	// Ready is called when everything is there.
+	Ready func(Addresses)
+	// Stopping is called when a node that was ready begins to end: because of a failure, or, with nil, because it
+	// was told to.
+	Stopping func(error)
+}
+
+// Run is a node from its beginning to its end. It works until ctx ends; then it finishes what is in hand, closes what
+// it has opened, and returns nil. Its error says why it did not begin, or what ended by itself.
+func Run(ctx context.Context, cfg Config, events Events) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
@@ -56,8 +64,8 @@ func Run(ctx context.Context, cfg Config, ready func(Addresses)) error {
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	err := n.open(ctx)
 	if err == nil {
-		ready(n.addresses())
-		err = runStages(ctx, n.log, n.stages)
+		events.Ready(n.addresses())
+		err = runStages(ctx, n.log, n.stages, events.Stopping)
 	}
 	return errors.Join(err, n.close())
 }

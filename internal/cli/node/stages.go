@@ -20,10 +20,10 @@ type ended struct {
 	err   error
 }
 
-// runStages runs all stages at once until ctx ends or one of them does. Then it ends them, the last first, each when
+// runStages runs all stages at once until ctx ends or one of them does, and tells stopping. Then it ends them, the last first, each when
 // the one after it has ended: a stage stands on those before it. It returns their errors; a stage that ends by
 // itself is one.
-func runStages(ctx context.Context, log *slog.Logger, stages []stage) error {
+func runStages(ctx context.Context, log *slog.Logger, stages []stage, stopping func(error)) error {
 	ends := make(chan ended, len(stages))
 	cancels := make([]context.CancelFunc, len(stages))
 	for i, s := range stages {
@@ -49,6 +49,7 @@ func runStages(ctx context.Context, log *slog.Logger, stages []stage) error {
 			errs = append(errs, fmt.Errorf("%s: ended by itself", stages[e.stage].name))
 		}
 	}
+	stopping(errors.Join(errs...))
 	for i, s := range slices.Backward(stages) {
 		log.Debug("stopping", slog.String("stage", s.name))
 		cancels[i]()
