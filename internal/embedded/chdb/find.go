@@ -51,13 +51,9 @@ func Find(explicit string) (string, error) {
 // CachePath is where the build puts the engine of this version and platform: in $XDG_CACHE_HOME/parley,
 // else in ~/.cache/parley.
 func CachePath() (string, error) {
-	dir := os.Getenv("XDG_CACHE_HOME")
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("locate cache folder: %w; set XDG_CACHE_HOME or PARLEY_CHDB_LIB", err)
-		}
-		dir = filepath.Join(home, ".cache")
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("locate cache folder: %w; set XDG_CACHE_HOME or PARLEY_CHDB_LIB", err)
 	}
 	return filepath.Join(dir, "parley", fmt.Sprintf("libchdb-%s-%s-%s.so", Version, runtime.GOOS, runtime.GOARCH)), nil
 }

@@ -73,7 +73,7 @@ func (f *frameReader) next() error {
 // decompress fills f.data with plain bytes.
 func (f *frameReader) decompress(method byte, raw []byte, plain int) error {
 	f.data = append(f.data[:0], make([]byte, plain)...)
-	n := 0
+	var n int
 	var err error
 	switch method {
 	case frameMethodNone:
@@ -108,12 +108,4 @@ func (f *frameReader) unzstd(raw []byte, plain int) (int, error) {
 		f.data = out
 	}
 	return len(out), nil
-}
-
-// close frees the decoders.
-func (f *frameReader) close() {
-	if f.zstd != nil {
-		f.zstd.Close()
-		f.zstd = nil
-	}
 }

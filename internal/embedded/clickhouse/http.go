@@ -12,11 +12,11 @@ import (
 
 // newHTTPServer serves the HTTP interface. A page of another site that is open in a browser on this machine may not
 // post to it.
-func newHTTPServer(s *Server) *http.Server {
+func newHTTPServer(ctx context.Context, s *Server) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ping", writeOk)
 	mux.HandleFunc("/replicas_status", writeOk)
-	mux.HandleFunc("/{$}", s.serveQuery)
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) { s.serveQuery(ctx, w, r) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("There is no handle %s\n\nUse / or /ping for health checks.\nSend queries to / with the POST method, or with the parameter query.", r.URL.Path), http.StatusNotFound)
 	})
@@ -24,7 +24,7 @@ func newHTTPServer(s *Server) *http.Server {
 		Handler:           s.counted(http.NewCrossOriginProtection().Handler(mux)),
 		ReadHeaderTimeout: handshakeTimeout,
 		IdleTimeout:       s.cfg.IdleTimeout,
-		BaseContext:       func(net.Listener) context.Context { return s.ctx },
+		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
 }
@@ -52,8 +52,8 @@ func writeOk(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "Ok.\n") // a client that has left does not need it
 }
 
-// serveQuery answers a request with a statement.
-func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request) {
+// serveQuery answers a request with a statement. ctx ends with the server.
+func (s *Server) serveQuery(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost:
 	default:
@@ -67,7 +67,7 @@ func (s *Server) serveQuery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := &webQuery{srv: s, r: r, values: values, out: newWebWriter(w, s)}
-	if err := q.answer(); err != nil {
+	if err := q.answer(ctx); err != nil {
 		q.out.fail(err)
 	}
 }

@@ -114,14 +114,15 @@ func TestWebInserts(t *testing.T) {
 	const rows = "1\tx\n2\ty\n"
 	var zipped, zstded bytes.Buffer
 	zw := gzip.NewWriter(&zipped)
-	io.WriteString(zw, "INSERT INTO t FORMAT TSV\n"+rows)
-	zw.Close()
 	sw, err := zstd.NewWriter(&zstded)
 	if err != nil {
 		t.Fatal(err)
 	}
-	io.WriteString(sw, rows)
-	sw.Close()
+	fmt.Fprint(zw, "INSERT INTO t FORMAT TSV\n"+rows)
+	fmt.Fprint(sw, rows)
+	if err := errors.Join(zw.Close(), sw.Close()); err != nil {
+		t.Fatal(err)
+	}
 	frames := compress.NewWriter(compress.LevelZero, compress.LZ4)
 	if err := frames.Compress([]byte(rows)); err != nil {
 		t.Fatal(err)
@@ -217,7 +218,7 @@ func TestWebStreams(t *testing.T) {
 	conn, _ := embedded(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, "GET", "http://"+server.HTTPAddr()+"/?"+params("query", "SELECT number /* webstream */ FROM numbers(1000000000000)").Encode(), nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+server.HTTPAddr()+"/?"+params("query", "SELECT number /* webstream */ FROM numbers(1000000000000)").Encode(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

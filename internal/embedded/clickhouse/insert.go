@@ -14,13 +14,13 @@ import (
 // insert answers an INSERT whose blocks come from the client: it sends the columns that it expects, feeds the
 // blocks to the engine as they arrive, and commits at the empty one. A client that leaves before has inserted nothing
 // of the block that the engine was forming.
-func (c *nativeConn) insert(st statement, compressed bool) error {
-	up, err := c.beginInsert(st)
+func (c *nativeConn) insert(ctx context.Context, st statement, q query) error {
+	up, err := c.beginInsert(ctx, st)
 	if err != nil {
 		return c.out.exception(asException(err))
 	}
 	defer up.abort()
-	blocks := c.newBlockReader(compressed)
+	blocks := c.newBlockReader(q)
 	for {
 		b, err := c.nextBlock(blocks)
 		switch {
@@ -30,7 +30,7 @@ func (c *nativeConn) insert(st statement, compressed bool) error {
 		case err != nil:
 			return c.refuse(err)
 		case len(b.columns) == 0:
-			return c.commit(up)
+			return c.commit(ctx, up)
 		}
 		if err := up.append(b.raw); err != nil {
 			return errors.Join(c.out.exception(asException(err)), c.drain(blocks))
@@ -39,8 +39,8 @@ func (c *nativeConn) insert(st statement, compressed bool) error {
 }
 
 // beginInsert sends the sample block and opens the insert.
-func (c *nativeConn) beginInsert(st statement) (*upload, error) {
-	columns, err := c.sess.insertColumns(c.srv.ctx, st.insert)
+func (c *nativeConn) beginInsert(ctx context.Context, st statement) (*upload, error) {
+	columns, err := c.sess.insertColumns(ctx, st.insert)
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +70,10 @@ func (c *nativeConn) nextBlock(blocks *blockReader) (block, error) {
 }
 
 // commit writes what was inserted and ends the answer.
-func (c *nativeConn) commit(up *upload) error {
-	stats, err := up.commit(c.srv.ctx)
+func (c *nativeConn) commit(ctx context.Context, up *upload) error {
+	stats, err := up.commit(ctx)
 	if err != nil {
-		return c.conclude(c.srv.ctx, err)
+		return c.conclude(ctx, err)
 	}
 	return errors.Join(c.out.progress(stats), c.out.endOfStream())
 }

@@ -35,7 +35,7 @@ var (
 )
 
 // serveNative accepts clients until the listener closes.
-func (s *Server) serveNative() error {
+func (s *Server) serveNative(ctx context.Context) error {
 	for {
 		conn, err := s.native.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -49,7 +49,7 @@ func (s *Server) serveNative() error {
 		}
 		go func() {
 			defer s.dismiss(conn)
-			s.serveClient(conn)
+			s.serveClient(ctx, conn)
 		}()
 	}
 }
@@ -76,23 +76,23 @@ func (s *Server) dismiss(conn net.Conn) {
 	s.work.Done()
 }
 
-func (s *Server) serveClient(conn net.Conn) {
+func (s *Server) serveClient(ctx context.Context, conn net.Conn) {
 	c := &nativeConn{
 		srv: s, conn: conn, in: bufio.NewReaderSize(conn, 64<<10),
 		log: s.cfg.Log.With("client", conn.RemoteAddr()),
 	}
 	c.out = &packetWriter{conn: conn, timeout: s.cfg.IOTimeout, method: compress.LZ4, writers: map[compress.Method]*compress.Writer{}}
-	err := c.serve()
+	err := c.serve(ctx)
 	if c.sess != nil {
 		c.sess.close()
 	}
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, errHangUp) && s.ctx.Err() == nil {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, errHangUp) && ctx.Err() == nil {
 		c.log.Debug("native client lost", "error", err)
 	}
 }
 
 // serve greets the client and answers its packets until it leaves.
-func (c *nativeConn) serve() error {
+func (c *nativeConn) serve(ctx context.Context) error {
 	if err := c.handshake(); err != nil {
 		return c.refuse(err)
 	}
@@ -107,7 +107,7 @@ func (c *nativeConn) serve() error {
 			err = c.out.pong()
 		case proto.ClientCodeCancel: // came after the end of its query
 		case proto.ClientCodeQuery:
-			err = c.query()
+			err = c.query(ctx)
 		case proto.ClientCodeData:
 			err = c.refuse(exceptionf(codeUnexpectedPacket, "data without a query"))
 		default:
@@ -208,8 +208,8 @@ func isNetError(err error) bool {
 	return ok
 }
 
-// query answers one Query packet. An error ends the connection; a failed statement is none.
-func (c *nativeConn) query() error {
+// query answers one Query packet. ctx ends with the server. An error ends the connection; a failed statement is none.
+func (c *nativeConn) query(ctx context.Context) error {
 	q, err := readQuery(wire{c.in}, c.revision, c.srv.cfg.QueryBytesMax)
 	if err != nil {
 		return c.refuse(err)
@@ -228,12 +228,12 @@ func (c *nativeConn) query() error {
 		}
 	}
 	if st.kind == kindInsert && !st.insert.inline {
-		return c.insert(st, q.compress)
+		return c.insert(ctx, st, q)
 	}
-	ctx, cancel := context.WithCancelCause(c.srv.ctx)
+	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := c.watch(cancel)
-	err = c.execute(ctx, st)
+	err = c.execute(running, st)
 	return errors.Join(c.conclude(ctx, err), stop())
 }
 
@@ -247,31 +247,29 @@ func (c *nativeConn) setCompression(q query) {
 	}
 }
 
-// externalTables reads the tables that a query brings with it, up to the empty block that ends them.
+// externalTables reads the empty block behind a query, and refuses the tables that may come before it.
 func (c *nativeConn) externalTables(q query) error {
-	for {
-		code, err := wire{c.in}.uvarint()
-		if err != nil {
-			return err
-		}
-		if proto.ClientCode(code) != proto.ClientCodeData {
-			return exceptionf(codeUnexpectedPacket, "packet %d instead of the data that follows a query", code)
-		}
-		b, err := c.readBlock(c.newBlockReader(q.compress))
-		if err != nil {
-			return err
-		}
-		if len(b.columns) == 0 {
-			return nil
-		}
+	code, err := wire{c.in}.uvarint()
+	if err != nil {
+		return err
+	}
+	if proto.ClientCode(code) != proto.ClientCodeData {
+		return exceptionf(codeUnexpectedPacket, "packet %d instead of the data that follows a query", code)
+	}
+	b, err := c.readBlock(c.newBlockReader(q))
+	if err != nil {
+		return err
+	}
+	if len(b.columns) > 0 {
 		return exceptionf(codeNotImplemented, "external tables are not supported by the embedded server; use a temporary table")
 	}
+	return nil
 }
 
 // newBlockReader reads the blocks of one query.
-func (c *nativeConn) newBlockReader(compressed bool) *blockReader {
+func (c *nativeConn) newBlockReader(q query) *blockReader {
 	src := c.in
-	if compressed {
+	if q.compress {
 		src = bufio.NewReader(&frameReader{src: c.in})
 	}
 	return &blockReader{r: src, max: c.srv.cfg.BlockBytesMax}
@@ -312,13 +310,14 @@ func readBlockInfo(w wire) error {
 }
 
 // conclude ends an answer: with the end of the stream, also when the client has cancelled, or with the exception.
+// ctx ends with the server.
 func (c *nativeConn) conclude(ctx context.Context, err error) error {
 	switch {
 	case err == nil, errors.Is(err, errCancelled):
 		return c.out.endOfStream()
 	case errors.Is(err, errClientGone), isNetError(err):
 		return err
-	case c.srv.ctx.Err() != nil:
+	case ctx.Err() != nil:
 		return errors.Join(errHangUp, c.out.exception(exceptionf(codeQueryCancelled, "Query was cancelled: the server is stopping.")))
 	}
 	return c.out.exception(asException(err))

@@ -38,18 +38,17 @@ type Server struct {
 
 	native net.Listener
 	web    net.Listener // nil without HTTPAddr
-	http   *http.Server
 
-	ctx      context.Context // ends with Close; parent of every query
-	cancel   context.CancelFunc
-	slots    chan struct{} // a place per client
-	sessions atomic.Uint64 // numbered for their tags
+	slots    chan struct{}  // a place per client
+	sessions atomic.Uint64  // numbered for their tags
+	work     sync.WaitGroup // native connections and HTTP requests
+	end      sync.Once
 
 	mu     sync.Mutex
-	conns  map[net.Conn]struct{} // native
 	closed bool
-	work   sync.WaitGroup // native connections and HTTP requests
-	end    sync.Once
+	cancel context.CancelFunc // of Serve, ends every query; nil before
+	http   *http.Server       // of Serve; nil before
+	conns  map[net.Conn]struct{}
 }
 
 // Open locks the data folder, starts the engine and listens. Connections wait until Serve is called.
@@ -61,7 +60,6 @@ func Open(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg.withDefaults(), conns: map[net.Conn]struct{}{}}
 	s.slots = make(chan struct{}, s.cfg.ConnectionsMax)
-	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open ClickHouse: %w", err), s.Close())
 	}
@@ -86,7 +84,6 @@ func (s *Server) open() error {
 		if s.web, err = net.Listen("tcp", s.cfg.HTTPAddr); err != nil {
 			return fmt.Errorf("HTTP interface: %w", err)
 		}
-		s.http = newHTTPServer(s)
 	}
 	if s.lib, err = chdb.Load(path); err != nil {
 		return err
@@ -132,19 +129,36 @@ func (s *Server) HTTPAddr() string {
 	return s.web.Addr().String()
 }
 
-// Serve answers clients until Close. It returns nil after Close, else why it cannot go on.
+// Serve answers clients until Close. It returns nil after Close, else why it cannot go on. It is called once.
 func (s *Server) Serve() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	web := newHTTPServer(ctx, s)
+	if !s.begin(cancel, web) {
+		return nil
+	}
 	var g errgroup.Group
-	g.Go(s.serveNative)
+	g.Go(func() error {
+		return errors.Join(s.serveNative(ctx), s.closeListeners())
+	})
 	if s.web != nil {
 		g.Go(func() error {
-			if err := s.http.Serve(s.web); !errors.Is(err, http.ErrServerClosed) {
-				return fmt.Errorf("serve HTTP: %w", err)
+			err := ignoreClosed(web.Serve(s.web))
+			if errors.Is(err, http.ErrServerClosed) {
+				err = nil
 			}
-			return nil
+			return errors.Join(err, s.closeListeners())
 		})
 	}
 	return g.Wait()
+}
+
+// begin keeps what Close needs to end Serve. It fails after Close.
+func (s *Server) begin(cancel context.CancelFunc, web *http.Server) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancel, s.http = cancel, web
+	return !s.closed
 }
 
 // Close stops listening, cancels running queries, waits for their end, and stops the engine, so that
@@ -152,8 +166,7 @@ func (s *Server) Serve() error {
 func (s *Server) Close() error {
 	var err error
 	s.end.Do(func() {
-		s.cancel()
-		err = s.closeClients()
+		err = errors.Join(s.closeListeners(), s.closeClients())
 		s.work.Wait()
 		if s.killer != nil {
 			s.killer.conn.Close()
@@ -166,18 +179,26 @@ func (s *Server) Close() error {
 	return err
 }
 
-// closeClients closes what clients connect to, and their connections.
-func (s *Server) closeClients() error {
+func (s *Server) closeListeners() error {
 	var errs []error
-	if s.native != nil {
-		errs = append(errs, s.native.Close())
+	for _, l := range []net.Listener{s.native, s.web} {
+		if l != nil {
+			errs = append(errs, ignoreClosed(l.Close()))
+		}
 	}
-	if s.web != nil {
-		errs = append(errs, s.http.Close(), ignoreClosed(s.web.Close()))
-	}
+	return errors.Join(errs...)
+}
+
+// closeClients cancels all queries and closes all connections.
+func (s *Server) closeClients() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+	var errs []error
+	if s.cancel != nil {
+		s.cancel()
+		errs = append(errs, ignoreClosed(s.http.Close()))
+	}
 	for conn := range s.conns {
 		errs = append(errs, ignoreClosed(conn.Close()))
 	}

@@ -40,8 +40,8 @@ var (
 	unsupportedParam = []string{"session_id", "session_timeout", "session_check", "compress", "role"}
 )
 
-// answer runs the statement of the request and writes what it gives.
-func (q *webQuery) answer() error {
+// answer runs the statement of the request and writes what it gives. ctx ends with the server.
+func (q *webQuery) answer(ctx context.Context) error {
 	if err := authenticate(credentials(q.r)); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (q *webQuery) answer() error {
 	if err := q.sess.lend(settings); err != nil {
 		return err
 	}
-	return q.run(q.r.Context(), body)
+	return q.run(ctx, body)
 }
 
 // settings are all parameters that have no other meaning. A GET changes nothing.
@@ -162,7 +162,7 @@ func (q *webQuery) run(ctx context.Context, body io.Reader) error {
 	if len(head)+len(rest) > q.srv.cfg.QueryBytesMax {
 		return exceptionf(codeTooBigString, "query has more than %d bytes", q.srv.cfg.QueryBytesMax)
 	}
-	return q.execute(ctx, parseStatement(string(head)+string(rest)))
+	return q.execute(q.r.Context(), parseStatement(string(head)+string(rest)))
 }
 
 // readMax reads to the end, at most so many bytes.
@@ -242,11 +242,11 @@ func (q *webQuery) insert(ctx context.Context, st statement, data io.Reader) err
 		if err != nil {
 			return fmt.Errorf("read body: %w", err)
 		}
-		if err := context.Cause(ctx); err != nil {
+		if err := context.Cause(q.r.Context()); err != nil {
 			return err
 		}
 	}
-	stats, err := up.commit(q.srv.ctx)
+	stats, err := up.commit(ctx) // the client may leave now
 	if err != nil {
 		return err
 	}
