@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
@@ -34,14 +36,25 @@ var (
 	errClientGone = errors.New("client has closed the connection")
 )
 
+// acceptPause is the wait after an accept that failed for a reason that passes.
+const acceptPause = 50 * time.Millisecond
+
 // serveNative accepts clients until the listener closes.
 func (s *Server) serveNative(ctx context.Context) error {
 	for {
 		conn, err := s.native.Accept()
-		if errors.Is(err, net.ErrClosed) {
+		switch {
+		case errors.Is(err, net.ErrClosed):
 			return nil
-		}
-		if err != nil {
+		case passes(err):
+			s.cfg.Log.Warn("accept failed", "error", err)
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(acceptPause):
+				continue
+			}
+		case err != nil:
 			return fmt.Errorf("accept native client: %w", err)
 		}
 		if !s.admit(conn) {
@@ -52,6 +65,13 @@ func (s *Server) serveNative(ctx context.Context) error {
 			s.serveClient(ctx, conn)
 		}()
 	}
+}
+
+// passes reports whether the next accept may succeed: a client was gone before it was accepted, or the machine is short of
+// descriptors or memory for the moment.
+func passes(err error) bool {
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && slices.Contains([]syscall.Errno{syscall.ECONNABORTED, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM}, errno)
 }
 
 // admit counts a connection, unless the server is closing.
@@ -97,6 +117,9 @@ func (c *nativeConn) serve(ctx context.Context) error {
 		return c.refuse(err)
 	}
 	defer func() { <-c.srv.slots }()
+	if err := c.out.hello(c.srv.engine); err != nil {
+		return err
+	}
 	for {
 		code, err := c.nextPacket()
 		if err != nil {
@@ -137,7 +160,7 @@ func (c *nativeConn) nextPacket() (proto.ClientCode, error) {
 	return proto.ClientCode(code), err
 }
 
-// handshake reads the hello, takes a place and opens the session.
+// handshake reads the client's hello, takes a place and opens the session.
 func (c *nativeConn) handshake() error {
 	if err := c.conn.SetReadDeadline(time.Now().Add(handshakeTimeout)); err != nil {
 		return fmt.Errorf("handshake: %w", err)
@@ -160,10 +183,7 @@ func (c *nativeConn) handshake() error {
 	if err := authenticate(h.user, h.password); err != nil {
 		return err
 	}
-	if err := c.open(h.database); err != nil {
-		return err
-	}
-	return c.out.hello(c.srv.engine)
+	return c.open(h.database)
 }
 
 // open takes a place and a session; the place is given back here if the session fails.
@@ -200,7 +220,22 @@ func (c *nativeConn) refuse(reason error) error {
 	if errors.Is(reason, io.EOF) || errors.Is(reason, io.ErrUnexpectedEOF) || isNetError(reason) {
 		return reason
 	}
-	return errors.Join(errHangUp, c.out.exception(asException(reason)))
+	err := c.out.exception(asException(reason))
+	if err == nil {
+		c.linger()
+	}
+	return errors.Join(errHangUp, err)
+}
+
+// lingerTime is how long the server reads on after its last word.
+const lingerTime = time.Second
+
+// linger reads what the client is still sending. Closing the connection with unread data would reset it, and the client
+// might not read the reason.
+func (c *nativeConn) linger() {
+	if tcp, ok := c.conn.(*net.TCPConn); ok && tcp.CloseWrite() == nil && c.conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		_, _ = io.Copy(io.Discard, c.in) // ends with the client or the time
+	}
 }
 
 func isNetError(err error) bool {

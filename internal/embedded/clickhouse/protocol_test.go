@@ -34,6 +34,8 @@ func TestConnectionSurvivesExceptions(t *testing.T) {
 		{"SELECT throwIf(number = 200000) FROM numbers(300000)", 395},
 		{"INSERT INTO nosuch FORMAT Native", 60},
 		{"SELECT 1 INTO OUTFILE 'x'", 48},
+		{"SHOW TABLES INTO OUTFILE 'x'", 48},
+		{"INSERT INTO x FROM INFILE 'x' FORMAT CSV", 48},
 		{"", 62},
 		{";", 62},
 		{"-- nothing", 62},

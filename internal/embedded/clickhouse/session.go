@@ -62,7 +62,7 @@ func (s *session) run(ctx context.Context, st chdb.Statement) (chdb.Result, erro
 }
 
 // check lets the engine parse a statement, and refuses what it would do but a server does not: several statements in
-// one text, and SELECT ... INTO OUTFILE. What does not parse passes: running it tells why.
+// one text, and files of the client. What does not parse passes: running it tells why.
 func (s *session) check(st statement) (chdb.Analysis, error) {
 	a, err := s.conn.Analyze(st.text)
 	if err != nil {
@@ -71,8 +71,8 @@ func (s *session) check(st statement) (chdb.Analysis, error) {
 	switch {
 	case a.Statements > 1:
 		return a, exceptionf(codeSyntaxError, "Syntax error (Multi-statements are not allowed): %.100s", st.text)
-	case a.Statements == 1 && st.kind == kindSelect && !a.ReadOnly:
-		return a, exceptionf(codeNotImplemented, "INTO OUTFILE is not allowed")
+	case st.clientFile:
+		return a, exceptionf(codeNotImplemented, "INTO OUTFILE and FROM INFILE are for clickhouse-client, not for a server")
 	}
 	return a, nil
 }
@@ -137,6 +137,7 @@ func (s *session) set(ctx context.Context, st chdb.Statement) error {
 	if _, err := s.run(ctx, st); err != nil {
 		return err
 	}
+	s.settle() // it may have changed the tag
 	own, err := changedSettings(s.conn)
 	if err != nil {
 		return err
@@ -177,8 +178,8 @@ func (s *session) killable(ctx context.Context, call func() error) error {
 	return nil
 }
 
-// settle makes the engine let go of a failed statement: it keeps it, with its memory and its place in the list of processes,
-// until the session's next one.
+// settle sets the session's tag. The statement also makes the engine let go of a failed one before: it keeps it, with its memory
+// and its place in the list of processes, until the session's next one.
 func (s *session) settle() {
 	if _, err := s.conn.Query(chdb.Statement{SQL: "SET " + tagSetting + " = " + quoteString(s.tag)}); err != nil {
 		s.log.Debug("failed statement stays", "session", s.tag, "error", err)
@@ -189,7 +190,9 @@ func (s *session) settle() {
 func (s *session) lend(settings []setting) error {
 	wanted := make(map[string]setting, len(settings))
 	for _, set := range settings {
-		wanted[set.name] = set
+		if set.name != tagSetting {
+			wanted[set.name] = set
+		}
 	}
 	var changes []string
 	for _, name := range slices.Sorted(maps.Keys(s.lent)) {

@@ -14,6 +14,8 @@ type statement struct {
 	text string
 	// format is what a FORMAT clause names; empty without one.
 	format string
+	// clientFile is set when there is INTO OUTFILE or FROM INFILE, which the engine would obey.
+	clientFile bool
 	// insert describes a statement of kind kindInsert.
 	insert insertion
 }
@@ -57,7 +59,7 @@ func parseStatement(text string) statement {
 		if ins, format, ok := p.insertion(); ok {
 			return statement{kind: kindInsert, text: text, format: format, insert: ins}
 		}
-		return statement{kind: kindOther, text: text}
+		return statement{kind: kindOther, text: text, clientFile: hasClientFile(text, tokenize(text))}
 	case "SELECT", "WITH", "FROM":
 		return parseOutput(kindSelect, text)
 	case "SET":
@@ -69,7 +71,11 @@ func parseStatement(text string) statement {
 // parseOutput separates the FORMAT clause.
 func parseOutput(kind statementKind, text string) statement {
 	tokens := tokenize(text)
-	s := statement{kind: kind, text: text[:endOf(tokens)]}
+	s := statement{kind: kind, text: text[:endOf(tokens)], clientFile: hasClientFile(text, tokens)}
+	if kind == kindSelect && isInsertBehindWith(text, tokens) {
+		s.kind = kindOther
+		return s
+	}
 	for i, t := range slices.Backward(tokens) {
 		if !wordIs(text, t, "FORMAT") || i+1 == len(tokens) || tokens[i+1].kind != tokenWord {
 			continue
@@ -84,6 +90,25 @@ func parseOutput(kind statementKind, text string) statement {
 		return s
 	}
 	return s
+}
+
+// hasClientFile looks for INTO OUTFILE and FROM INFILE.
+func hasClientFile(text string, tokens []token) bool {
+	for i := 1; i < len(tokens); i++ {
+		before, t := tokens[i-1], tokens[i]
+		if wordIs(text, before, "INTO") && wordIs(text, t, "OUTFILE") || wordIs(text, before, "FROM") && wordIs(text, t, "INFILE") {
+			return true
+		}
+	}
+	return false
+}
+
+// isInsertBehindWith recognizes WITH ... INSERT INTO ... SELECT.
+func isInsertBehindWith(text string, tokens []token) bool {
+	if len(tokens) == 0 || !wordIs(text, tokens[0], "WITH") {
+		return false
+	}
+	return slices.ContainsFunc(tokens, func(t token) bool { return wordIs(text, t, "INSERT") })
 }
 
 // endsExpression reports whether a clause can begin behind t.
