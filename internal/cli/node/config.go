@@ -107,7 +107,7 @@ func (c Config) withDefaults() Config {
 func loopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return false
+		return true // it is no address at all, which is said elsewhere
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
@@ -134,7 +134,7 @@ func (c Config) Validate() error {
 	need(c.Secret == "" || len(c.Secret) >= secretBytesMin, "PARLEY_SECRET has %d bytes; give at least %d", len(c.Secret), secretBytesMin)
 	need(c.Secret != "" || c.embeddedKafka(), "PARLEY_SECRET is empty; with a Kafka cluster all nodes need the same: give at least %d bytes, as openssl rand -hex 32 makes them", secretBytesMin)
 	need(c.RoutesFile != "" || c.backend(), "PARLEY_ROUTES is empty, and there is no demo backend that could take the calls; name a file of routes")
-	errs = append(errs, c.checkAuth(), c.checkAddrs())
+	errs = append(errs, c.checkAddrs(), c.checkAuth())
 	return errors.Join(errs...)
 }
 

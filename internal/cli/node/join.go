@@ -21,7 +21,7 @@ import (
 
 // openRoles makes the stages of the roles, so that they end in the order in which they hand on: no new calls are
 // taken; what is being executed is finished and recorded; what is recorded is stored.
-func (n *node) openRoles(context.Context) error {
+func (n *node) openRoles(ctx context.Context) error {
 	conn, err := record.Open(n.dsn())
 	if err != nil {
 		return fmt.Errorf("PARLEY_CLICKHOUSE_DSN: %w", err)
@@ -30,7 +30,7 @@ func (n *node) openRoles(context.Context) error {
 	if err := n.openProducer(); err != nil {
 		return err
 	}
-	if err := n.openSink(); err != nil {
+	if err := n.openSink(ctx); err != nil {
 		return err
 	}
 	live, err := n.openProcessor()
@@ -77,7 +77,6 @@ func (n *node) openProcessor() (ingest.Source, error) {
 		return elsewhere{}, nil
 	}
 	http := executor.NewHTTP(n.idlePerHost())
-	n.closers = append(n.closers, func() error { http.Close(); return nil })
 	p, err := processor.New(processor.Config{
 		Kafka:              n.memberOptions("processor"),
 		Topics:             n.topics,
@@ -100,14 +99,23 @@ func (n *node) openProcessor() (ingest.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.stages = append(n.stages, stage{"processor", p.Run})
+	n.stages = append(n.stages, stage{"processor", func(ctx context.Context) error {
+		defer http.Close() // the demo backend, which ends next, waits for connections that were never used
+		return p.Run(ctx)
+	}})
 	return p, nil
 }
 
-// openSink adds the stage that brings what has happened into ClickHouse.
-func (n *node) openSink() error {
+// openSink adds the stage that brings what has happened into ClickHouse. One of our own has the tables from the
+// start; another may be away, and gets them from the sink when it comes.
+func (n *node) openSink(ctx context.Context) error {
 	if !n.cfg.Roles.Results {
 		return nil
+	}
+	if n.cfg.embeddedClickHouse() {
+		if err := record.Migrate(ctx, n.dsn(), n.log); err != nil {
+			return fmt.Errorf("make tables: %w", err)
+		}
 	}
 	s, err := sink.New(sink.Config{
 		Client:     append(n.memberOptions("sink"), kgo.SessionTimeout(n.sessionTimeout())),

@@ -1,0 +1,62 @@
+package cli_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"parley/internal/cli"
+	"parley/internal/cli/tour"
+	"parley/internal/embedded/chdb"
+)
+
+// The test binary is the program when it is called parley: scripts, and serve for its engines, run it as a process.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"parley": func() { os.Exit(cli.Main(os.Args[1:])) }})
+}
+
+// TestScripts runs the program as people do; testdata holds what they type and what they must see. Each script has a
+// folder and addresses of its own.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup:               setUp,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"calls":  makeCalls,
+			"expand": expand,
+			"metric": awaitMetric,
+			"occupy": occupy,
+			"ready":  awaitReady,
+			"until":  until,
+		},
+	})
+}
+
+// setUp gives a script the settings that let many run at once.
+func setUp(env *testscript.Env) error {
+	library, err := chdb.Find(os.Getenv("PARLEY_CHDB_LIB"))
+	if err != nil {
+		return err
+	}
+	addrs, err := tour.Addrs(5)
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		"PARLEY_CHDB_LIB":                      library,
+		"PARLEY_HTTP_ADDR":                     addrs[0],
+		"PARLEY_EMBEDDED_KAFKA_ADDR":           addrs[1],
+		"PARLEY_EMBEDDED_CLICKHOUSE_ADDR":      addrs[2],
+		"PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR": addrs[3],
+		"PARLEY_BACKEND_ADDR":                  addrs[4],
+		"PARLEY_URL":                           "http://" + addrs[0],
+		"PARLEY_DATA_DIR":                      env.WorkDir + "/data",
+		"PARLEY_LOG_FORMAT":                    "text",
+	} {
+		env.Setenv(name, value)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package cli_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// patience bounds every wait of a script; none should come near it.
+const patience = 60 * time.Second
+
+// await asks again and again until the answer is yes.
+func await(ts *testscript.TestScript, what string, answer func() bool) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
+		if answer() {
+			return
+		}
+	}
+	ts.Fatalf("not within %s: %s", patience, what)
+}
+
+// get returns what the script's server answers, or "" when it answers anything but 200.
+func get(ts *testscript.TestScript, path string) string {
+	client := http.Client{Timeout: 10 * time.Second}
+	resp, err := client.Get("http://" + ts.Getenv("PARLEY_HTTP_ADDR") + path)
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return ""
+	}
+	return string(body)
+}
+
+// awaitReady is "ready": it waits for a server that takes calls.
+func awaitReady(ts *testscript.TestScript, _ bool, _ []string) {
+	await(ts, "ready", func() bool { return get(ts, "/readyz") != "" })
+}
+
+// awaitMetric is "metric NAME N": it waits until a metric of the server, with its labels, is at least N.
+func awaitMetric(ts *testscript.TestScript, _ bool, args []string) {
+	least, err := strconv.ParseFloat(args[1], 64)
+	ts.Check(err)
+	await(ts, strings.Join(args, " "), func() bool {
+		for line := range strings.Lines(get(ts, "/metrics")) {
+			if value, ok := strings.CutPrefix(line, args[0]+" "); ok {
+				n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+				return err == nil && n >= least
+			}
+		}
+		return false
+	})
+}
+
+// until is "until PATTERN PROGRAM ARG...": it runs a program until what it prints matches.
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	var printed bytes.Buffer
+	await(ts, args[0], func() bool {
+		printed.Reset()
+		cmd := exec.Command(args[1], args[2:]...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), &printed, &printed
+		for _, name := range []string{"PARLEY_URL", "PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR"} {
+			cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+		}
+		return cmd.Run() == nil && pattern.Match(printed.Bytes())
+	})
+	ts.Logf("%s", printed.String())
+}
+
+// occupy is "occupy ADDR": something listens there until the script ends.
+func occupy(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+}
+
+// expand is "expand FILE": it puts the settings of the script into a file, where it says ${NAME}.
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
+}
+
+// makeCalls is "calls FILE N PARTS": N conversations of as many parts, shuffled, one call a line.
+func makeCalls(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	parts, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	lines := make([]string, 0, n*parts)
+	for c := range n {
+		for p := 1; p <= parts; p++ {
+			lines = append(lines, fmt.Sprintf(
+				`{"method":"Create","objects":[{"type":"Order","customerKey":"%[1]d/%[2]d","correlationId":"c-%[1]d-%[2]d"}],"options":{"conversationId":"conversation-%[1]d","sequenceCode":%[2]d,"callsInConversation":%[3]d}}`,
+				c, p, parts))
+		}
+	}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+}
