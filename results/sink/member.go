@@ -86,6 +86,10 @@ func (c Config) options() []kgo.Opt {
 
 // run takes turns until ctx ends, which is no error, or the client cannot go on.
 func (m *member) run(ctx context.Context) error {
+	// At once, so that the views can be asked before there is a result. What fails is tried again with the first block.
+	if err := m.prepare(ctx); err != nil {
+		m.log.Info("ClickHouse has no schema yet", "error", err)
+	}
 	for ctx.Err() == nil {
 		if err := m.turn(ctx); err != nil {
 			return err
@@ -239,11 +243,8 @@ func (m *member) due(now time.Time, wait time.Duration) []*partition {
 func (m *member) writeBlocks(ctx context.Context, partitions []*partition) error {
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.InsertTimeout)
 	defer cancel()
-	if !m.prepared {
-		if err := m.store.prepare(ctx); err != nil {
-			return fmt.Errorf("prepare ClickHouse: %w", err)
-		}
-		m.prepared = true
+	if err := m.prepare(ctx); err != nil {
+		return fmt.Errorf("prepare ClickHouse: %w", err)
 	}
 	if err := m.plan(ctx, partitions); err != nil {
 		return err
@@ -254,6 +255,20 @@ func (m *member) writeBlocks(ctx context.Context, partitions []*partition) error
 		inserts.Go(func() error { return m.insert(ctx, p) })
 	}
 	return inserts.Wait()
+}
+
+// prepare brings the schema up to date, unless it is known to be.
+func (m *member) prepare(ctx context.Context) error {
+	if m.prepared {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.InsertTimeout)
+	defer cancel()
+	if err := m.store.prepare(ctx); err != nil {
+		return err
+	}
+	m.prepared = true
+	return nil
 }
 
 // plan commits the ranges of the blocks that are not planned yet.
