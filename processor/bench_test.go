@@ -123,7 +123,7 @@ func passThrough(b *testing.B, seeds, from string, n int) float64 {
 	session, err := kgo.NewGroupTransactSession(
 		kgo.SeedBrokers(seeds), kgo.ConsumerGroup("pass"), kgo.TransactionalID("pass"), kgo.ConsumeTopics(from),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequireStableFetchOffsets(), kgo.ProducerLinger(0))
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -215,8 +215,7 @@ func (d *dispatcher) refuse(w *work, call *parleyv1.Call, err error) {
 // fill lines up what has been delayed long enough, and admits more when there is room.
 func (d *dispatcher) fill() error {
 	for now := time.Now(); len(d.delayed) > 0 && !d.delayed[0].attempt.NotBefore.After(now); {
-		w := heap.Pop(&d.delayed).(*work) //nolint:forcetypeassert // it holds nothing else
-		if w.tenure.ctx.Err() == nil {
+		if w, ok := heap.Pop(&d.delayed).(*work); ok && w.tenure.ctx.Err() == nil {
 			d.lineUp(w)
 		}
 	}
@@ -302,7 +301,11 @@ type delays []*work
 func (d delays) Len() int           { return len(d) }
 func (d delays) Less(i, j int) bool { return d[i].attempt.NotBefore.Before(d[j].attempt.NotBefore) }
 func (d delays) Swap(i, j int)      { d[i], d[j] = d[j], d[i] }
-func (d *delays) Push(x any)        { *d = append(*d, x.(*work)) } //nolint:forcetypeassert // heap.Interface
+func (d *delays) Push(x any) {
+	if w, ok := x.(*work); ok { // it holds nothing else
+		*d = append(*d, w)
+	}
+}
 func (d *delays) Pop() any {
 	old := *d
 	w := old[len(old)-1]

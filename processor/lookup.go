@@ -157,7 +157,8 @@ func (v *lookup) conversation(key schemas.ConversationKey, q schemas.Conversatio
 	if s.Phase == conversation.Processing {
 		r.Status, r.Processed = schemas.ConversationProcessing, s.Turn-1
 	}
-	return r, v.openCalls(&r, key, s, q.After)
+	err = v.openCalls(&r, key, s, q.After)
+	return r, err
 }
 
 func (v *lookup) openCalls(r *schemas.ConversationResource, key schemas.ConversationKey, s conversation.State, after int32) error {

@@ -58,7 +58,6 @@ func newLoop(cfg Config, s *store.Store, lv *live, m *metrics) (*loop, error) {
 		kgo.ConsumeTopics(cfg.Topics.Calls),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.RequireStableFetchOffsets(),
 		kgo.KeepControlRecords(), // the position counts them: who asks for the end of the log is told of them too
 		kgo.BlockRebalanceOnPoll(),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -91,11 +90,10 @@ const (
 )
 
 // close ends the executions, then leaves the group.
-func (l *loop) close() error {
+func (l *loop) close() {
 	l.live.end()
 	l.dispatch.close()
 	l.session.client.CloseAllowingRebalance() // an error may have come between a poll and its end
-	return nil
 }
 
 // run takes turns until ctx ends. An error leaves it open whether the last turn is committed: the loop must be

@@ -64,7 +64,8 @@ func (p *Processor) runLoop(ctx context.Context, s *store.Store) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(l.run(ctx), l.close())
+	defer l.close()
+	return l.run(ctx)
 }
 
 // fatal reports whether an error stays what it is however often the loop starts again.

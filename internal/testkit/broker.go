@@ -19,7 +19,7 @@ const brokerEnv = "PARLEY_TESTKIT_BROKER"
 // BrokerMain makes the test binary a broker when Broker has started it as one; it does not return then. TestMain
 // calls it first.
 func BrokerMain() {
-	dir := os.Getenv(brokerEnv)
+	dir := os.Getenv(brokerEnv) //nolint:forbidigo // how a test binary tells its copy what to be
 	if dir == "" {
 		return
 	}
@@ -28,7 +28,7 @@ func BrokerMain() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println(b.Addr())
+	fmt.Println(b.Addr()) //nolint:forbidigo // its standard output is the pipe to Broker
 	_, _ = io.Copy(io.Discard, os.Stdin) // ends when the parent does
 	if err := b.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -44,7 +44,7 @@ func Broker(tb testing.TB) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cmd := exec.Command(self)
+	cmd := exec.Command(self) //nolint:noctx // it ends with its standard input, and cleanly
 	cmd.Env = append(os.Environ(), brokerEnv+"="+tb.TempDir())
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()

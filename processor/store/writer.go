@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -43,26 +44,37 @@ func (w *writer) commit() error {
 
 // indexConversation keeps the queue and the timers as the state has them: both are functions of it.
 func (w *writer) indexConversation(key schemas.ConversationKey, before, now conversation.State) {
-	if before.Queued() != now.Queued() {
-		w.toggle(orderedKey(w.partition, kindQueue, max(before.Ready, now.Ready), key), now.Queued())
-	}
-	if before.Deadline.Equal(now.Deadline) {
-		return
-	}
-	if !before.Deadline.IsZero() {
-		w.toggle(orderedKey(w.partition, kindTimer, milli(before.Deadline), key), false)
-	}
-	if !now.Deadline.IsZero() {
-		w.toggle(orderedKey(w.partition, kindTimer, milli(now.Deadline), key), true)
-	}
+	w.move(w.queueKey(key, before), w.queueKey(key, now))
+	w.move(w.timerKey(key, before), w.timerKey(key, now))
 }
 
-func (w *writer) toggle(k []byte, on bool) {
-	if on {
-		w.put(Change{Key: k, Value: []byte{}})
+// queueKey is the place of a conversation in the queue; nil: it has none.
+func (w *writer) queueKey(key schemas.ConversationKey, s conversation.State) []byte {
+	if !s.Queued() {
+		return nil
+	}
+	return orderedKey(w.partition, kindQueue, s.Ready, key)
+}
+
+// timerKey is the timer of a conversation; nil: it has none.
+func (w *writer) timerKey(key schemas.ConversationKey, s conversation.State) []byte {
+	if s.Deadline.IsZero() {
+		return nil
+	}
+	return orderedKey(w.partition, kindTimer, milli(s.Deadline), key)
+}
+
+// move takes an entry of an index from one key to another; nil: from nowhere, or to nowhere.
+func (w *writer) move(from, to []byte) {
+	if bytes.Equal(from, to) {
 		return
 	}
-	w.put(Change{Key: k})
+	if from != nil {
+		w.put(Change{Key: from})
+	}
+	if to != nil {
+		w.put(Change{Key: to, Value: []byte{}})
+	}
 }
 
 // finish keeps an event, and what is to be deleted when the record has it.
