@@ -28,7 +28,7 @@ func BrokerMain() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println(b.Addr()) //nolint:forbidigo // its standard output is the pipe to Broker
+	fmt.Println(b.Addr())                //nolint:forbidigo // its standard output is the pipe to Broker
 	_, _ = io.Copy(io.Discard, os.Stdin) // ends when the parent does
 	if err := b.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
