@@ -94,7 +94,7 @@ func (c *statusCmd) find(parley *client.Client) func(context.Context, time.Durat
 }
 
 func notFound(err error) bool {
-	refused, ok := errors.AsType[*client.Refused](err)
+	refused, ok := errors.AsType[*client.RefusedError](err)
 	return ok && refused.Status == http.StatusNotFound
 }
 

@@ -50,7 +50,7 @@ func (r *Receipt) UnmarshalJSON(b []byte) error {
 const ndjson = "application/x-ndjson"
 
 // Post sends n calls, one a line, and returns what was said of each. Sent again with the same key, they are the same
-// calls. Its error is an *Unavailable when any of them may not be in the log and may be sent again.
+// calls. Its error is an *UnavailableError when any of them may not be in the log and may be sent again.
 func (c *Client) Post(ctx context.Context, lines []byte, n int, key string) ([]Receipt, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errSlow)
 	defer cancel()
@@ -69,11 +69,11 @@ func (c *Client) Post(ctx context.Context, lines []byte, n int, key string) ([]R
 	}
 	receipts, err := readReceipts(a.body, n)
 	if err != nil {
-		return nil, &Unavailable{Err: fmt.Errorf("answer of %s: %w", c.base, err)}
+		return nil, &UnavailableError{Err: fmt.Errorf("answer of %s: %w", c.base, err)}
 	}
 	for _, r := range receipts {
 		if r.Status == http.StatusServiceUnavailable {
-			return nil, &Unavailable{After: a.retryAfter, Err: &Refused{Status: r.Status, Code: r.Code, Detail: r.Detail}}
+			return nil, &UnavailableError{After: a.retryAfter, Err: &RefusedError{Status: r.Status, Code: r.Code, Detail: r.Detail}}
 		}
 	}
 	return receipts, nil

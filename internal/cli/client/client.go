@@ -56,7 +56,7 @@ type answer struct {
 	body        []byte
 }
 
-// do sends a request. Its error is an *Unavailable when it is of use to send it again.
+// do sends a request. Its error is an *UnavailableError when it is of use to send it again.
 func (c *Client) do(ctx context.Context, r *http.Request) (answer, error) {
 	if c.account != "" {
 		r.Header.Set("Parley-Account", c.account)
@@ -90,30 +90,30 @@ func (c *Client) unreached(ctx context.Context, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
-	return &Unavailable{Err: fmt.Errorf("no answer from %s: %w", c.base, err)}
+	return &UnavailableError{Err: fmt.Errorf("no answer from %s: %w", c.base, err)}
 }
 
-// Unavailable says that Parley cannot answer now; the same request may be sent again.
-type Unavailable struct {
+// UnavailableError says that Parley cannot answer now; the same request may be sent again.
+type UnavailableError struct {
 	// After is how long to wait at least; zero: it was not said.
 	After time.Duration
 	Err   error
 }
 
-func (e *Unavailable) Error() string { return e.Err.Error() }
+func (e *UnavailableError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the reason.
-func (e *Unavailable) Unwrap() error { return e.Err }
+func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// Refused is a problem document that answers a whole request.
-type Refused struct {
+// RefusedError is a problem document that answers a whole request.
+type RefusedError struct {
 	Status  int          `json:"status"`
 	Code    schemas.Code `json:"code"`
 	Detail  string       `json:"detail"`
 	Pointer string       `json:"pointer"`
 }
 
-func (e *Refused) Error() string {
+func (e *RefusedError) Error() string {
 	if e.Pointer != "" {
 		return fmt.Sprintf("%s at %s: %s", e.Code, e.Pointer, e.Detail)
 	}
@@ -122,14 +122,14 @@ func (e *Refused) Error() string {
 
 // problem is the error of an answer that is not a success.
 func (a answer) problem() error {
-	var p Refused
+	var p RefusedError
 	if err := json.Unmarshal(a.body, &p); err != nil || p.Code == "" {
-		p = Refused{Code: schemas.Internal, Detail: fmt.Sprintf("%.200q", a.body)}
+		p = RefusedError{Code: schemas.Internal, Detail: fmt.Sprintf("%.200q", a.body)}
 	}
 	p.Status = a.status
-	switch {
-	case a.status == http.StatusTooManyRequests, a.status == http.StatusBadGateway, a.status == http.StatusServiceUnavailable, a.status == http.StatusGatewayTimeout:
-		return &Unavailable{After: a.retryAfter, Err: &p}
+	switch a.status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return &UnavailableError{After: a.retryAfter, Err: &p}
 	}
 	return &p
 }

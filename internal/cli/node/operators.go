@@ -42,7 +42,9 @@ func (n *node) serveOperators(ctx context.Context, ready ingest.ReadyFunc) error
 	if err != nil {
 		err = errors.Join(fmt.Errorf("stop HTTP: %w", err), server.Close())
 	}
-	<-served
+	if serving := <-served; !errors.Is(serving, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("serve HTTP: %w", serving))
+	}
 	return err
 }
 

@@ -28,8 +28,7 @@ func runStages(ctx context.Context, log *slog.Logger, stages []stage, stopping f
 	cancels := make([]context.CancelFunc, len(stages))
 	for i, s := range stages {
 		running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		defer cancel()
-		cancels[i] = cancel
+		cancels[i] = cancel // called below, for each
 		go func() { ends <- ended{stage: i, err: s.run(running)} }()
 	}
 

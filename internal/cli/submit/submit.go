@@ -85,7 +85,7 @@ func (s *sending) send(ctx context.Context, b batch) error {
 			s.add(b, receipts)
 			return nil
 		}
-		away, ok := errors.AsType[*client.Unavailable](err)
+		away, ok := errors.AsType[*client.UnavailableError](err)
 		wait := pause(attempt)
 		if ok {
 			wait = max(wait, away.After)

@@ -136,7 +136,7 @@ func (w *waiting) poll(ctx context.Context, q *question, wait time.Duration) err
 	} else {
 		err = w.pollCalls(ctx, q, wait)
 	}
-	if _, ok := errors.AsType[*client.Unavailable](err); ok {
+	if _, ok := errors.AsType[*client.UnavailableError](err); ok {
 		w.away.Store(true)
 		return nil
 	}
@@ -147,7 +147,7 @@ func (w *waiting) poll(ctx context.Context, q *question, wait time.Duration) err
 // rejected, are asked for themselves.
 func (w *waiting) pollConversation(ctx context.Context, q *question, wait time.Duration) error {
 	r, err := w.client.WholeConversation(ctx, q.conversation, wait)
-	if refused, ok := errors.AsType[*client.Refused](err); ok && refused.Status == http.StatusNotFound {
+	if refused, ok := errors.AsType[*client.RefusedError](err); ok && refused.Status == http.StatusNotFound {
 		q.conversation = ""
 		return nil
 	}
@@ -177,7 +177,7 @@ func (w *waiting) pollCalls(ctx context.Context, q *question, wait time.Duration
 	for len(q.calls) > 0 {
 		next := q.calls[0]
 		r, err := w.client.Request(ctx, next.id, next.receipt, wait)
-		refused, ok := errors.AsType[*client.Refused](err)
+		refused, ok := errors.AsType[*client.RefusedError](err)
 		switch {
 		case ok && refused.Status == http.StatusNotFound:
 			w.lose(next)

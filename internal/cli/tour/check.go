@@ -3,7 +3,6 @@ package tour
 import (
 	"cmp"
 	"context"
-	"maps"
 	"path/filepath"
 	"slices"
 
@@ -73,8 +72,8 @@ func (t *tour) check(ctx context.Context) error {
 	c.equal("calls acknowledged", t.report.Accepted, t.expect.Lines)
 	c.equal("acknowledged calls that are not known any more", len(t.outcome.Unknown), 0)
 	c.equal("different calls that ended", t.outcome.Ended(), t.expect.Calls())
-	c.hold("calls ended as they must", maps.Equal(t.outcome.Calls, calls))
-	c.hold("conversations ended as they must", maps.Equal(t.outcome.Conversations, conversations))
+	c.equal("statuses that another number of calls has than must", differing(t.outcome.Calls, calls), 0)
+	c.equal("statuses that another number of conversations has than must", differing(t.outcome.Conversations, conversations), 0)
 	c.equal("calls in ClickHouse", inClickHouse.calls, t.expect.Calls())
 	c.equal("calls that ClickHouse shows twice", inClickHouse.repeatedCalls, 0)
 	c.equal("results that ClickHouse shows twice", inClickHouse.repeatedResults, 0)
@@ -103,11 +102,18 @@ func (c *checks) equal(what string, got, want int) {
 	c.say("  FAIL  %s: %d, must be %d", what, got, want)
 }
 
-func (c *checks) hold(what string, ok bool) {
-	if ok {
-		c.say("  ok    %s", what)
-		return
+// differing is how many keys have not the count that they must have.
+func differing[K comparable](got, want map[K]int) int {
+	n := 0
+	for k, count := range got {
+		if count != want[k] {
+			n++
+		}
 	}
-	c.failed = true
-	c.say("  FAIL  %s", what)
+	for k, count := range want {
+		if _, known := got[k]; !known && count != 0 {
+			n++
+		}
+	}
+	return n
 }

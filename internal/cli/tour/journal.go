@@ -1,11 +1,9 @@
 package tour
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -16,26 +14,22 @@ import (
 // readJournal returns every attempt that came to the demo backend, in order. It writes a line before it answers, so
 // that a kill loses none.
 func readJournal(path string) ([]backend.Execution, error) {
-	f, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("open journal: %w", err)
+		return nil, fmt.Errorf("read journal: %w", err)
 	}
-	defer f.Close()
 	var all []backend.Execution
-	for lines := bufio.NewReader(f); ; {
-		line, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return all, nil // a last line without its end was never answered
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read journal: %w", err)
+	for line := range bytes.Lines(text) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break // what a kill left of a line was never answered
 		}
 		var e backend.Execution
 		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, fmt.Errorf("read journal, execution %d: %w", len(all)+1, err)
+			return nil, fmt.Errorf("read journal, line %d: %w", len(all)+1, err)
 		}
 		all = append(all, e)
 	}
+	return all, nil
 }
 
 // executed leaves out the attempts that the backend refused, and those that it recognised as repeated by their

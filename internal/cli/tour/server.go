@@ -67,12 +67,11 @@ func (s *server) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}
-	defer log.Close()
 	cmd := exec.Command(s.program, s.args...) //nolint:noctx // stop and kill end it
 	cmd.Env = environment(os.Environ())
 	cmd.Stderr = log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us: we stop it
-	if err := cmd.Start(); err != nil {
+	if err := errors.Join(cmd.Start(), log.Close()); err != nil {
 		return fmt.Errorf("start parley serve: %w", err)
 	}
 	s.process, s.exited = cmd, make(chan error, 1)

@@ -1,0 +1,40 @@
+package node
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name             string
+		cfg              Config
+		auth             string
+		partitions, more int32
+	}{
+		{"embedded on loopback", Config{HTTPAddr: "127.0.0.1:8080"}, AuthNone, 8, 8},
+		{"embedded on localhost", Config{HTTPAddr: "localhost:8080"}, AuthNone, 8, 8},
+		{"embedded on IPv6 loopback", Config{HTTPAddr: "[::1]:8080"}, AuthNone, 8, 8},
+		{"embedded for everybody", Config{HTTPAddr: ":8080"}, AuthKeys, 8, 8},
+		{"a cluster", Config{HTTPAddr: "127.0.0.1:8080", KafkaBrokers: []string{"k:9092"}}, AuthKeys, 48, 8},
+		{"given", Config{HTTPAddr: ":8080", Auth: AuthNone, Partitions: 4, ResultPartitions: 2}, AuthNone, 4, 2},
+	} {
+		if got := c.cfg.withDefaults(); got.Auth != c.auth || got.Partitions != c.partitions || got.ResultPartitions != c.more {
+			t.Errorf("%s: auth %s, partitions %d and %d; want %s, %d, %d", c.name, got.Auth, got.Partitions, got.ResultPartitions, c.auth, c.partitions, c.more)
+		}
+	}
+}
+
+func TestLogHasNoSecrets(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	slog.New(slog.NewTextHandler(&b, nil)).Info("configuration", "effective", Config{
+		Secret: "hidden-secret-hidden", ClickHouseDSN: "clickhouse://u:hidden@ch:9000/parley?password=hidden",
+	})
+	if text := b.String(); strings.Contains(text, "hidden") || !strings.Contains(text, "effective.secret=given") || !strings.Contains(text, "ch:9000/parley") {
+		t.Errorf("logged %s", text)
+	}
+}
