@@ -21,7 +21,7 @@ import (
 
 // openRoles makes the stages of the roles, so that they end in the order in which they hand on: no new calls are
 // taken; what is being executed is finished and recorded; what is recorded is stored.
-func (n *node) openRoles(ctx context.Context) error {
+func (n *node) openRoles(context.Context) error {
 	conn, err := record.Open(n.dsn())
 	if err != nil {
 		return fmt.Errorf("PARLEY_CLICKHOUSE_DSN: %w", err)
@@ -30,7 +30,7 @@ func (n *node) openRoles(ctx context.Context) error {
 	if err := n.openProducer(); err != nil {
 		return err
 	}
-	if err := n.openSink(ctx); err != nil {
+	if err := n.openSink(); err != nil {
 		return err
 	}
 	live, err := n.openProcessor()
@@ -106,16 +106,10 @@ func (n *node) openProcessor() (ingest.Source, error) {
 	return p, nil
 }
 
-// openSink adds the stage that brings what has happened into ClickHouse. One of our own has the tables from the
-// start; another may be away, and gets them from the sink when it comes.
-func (n *node) openSink(ctx context.Context) error {
+// openSink adds the stage that brings what has happened into ClickHouse.
+func (n *node) openSink() error {
 	if !n.cfg.Roles.Results {
 		return nil
-	}
-	if n.cfg.embeddedClickHouse() {
-		if err := record.Migrate(ctx, n.dsn(), n.log); err != nil {
-			return fmt.Errorf("make tables: %w", err)
-		}
 	}
 	s, err := sink.New(sink.Config{
 		Client:     append(n.memberOptions("sink"), kgo.SessionTimeout(n.sessionTimeout())),
