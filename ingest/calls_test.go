@@ -305,6 +305,7 @@ func TestMediaTypeMayBeAbsent(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	h.post(t, simpleCall, "Content-Type", "").accepted(t)
+	h.post(t, simpleCall, "Content-Type", mimeForm).accepted(t)
 	if r := h.post(t, "["+simpleCall+"]", "Content-Type", "Application/JSON; charset=utf-8"); r.status != http.StatusAccepted {
 		t.Errorf("status %d: %s", r.status, r.body)
 	}

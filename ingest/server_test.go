@@ -71,7 +71,7 @@ routes:
 	answers := map[string]reply{
 		"bad-account":        h.post(t, call(row, ``), "Parley-Account", "a/b"),
 		"bad-key":            h.post(t, call(row, ``), "Idempotency-Key", `"`),
-		"form":               h.post(t, call(row, ``), "Content-Type", "application/x-www-form-urlencoded"),
+		"xml":                h.post(t, call(row, ``), "Content-Type", "text/xml"),
 		"bad-media-type":     h.post(t, call(row, ``), "Content-Type", ";"),
 		"unknown-encoding":   h.post(t, call(row, ``), "Content-Encoding", "br"),
 		"other-origin":       h.post(t, call(row, ``), "Sec-Fetch-Site", "cross-site"),

@@ -24,10 +24,14 @@ const (
 	callLines
 )
 
+// mimeForm is what curl -d says of a body unless it is told otherwise. A browser can say it too, without asking: that
+// a page of another origin cannot send calls is not for the media type to prevent.
+const mimeForm = "application/x-www-form-urlencoded"
+
 // formOf tells the form of a body from its media type and its first byte.
 func formOf(contentType string, body []byte) (form, error) {
 	media, _, err := mime.ParseMediaType(contentType)
-	if contentType == "" {
+	if contentType == "" || media == mimeForm {
 		media, err = mimeJSON, nil
 	}
 	switch {
