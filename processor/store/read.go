@@ -179,7 +179,7 @@ func (v *View) Ended(key schemas.ConversationKey) (*parleyv1.ResultEvent, error)
 }
 
 // EndedCalls returns the events of the calls of a conversation that have ended, in the order of their sequence
-// codes from the one behind after, at most limit of them; rejected calls that carried its id are among them.
+// codes from the one behind after, at most limit of them. Rejected calls are none of its calls.
 func (v *View) EndedCalls(key schemas.ConversationKey, after int32, limit int) ([]*parleyv1.ResultEvent, error) {
 	var out []*parleyv1.ResultEvent
 	lower := listedKey(v.partition, key, after+1, schemas.RequestID{})

@@ -164,12 +164,8 @@ func (t *Tx) RecordedAs(key schemas.ConversationKey, sequenceCode int32) (schema
 	var first schemas.RequestID
 	from := listedKey(t.partition, key, sequenceCode, schemas.RequestID{})
 	err := scan(t.db, from, behind(from[:len(from)-len(first)]), func(k, _ []byte) (bool, error) {
-		id := schemas.RequestID(k[len(k)-len(first):])
-		ref, _, err := t.reference(id)
-		if err == nil && !ref.Rejected {
-			first = id
-		}
-		return first == schemas.RequestID{}, err
+		first = schemas.RequestID(k[len(k)-len(first):])
+		return false, nil
 	})
 	return first, err
 }

@@ -104,8 +104,8 @@ func (w *writer) finishKeys(e *parleyv1.ResultEvent) ([][]byte, error) {
 	}
 	keys := [][]byte{finishedKey(w.partition, id)}
 	key := schemas.NewConversationKey(e.Account, c.GetConversationId(), id)
-	if key.Single() {
-		return keys, nil
+	if key.Single() || c.GetStatus() == string(schemas.Rejected) {
+		return keys, nil // not one of a conversation's calls
 	}
 	listed := listedKey(w.partition, key, c.GetSequenceCode(), id)
 	w.put(Change{Key: listed, Value: []byte{}})
