@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -37,12 +35,12 @@ const description = `Parley takes API calls, acknowledges them at once, runs the
 
 Each setting is a flag or an environment variable, which the help of the verb names; the flag counts.`
 
-// Exit codes. A program that is killed by a second Ctrl-C ends by that signal.
+// Exit codes.
 const (
 	exitOK          = 0
 	exitFailed      = 1   // it was not done, or not all of it; standard error says why
 	exitUsage       = 2   // the command line or a setting cannot be understood
-	exitInterrupted = 130 // Ctrl-C ended a verb that had not finished
+	exitInterrupted = 130 // Ctrl-C ended a verb that had not finished, or a second one any verb at once
 )
 
 // errReported ends a verb that did not succeed and has said why.
@@ -75,9 +73,8 @@ func Main(args []string) int {
 	if err != nil {
 		return usage(std.err, err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
-	context.AfterFunc(ctx, stop) // the second signal ends the program, as if nobody listened
 	verb.BindTo(ctx, (*context.Context)(nil))
 	return exitCode(ctx, std.err, verb.Run(std))
 }

@@ -27,6 +27,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"calls":  makeCalls,
 			"expand": expand,
+			"gone":   awaitGone,
 			"metric": awaitMetric,
 			"occupy": occupy,
 			"ready":  awaitReady,

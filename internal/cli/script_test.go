@@ -52,6 +52,11 @@ func awaitReady(ts *testscript.TestScript, _ bool, _ []string) {
 	await(ts, "ready", func() bool { return get(ts, "/readyz") != "" })
 }
 
+// awaitGone is "gone": it waits until the server answers nobody any more.
+func awaitGone(ts *testscript.TestScript, _ bool, _ []string) {
+	await(ts, "gone", func() bool { return get(ts, "/healthz") == "" })
+}
+
 // awaitMetric is "metric NAME N": it waits until a metric of the server, with its labels, is at least N.
 func awaitMetric(ts *testscript.TestScript, _ bool, args []string) {
 	least, err := strconv.ParseFloat(args[1], 64)

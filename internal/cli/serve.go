@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -179,6 +180,10 @@ func (c *serveCmd) announce(log *slog.Logger, w io.Writer, a node.Addresses) {
 			slog.String("roles", a.Roles.String()))
 		return
 	}
+	folder, err := filepath.Abs(a.DataDir)
+	if err != nil {
+		folder = a.DataDir
+	}
 	fmt.Fprintf(w, "\nParley: %s\n\n", a.Roles)
 	for _, line := range [][2]string{
 		{"calls and status", a.HTTP + "   (" + a.HTTP + "/docs)"},
@@ -186,7 +191,7 @@ func (c *serveCmd) announce(log *slog.Logger, w io.Writer, a node.Addresses) {
 		{"ClickHouse", a.ClickHouse},
 		{"ClickHouse by HTTP", a.ClickHouseHTTP},
 		{"demo backend", a.Backend},
-		{"data folder", a.DataDir},
+		{"data folder", folder},
 	} {
 		if line[1] != "" {
 			fmt.Fprintf(w, "  %-20s%s\n", line[0], line[1])

@@ -45,11 +45,19 @@ func (c *statusCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer parley.Close()
-	ask, shown := c.find(parley), ""
+	shown, heard := "", time.Now()
 	for {
-		s, err := ask(ctx, c.pollWait(shown))
-		if err != nil {
+		s, err := c.ask(ctx, parley, c.pollWait(shown))
+		switch {
+		case err == nil:
+			heard = time.Now()
+		case !worthAnother(err, shown) || time.Since(heard) > silenceMax:
 			return err
+		default:
+			if err := pause(ctx, watchWait); err != nil {
+				return err
+			}
+			continue
 		}
 		text, err := c.text(s)
 		if err != nil {
@@ -65,6 +73,32 @@ func (c *statusCmd) Run(ctx context.Context, std streams) error {
 	}
 }
 
+// silenceMax is how long nobody may be able to tell the status, as for a moment after a start.
+const silenceMax = 15 * time.Second
+
+// worthAnother reports whether to ask again: nobody can tell just now; or, when there was an answer before, Parley
+// cannot be reached, as while it starts again.
+func worthAnother(err error, shown string) bool {
+	away, ok := errors.AsType[*client.UnavailableError](err)
+	if !ok {
+		return false
+	}
+	_, said := errors.AsType[*client.RefusedError](away.Err)
+	return said || shown != ""
+}
+
+// pause waits, or returns the error of ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // watchWait is how often a change is looked for.
 const watchWait = 500 * time.Millisecond
 
@@ -76,21 +110,19 @@ func (c *statusCmd) pollWait(shown string) time.Duration {
 	return watchWait
 }
 
-// find returns how to ask for what the id names. A request id may also be a conversationId that somebody chose.
-func (c *statusCmd) find(parley *client.Client) func(context.Context, time.Duration) (standing, error) {
-	return func(ctx context.Context, wait time.Duration) (standing, error) {
-		if _, err := uuid.Parse(c.ID); err == nil {
-			r, err := parley.Request(ctx, c.ID, "", wait)
-			if !notFound(err) {
-				return standing{call: &r}, err
-			}
+// ask asks for what the id names. A request id may also be a conversationId that somebody chose.
+func (c *statusCmd) ask(ctx context.Context, parley *client.Client, wait time.Duration) (standing, error) {
+	if _, err := uuid.Parse(c.ID); err == nil {
+		r, err := parley.Request(ctx, c.ID, "", wait)
+		if !notFound(err) {
+			return standing{call: &r}, err
 		}
-		r, err := parley.WholeConversation(ctx, c.ID, wait)
-		if notFound(err) {
-			return standing{}, fmt.Errorf("%q is neither a request id nor a conversationId of this account", c.ID)
-		}
-		return standing{conversation: &r}, err
 	}
+	r, err := parley.WholeConversation(ctx, c.ID, wait)
+	if notFound(err) {
+		return standing{}, fmt.Errorf("%q is neither a request id nor a conversationId of this account", c.ID)
+	}
+	return standing{conversation: &r}, err
 }
 
 func notFound(err error) bool {
