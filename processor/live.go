@@ -194,7 +194,7 @@ type waiter struct {
 	on   []watchKey
 }
 
-// await asks until the answer is final, or the wait is over.
+// await asks until the answer is final, or the wait is over. It waits for an owner, too.
 func await[R any](ctx context.Context, w waiter, ask func(context.Context) (R, bool, error)) (R, error) {
 	ended := w.live.watchers.watch(w.on...) // before the first look, so that no end falls between
 	defer w.live.watchers.leave(ended, w.on...)
@@ -202,18 +202,27 @@ func await[R any](ctx context.Context, w waiter, ask func(context.Context) (R, b
 	defer timer.Stop()
 	for {
 		r, final, err := ask(ctx)
-		if err != nil || final || w.wait <= 0 {
+		unowned := errors.Is(err, errNotOwned)
+		if err != nil && !unowned || final || w.wait <= 0 {
 			return r, err
+		}
+		var again <-chan time.Time
+		if unowned {
+			again = time.After(ownerPause)
 		}
 		select {
 		case <-ended:
+		case <-again:
 		case <-timer.C:
 			w.wait = 0 // one more look
 		case <-ctx.Done():
-			return r, nil
+			return r, err
 		}
 	}
 }
+
+// ownerPause is the time between two looks for the owner of a partition that has none, as while the group rebalances.
+const ownerPause = 50 * time.Millisecond
 
 // conversationKeys are what an id may name: a ConversationID, or the request id of a call without one.
 func conversationKeys(q schemas.ConversationQuery) []schemas.ConversationKey {
@@ -316,9 +325,10 @@ func (l *live) next(partition int32) (int64, error) {
 	return p.next, nil
 }
 
-func notOwned(partition int32) error {
-	return fmt.Errorf("partition %d is not owned here: %w", partition, schemas.ErrUnavailable)
-}
+// errNotOwned says that the partition is not ours, or not yet.
+var errNotOwned = fmt.Errorf("partition is not owned here: %w", schemas.ErrUnavailable)
+
+func notOwned(partition int32) error { return fmt.Errorf("partition %d: %w", partition, errNotOwned) }
 
 // caughtUp returns when everything that is in a partition of the log now has been applied.
 func (l *live) caughtUp(ctx context.Context, partition int32) error {
