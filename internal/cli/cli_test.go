@@ -42,7 +42,7 @@ func setUp(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	addrs, err := tour.Addrs(5)
+	addrs, err := tour.Addrs(6)
 	if err != nil {
 		return err
 	}
@@ -53,6 +53,7 @@ func setUp(env *testscript.Env) error {
 		"PARLEY_EMBEDDED_CLICKHOUSE_ADDR":      addrs[2],
 		"PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR": addrs[3],
 		"PARLEY_BACKEND_ADDR":                  addrs[4],
+		"SECOND_ADDR":                          addrs[5], // of another node
 		"PARLEY_URL":                           "http://" + addrs[0],
 		"PARLEY_DATA_DIR":                      env.WorkDir + "/data",
 		"PARLEY_LOG_FORMAT":                    "text",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -23,7 +24,7 @@ type serveCmd struct {
 	DataDir   string `default:"./data" env:"PARLEY_DATA_DIR" placeholder:"FOLDER" help:"Everything that is kept on this machine." group:"This node"`
 	Roles     string `default:"ingest,processor,results" env:"PARLEY_ROLES" placeholder:"LIST" help:"What this node does, separated by commas: ingest takes calls and answers polls, processor carries them out, results brings them into ClickHouse." group:"This node"`
 	Instance  string `env:"PARLEY_INSTANCE" placeholder:"NAME" help:"Name of this node among others, the same after a restart. Default: the host name." group:"This node"`
-	Advertise string `name:"advertise-addr" env:"PARLEY_ADVERTISE_ADDR" placeholder:"HOST:PORT" help:"Where other nodes reach this one. Default: the address of --http-addr." group:"This node"`
+	Advertise string `name:"advertise-addr" env:"PARLEY_ADVERTISE_ADDR" placeholder:"HOST:PORT" help:"Where other nodes reach this one. Default: the address of --http-addr. The nodes of this version do not ask one another yet." group:"This node"`
 	Routes    string `env:"PARLEY_ROUTES" placeholder:"FILE" help:"YAML file that says which backend takes which calls. Default: everything goes to the demo backend." group:"This node"`
 
 	KafkaBrokers     []string `env:"PARLEY_KAFKA_BROKERS" sep:"," placeholder:"HOST:PORT,..." help:"Kafka cluster. Default: a broker of its own, embedded." group:"Kafka and ClickHouse"`
@@ -41,7 +42,7 @@ type serveCmd struct {
 
 	Auth          string   `env:"PARLEY_AUTH" placeholder:"HOW" help:"Who may act on which account: none (the Parley-Account header says it) or keys. Default: none when embedded and on loopback, else keys." group:"Access"`
 	Secret        string   `env:"PARLEY_SECRET" placeholder:"TEXT" help:"Signs receipts, the same on all nodes. Default when embedded: generated in the data folder." group:"Access"`
-	CallbackAllow []string `env:"PARLEY_CALLBACK_ALLOW" sep:"," placeholder:"CIDR,..." help:"Private networks that callbacks may reach." group:"Access"`
+	CallbackAllow []string `env:"PARLEY_CALLBACK_ALLOW" sep:"," placeholder:"CIDR,..." help:"Private networks that callbacks may reach. This version makes no callbacks yet." group:"Access"`
 
 	PartTimeout  time.Duration `default:"5m" env:"PARLEY_PART_TIMEOUT" placeholder:"DURATION" help:"The longest time between two parts of a conversation that is not complete." group:"Conversations"`
 	ForwardGrace time.Duration `default:"60s" env:"PARLEY_FORWARD_GRACE" placeholder:"DURATION" help:"How much longer a part that is being forwarded is waited for." group:"Conversations"`
@@ -122,6 +123,9 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 	roles, err := node.ParseRoles(list(strings.Split(c.Roles, ",")))
 	if err != nil {
 		return node.Config{}, err
+	}
+	if _, _, err := net.SplitHostPort(c.Advertise); c.Advertise != "" && err != nil {
+		return node.Config{}, fmt.Errorf("PARLEY_ADVERTISE_ADDR is %q; give host:port", c.Advertise)
 	}
 	for _, cidr := range list(c.CallbackAllow) {
 		if _, err := netip.ParsePrefix(cidr); err != nil {
