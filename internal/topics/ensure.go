@@ -62,19 +62,15 @@ func Ensure(ctx context.Context, client *kgo.Client, spec Spec) (Layout, error) 
 		return Layout{}, err
 	}
 	admin := kadm.NewClient(client)
-	for _, t := range spec.divided() {
-		if err := create(ctx, admin, spec.Replication, t); err != nil {
-			return Layout{}, err
-		}
+	if err := create(ctx, client, spec.Replication, spec.divided()); err != nil {
+		return Layout{}, err
 	}
 	var err error // whoever made the calls and the results first has divided them for all
 	if spec.Layout, err = actualLayout(ctx, admin, spec.Topics); err != nil {
 		return Layout{}, err
 	}
-	for _, t := range spec.others() {
-		if err := create(ctx, admin, spec.Replication, t); err != nil {
-			return Layout{}, err
-		}
+	if err := create(ctx, client, spec.Replication, spec.others()); err != nil {
+		return Layout{}, err
 	}
 	recorded, err := recordedLayout(ctx, client, admin, spec)
 	if err != nil {
@@ -121,15 +117,19 @@ func configs(sets ...map[string]string) map[string]*string {
 	return out
 }
 
-func create(ctx context.Context, admin *kadm.Client, replication int16, t topic) error {
-	r, err := admin.CreateTopic(ctx, t.partitions, replication, t.configs, t.name)
-	if err == nil {
-		err = r.Err
+// create makes the topics that are missing, and returns when all can be seen.
+func create(ctx context.Context, client *kgo.Client, replication int16, topics []topic) error {
+	admin := kadm.NewClient(client)
+	for _, t := range topics {
+		r, err := admin.CreateTopic(ctx, t.partitions, replication, t.configs, t.name)
+		if err == nil {
+			err = r.Err
+		}
+		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+			return fmt.Errorf("create topic %s: %w", t.name, err)
+		}
 	}
-	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		return fmt.Errorf("create topic %s: %w", t.name, err)
-	}
-	return nil
+	return await(ctx, client, topics)
 }
 
 // layoutKey is the key of the layout in the control topic.

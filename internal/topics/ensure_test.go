@@ -6,14 +6,22 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"parley/internal/topics"
 	"parley/schemas"
 )
 
 func newClient(t *testing.T) *kgo.Client {
+	t.Helper()
+	_, c := newCluster(t)
+	return c
+}
+
+func newCluster(t *testing.T) (*kfake.Cluster, *kgo.Client) {
 	t.Helper()
 	k, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
@@ -25,7 +33,7 @@ func newClient(t *testing.T) *kgo.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return c
+	return k, c
 }
 
 func spec(partitions, results int32) topics.Spec {
@@ -54,6 +62,37 @@ func TestEnsureKeepsTheLayoutOfTheFirst(t *testing.T) {
 		if l != layouts[0] {
 			t.Errorf("starter %d has the layout %v, the first has %v", i, l, layouts[0])
 		}
+	}
+}
+
+// A broker of Apache Kafka hears of a topic after its controller has said that it is made.
+func TestEnsureWaitsUntilTopicsAreShown(t *testing.T) {
+	t.Parallel()
+	k, c := newCluster(t)
+	asked := make(map[string]int)
+	k.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		req, ok := r.(*kmsg.MetadataRequest)
+		if !ok || len(req.Topics) == 0 || req.Topics[0].Topic == nil {
+			return nil, nil, false
+		}
+		name := *req.Topics[0].Topic
+		if asked[name]++; asked[name] > 2 {
+			return nil, nil, false
+		}
+		resp, ok := req.ResponseKind().(*kmsg.MetadataResponse)
+		if !ok {
+			t.Errorf("%T answers a metadata request", req.ResponseKind())
+			return nil, nil, false
+		}
+		unknown := kmsg.NewMetadataResponseTopic()
+		unknown.Topic, unknown.ErrorCode = &name, kerr.UnknownTopicOrPartition.Code
+		resp.Topics = append(resp.Topics, unknown)
+		return resp, nil, true
+	})
+	got, err := topics.Ensure(t.Context(), c, spec(4, 2))
+	if want := (topics.Layout{Partitions: 4, ResultPartitions: 2}); err != nil || got != want {
+		t.Errorf("got the layout %v, error %v; want %v", got, err, want)
 	}
 }
 
