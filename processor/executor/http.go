@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -190,9 +191,14 @@ func firstOf(a, b string) string {
 func isJSON(content []byte) bool { return jsontext.Value(content).IsValid() }
 
 func transient(message string) conversation.Outcome {
-	return conversation.Outcome{Kind: conversation.Transient, Code: schemas.CallFailed, Message: message}
+	return conversation.Outcome{Kind: conversation.Transient, Code: schemas.CallFailed, Message: recordable(message)}
 }
 
 func failed(code schemas.Code, message string) conversation.Outcome {
-	return conversation.Outcome{Kind: conversation.Failed, Code: code, Message: message}
+	return conversation.Outcome{Kind: conversation.Failed, Code: code, Message: recordable(message)}
+}
+
+// recordable makes s a text that an event can hold: a status line is whatever bytes the backend likes.
+func recordable(s string) string {
+	return clip(strings.ToValidUTF8(s, "\uFFFD"), messageBytesMax)
 }
