@@ -35,6 +35,8 @@ type dispatcher struct {
 	backlog map[int32]store.Queued
 	// heldBytes is the size of the payloads that wait in memory.
 	heldBytes int
+	// stopped is set when nothing more may begin.
+	stopped bool
 }
 
 // heldBytesMax bounds the payloads that wait in memory; further ones are read from the store when their turn comes.
@@ -132,7 +134,7 @@ func (d *dispatcher) release(r release) {
 		return // its turn comes when the queue has been read up to it
 	}
 	if len(d.admitted) >= d.cfg.AdmittedMax {
-		d.backlog[r.partition] = store.Queued{Ready: r.ready - 1}
+		d.backlog[r.partition] = store.Queued{Ready: r.ready} // no conversation's key is empty: this one is behind it
 		return
 	}
 	d.admit(&work{partition: r.partition, tenure: d.owned[r.partition], key: r.key, attempt: r.attempt, call: r.call})
@@ -176,7 +178,7 @@ func (d *dispatcher) lineUp(w *work) {
 	}
 	l, ok := d.lines[r]
 	if !ok {
-		l = &line{route: r, dispatcher: d}
+		l = &line{route: r, dispatcher: d, closed: d.stopped}
 		d.lines[r] = l
 	}
 	l.join(w)
@@ -288,6 +290,7 @@ func (d *dispatcher) busy() int {
 
 // stop lets what is under way finish, and nothing begin.
 func (d *dispatcher) stop() {
+	d.stopped = true
 	for _, l := range d.lines {
 		l.mu.Lock()
 		l.closed = true
