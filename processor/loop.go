@@ -151,7 +151,7 @@ func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
 		return err
 	}
 	if !committed {
-		l.forget(t, outcomes)
+		l.forget(outcomes)
 		return nil
 	}
 	l.release(t)
@@ -232,7 +232,11 @@ func (l *loop) decodeAll(records []*kgo.Record) []received {
 // read back, everything that was appended before has been read.
 func (l *loop) tick(t *turn) {
 	for _, p := range l.partitions {
-		if p.nextTimer.IsZero() || t.now.Before(p.nextTimer.Add(l.cfg.ForwardGrace)) || t.now.Sub(p.ticked) < tickEvery {
+		next := p.nextTimer
+		if pt, ok := t.byID[p.id]; ok {
+			next = pt.due
+		}
+		if next.IsZero() || t.now.Before(next.Add(l.cfg.ForwardGrace)) || t.now.Sub(p.ticked) < tickEvery {
 			continue
 		}
 		p.ticked = t.now
@@ -286,7 +290,7 @@ func (l *loop) apply(t *turn, changelog [][]*kgo.Record) error {
 		if err := p.tx.Apply(applied, offsets); err != nil {
 			return fmt.Errorf("apply partition %d: %w", p.id, err)
 		}
-		p.meta, p.applied = p.tx.Meta, applied
+		p.meta, p.applied, p.nextTimer = p.tx.Meta, applied, p.due
 	}
 	return nil
 }
@@ -316,16 +320,13 @@ func (l *loop) release(t *turn) {
 }
 
 // forget drops a turn whose transaction was aborted: the records are read again, what the executions said is kept.
-func (l *loop) forget(t *turn, outcomes []finished) {
+func (l *loop) forget(outcomes []finished) {
 	l.mailbox.put(outcomes...)
 	offsets := make(map[int32]int64, len(l.partitions))
 	for _, p := range l.partitions {
 		offsets[p.id] = p.meta.NextOffset
 	}
 	l.session.rewind(offsets)
-	for _, p := range t.parts {
-		p.nextTimer = p.meta.LogTime.Add(-l.cfg.PartTimeout) // look at all of them again
-	}
 }
 
 // housekeepEvery is how often events are forgotten that the record has.

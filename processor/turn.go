@@ -34,7 +34,11 @@ type turnCounts struct{ records, dead, forwarded int }
 // partTurn is a turn on one partition.
 type partTurn struct {
 	*partition
-	tx       *store.Tx
+	tx *store.Tx
+	// due is the partition's nextTimer when the turn is committed; set is the earliest deadline that the turn has
+	// set, which the store does not have yet.
+	due, set time.Time
+
 	results  []*kgo.Record
 	releases []release
 	ended    []schemas.ConversationKey
@@ -66,7 +70,7 @@ func (l *loop) newTurn() *turn {
 func (t *turn) on(p *partition) *partTurn {
 	pt, ok := t.byID[p.id]
 	if !ok {
-		pt = &partTurn{partition: p, tx: t.store.Begin(p.id, p.meta), calls: make(map[schemas.ConversationKey]*parleyv1.Call)}
+		pt = &partTurn{partition: p, due: p.nextTimer, tx: t.store.Begin(p.id, p.meta), calls: make(map[schemas.ConversationKey]*parleyv1.Call)}
 		t.byID[p.id] = pt
 		t.parts = append(t.parts, pt)
 	}
@@ -174,27 +178,36 @@ func retryOf(r *route.Route) conversation.Retry {
 // that was forwarded has had its grace.
 func (t *turn) timers(p *partTurn) error {
 	read := p.tx.Meta.LogTime.Add(-t.cfg.ForwardGrace)
-	if p.nextTimer.IsZero() || !read.After(p.nextTimer) {
+	if p.due.IsZero() || !read.After(p.due) {
 		return nil
 	}
-	timers, err := t.store.Timers(p.id, p.nextTimer, timersMax)
+	timers, err := t.store.Timers(p.id, p.due, timersMax)
 	if err != nil {
 		return err
 	}
-	p.nextTimer = time.Time{}
+	var rest time.Time // the earliest timer of the store that is left
+	if len(timers) == timersMax {
+		rest = timers[timersMax-1].At
+	}
 	for _, timer := range timers {
 		if !read.After(timer.At) {
-			p.nextTimer = timer.At
+			rest = timer.At
 			break
 		}
 		if err := t.step(p, timer.Conversation, conversation.TimerDue{At: read}, nil); err != nil {
 			return err
 		}
 	}
-	if len(timers) == timersMax && p.nextTimer.IsZero() {
-		p.nextTimer = timers[timersMax-1].At
-	}
+	p.due = earliest(rest, p.set)
 	return nil
+}
+
+// earliest is the earlier of two times; zero: there is none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // timersMax bounds the timers of one turn.
@@ -219,9 +232,7 @@ func (t *turn) step(p *partTurn, key schemas.ConversationKey, input conversation
 	if before.Phase != conversation.Ended && state.Phase != conversation.New {
 		p.tx.SetConversation(key, state)
 	}
-	if !state.Deadline.IsZero() && (p.nextTimer.IsZero() || state.Deadline.Before(p.nextTimer)) {
-		p.nextTimer = state.Deadline
-	}
+	p.set, p.due = earliest(p.set, state.Deadline), earliest(p.due, state.Deadline)
 	for _, e := range effects {
 		if err := t.effect(p, key, state, e, in); err != nil {
 			return err
