@@ -99,7 +99,7 @@ func (l *loop) close() {
 // run takes turns until ctx ends. An error leaves it open whether the last turn is committed: the loop must be
 // closed and another begin from what is.
 func (l *loop) run(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for {
 		fetches, outcomes := l.take(ctx)
 		if err := l.adopt(ctx); err != nil {
 			return fmt.Errorf("adopt: %w", err)
@@ -113,12 +113,15 @@ func (l *loop) run(ctx context.Context) error {
 		if err := l.housekeep(); err != nil {
 			return err
 		}
+		if ctx.Err() != nil {
+			return l.drain()
+		}
 		l.session.client.AllowRebalance()
 	}
-	return l.drain()
 }
 
-// drain takes what the executions under way have to say, and starts no other.
+// drain takes what the executions under way have to say, and starts no other. Rebalances wait until the loop is
+// closed: another owner would begin what is still under way here, and our generation would not tell us apart.
 func (l *loop) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
@@ -131,7 +134,7 @@ func (l *loop) drain() error {
 			return err
 		}
 	}
-	return nil
+	return l.turn(nil, l.mailbox.take()) // of those that ended during the last turn
 }
 
 // drainTimeout bounds the wait for executions at the end; what they say later is lost, and they are repeated.
