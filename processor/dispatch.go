@@ -172,7 +172,8 @@ func (d *dispatcher) lineUp(w *work) {
 		d.refuse(w, call, problem)
 		return
 	}
-	if size := proto.Size(call); w.held == 0 && d.heldBytes+size <= heldBytesMax {
+	w.call = nil
+	if size := proto.Size(call); d.heldBytes+size <= heldBytesMax {
 		w.call, w.held = call, size
 		d.heldBytes += size
 	}
