@@ -245,7 +245,7 @@ func (l *live) request(ctx context.Context, q schemas.RequestQuery) (schemas.Cal
 		return r, err
 	}
 	if q.Accepted != nil {
-		return l.queued(q, home)
+		return l.queued(q, home, find)
 	}
 	if err := l.caughtUp(ctx, home); err != nil {
 		return r, err
@@ -267,12 +267,15 @@ func (l *live) request(ctx context.Context, q schemas.RequestQuery) (schemas.Cal
 
 // queued is the status of a call that was acknowledged but is not known: it has not been read yet, or its result is
 // in the record alone.
-func (l *live) queued(q schemas.RequestQuery, home int32) (schemas.CallResource, error) {
+func (l *live) queued(q schemas.RequestQuery, home int32, find func(int32) (schemas.CallResource, error)) (schemas.CallResource, error) {
 	next, err := l.next(home)
 	if err != nil {
 		return schemas.CallResource{}, err
 	}
 	if next > q.Accepted.Offset {
+		if r, err := find(home); !errors.Is(err, schemas.ErrUnknown) {
+			return r, err // it was applied since the first look
+		}
 		return schemas.CallResource{}, fmt.Errorf("request %s has been applied, its result is not here: %w", q.ID, schemas.ErrUnavailable)
 	}
 	return schemas.CallResource{RequestID: q.ID.String(), Account: q.Account, Status: schemas.Queued, Results: []schemas.ResultResource{}}, nil
@@ -344,7 +347,10 @@ func (l *live) caughtUp(ctx context.Context, partition int32) error {
 	if err != nil {
 		return fmt.Errorf("end of partition %d: %w: %w", partition, err, schemas.ErrUnavailable)
 	}
-	end, _ := ends.Lookup(l.cfg.Topics.Calls, partition)
+	end, ok := ends.Lookup(l.cfg.Topics.Calls, partition)
+	if !ok || end.Err != nil {
+		return fmt.Errorf("end of partition %d is not known: %w", partition, errors.Join(end.Err, schemas.ErrUnavailable))
+	}
 	return r.reach(ctx, partition, end.Offset)
 }
 
