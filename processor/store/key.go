@@ -65,6 +65,9 @@ func appendSized(b []byte, key schemas.ConversationKey) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(key))), key...)
 }
 
+// partKeyLenMin is the length of partKey of an empty conversation key.
+const partKeyLenMin = prefixLen + 2 + 4
+
 // splitPartKey returns what partKey was made of.
 func splitPartKey(k []byte) (schemas.ConversationKey, int32) {
 	k = k[prefixLen+2:]

@@ -70,6 +70,9 @@ func (w *writer) restorePart(k, before, now []byte) error {
 	if value == nil {
 		return nil // a part that came and went before our time
 	}
+	if len(k) < partKeyLenMin {
+		return &FormatError{Key: k, Err: fmt.Errorf("key of a part with %d bytes", len(k))}
+	}
 	p, err := decodePart(k, value)
 	if err != nil {
 		return err

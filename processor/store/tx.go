@@ -161,6 +161,9 @@ func (t *Tx) RecordedAs(key schemas.ConversationKey, sequenceCode int32) (schema
 	if p, ok, err := t.part(key, sequenceCode); err != nil || ok {
 		return p.RequestID, err
 	}
+	if id := t.endedNow(key, sequenceCode); id != "" {
+		return parseID(id)
+	}
 	var first schemas.RequestID
 	from := listedKey(t.partition, key, sequenceCode, schemas.RequestID{})
 	err := scan(t.db, from, behind(from[:len(from)-len(first)]), func(k, _ []byte) (bool, error) {
@@ -168,6 +171,18 @@ func (t *Tx) RecordedAs(key schemas.ConversationKey, sequenceCode int32) (schema
 		return false, nil
 	})
 	return first, err
+}
+
+// endedNow returns the request id of a part that has ended in this turn, empty if it has not.
+func (t *Tx) endedNow(key schemas.ConversationKey, sequenceCode int32) string {
+	account, conversationID, _ := key.Split()
+	for _, e := range t.events {
+		c := e.GetCall()
+		if c.GetSequenceCode() == sequenceCode && c.GetConversationId() == conversationID && e.Account == account && c.GetStatus() != string(schemas.Rejected) {
+			return c.GetRequestId()
+		}
+	}
+	return ""
 }
 
 // PutReference keeps the request id of a call that is no part of its own: a rejected one, or a resend's.

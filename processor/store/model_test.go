@@ -1,0 +1,393 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"parley/processor/conversation"
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// epoch is when the models' time begins.
+var epoch = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+// TestStateIsWhatTheLogSays leads a store through random turns. At any time it is the same as one that was made from
+// all records of the log, and as one that lost in a crash what was not flushed and then read the rest.
+func TestStateIsWhatTheLogSays(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t)
+		defer m.close(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"turn":           m.turn,
+			"turn again":     m.turn,
+			"forgotten turn": m.forgottenTurn,
+			"flush":          m.flush,
+			"wiped":          m.wiped,
+			"crash":          m.crash,
+			"":               m.agrees,
+		})
+	})
+}
+
+// model is a store, the log that its turns were committed to, and what its conversations must be.
+type model struct {
+	fs      *vfs.MemFS
+	store   *Store
+	applied Applied
+	meta    Meta
+
+	changelog []Change
+	results   []Event
+	states    map[schemas.ConversationKey]conversation.State
+	calls     int // that were made up so far
+}
+
+const modelPartition = 3
+
+func newModel(t *rapid.T) *model {
+	m := &model{fs: vfs.NewCrashableMem(), applied: Applied{At: epoch}, states: make(map[schemas.ConversationKey]conversation.State)}
+	m.store = openOn(t, m.fs)
+	return m
+}
+
+func openOn(t rapid.TB, fs vfs.FS) *Store {
+	s, err := Open(Config{Dir: "store", FS: fs, CacheBytes: 1 << 20, MemTableBytes: 256 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (m *model) close(t *rapid.T) {
+	if err := m.store.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// turn applies a few random changes.
+func (m *model) turn(t *rapid.T) {
+	tx, states := m.decide(t)
+	changes, err := tx.Changes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var offsets []int64
+	for _, e := range tx.events {
+		offset := int64(len(m.results)) * 3 // the results of other partitions are in between
+		m.results = append(m.results, Event{Offset: offset, Value: e.raw})
+		offsets = append(offsets, offset)
+		m.applied.Results = offset + 1
+	}
+	m.changelog = append(m.changelog, changes...)
+	m.applied.Changelog = int64(len(m.changelog))
+	if err := tx.Apply(m.applied, offsets); err != nil {
+		t.Fatal(err)
+	}
+	m.states, m.meta = states, tx.Meta
+}
+
+// forgottenTurn is a turn whose transaction is aborted.
+func (m *model) forgottenTurn(t *rapid.T) {
+	tx, _ := m.decide(t)
+	if _, err := tx.Changes(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// decide makes up a turn and returns it with the states that it leads to.
+func (m *model) decide(t *rapid.T) (*Tx, map[schemas.ConversationKey]conversation.State) {
+	d := &decision{model: m, tx: m.store.Begin(modelPartition, m.meta), states: maps.Clone(m.states)}
+	for range rapid.IntRange(1, 6).Draw(t, "inputs") {
+		d.tx.Meta.NextOffset++
+		key := d.key(t)
+		s, err := d.tx.Conversation(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch s.Phase {
+		case conversation.New, conversation.Staging:
+			if s.Phase == conversation.New || rapid.IntRange(0, 4).Draw(t, "time out") > 0 {
+				d.part(t, key, s)
+			} else {
+				d.end(t, key, s, schemas.ConversationError)
+			}
+		case conversation.Processing:
+			d.attempt(t, key, s)
+		case conversation.Ended:
+			d.late(t, key, s)
+		}
+	}
+	return d.tx, d.states
+}
+
+// decision is a turn that is being made up.
+type decision struct {
+	*model
+	tx     *Tx
+	states map[schemas.ConversationKey]conversation.State
+}
+
+// key is one of few conversations, among them ids that are the beginning of others.
+func (d *decision) key(t *rapid.T) schemas.ConversationKey {
+	id := rapid.SampledFrom([]string{"", "a", "a\x00", "a\x00b", "ab", "b"}).Draw(t, "conversation")
+	return schemas.NewConversationKey("acme", id, schemas.LogRequestID("acme", modelPartition, 0))
+}
+
+func (d *decision) set(key schemas.ConversationKey, s conversation.State) {
+	d.tx.SetConversation(key, s)
+	d.states[key] = s
+}
+
+// newID is a request id that no call has had.
+func (d *decision) newID() schemas.RequestID {
+	d.calls++
+	return schemas.LogRequestID("acme", modelPartition, int64(d.calls))
+}
+
+func (d *decision) part(t *rapid.T, key schemas.ConversationKey, s conversation.State) {
+	if s.Phase == conversation.New {
+		s = conversation.State{Phase: conversation.Staging, Single: key.Single(), Calls: 1, AcceptedAt: epoch}
+		if !s.Single {
+			s.Calls = rapid.Int32Range(1, 10).Draw(t, "calls")
+		}
+	}
+	code := rapid.SampledFrom(s.Received.Missing(s.Calls, 100)).Draw(t, "sequence code")
+	p := Part{Call: []byte(fmt.Sprintf("call %d", d.calls)), RequestID: d.newID(), Content: rapid.Uint64Min(1).Draw(t, "content"), AcceptedAt: epoch}
+	if key.Single() {
+		_, _, p.RequestID = key.Split()
+	}
+	if err := d.tx.PutPart(key, code, p); err != nil {
+		t.Fatal(err)
+	}
+	s.Received = s.Received.With(code)
+	s.Deadline = epoch.Add(time.Duration(rapid.IntRange(1, 3).Draw(t, "deadline")) * time.Second)
+	if s.Received.Count() == s.Calls {
+		s.Phase, s.Deadline, s.Ready, s.Turn, s.Attempt = conversation.Processing, time.Time{}, d.tx.Meta.NextOffset, 1, 1
+	}
+	d.set(key, s)
+}
+
+func (d *decision) attempt(t *rapid.T, key schemas.ConversationKey, s conversation.State) {
+	switch rapid.IntRange(0, 2).Draw(t, "outcome") {
+	case 0: // transient
+		s.StartedAt, s.Attempt, s.RetryAt = epoch, s.Attempt+1, epoch.Add(time.Minute)
+	case 1:
+		if s.Turn < s.Calls {
+			d.finishCall(t, key, s.Turn)
+			s.Turn, s.Attempt, s.Processed, s.RetryAt = s.Turn+1, 1, s.Processed+1, time.Time{}
+			break
+		}
+		d.end(t, key, s, schemas.ConversationComplete)
+		return
+	case 2:
+		s.Errors++
+		d.end(t, key, s, schemas.ConversationError)
+		return
+	}
+	d.set(key, s)
+}
+
+// end ends the parts that have not, then the conversation.
+func (d *decision) end(t *rapid.T, key schemas.ConversationKey, s conversation.State, status schemas.ConversationStatus) {
+	for k := max(1, s.Turn); k <= s.Calls; k++ {
+		if s.Received.Has(k) {
+			d.finishCall(t, key, k)
+		}
+	}
+	s.Phase, s.End, s.Deadline, s.RetryAt, s.Turn, s.Attempt = conversation.Ended, status, time.Time{}, time.Time{}, 0, 0
+	d.set(key, s)
+	if err := d.tx.EndConversation(key); err != nil {
+		t.Fatal(err)
+	}
+	account, conversationID, id := key.Split()
+	e := &parleyv1.ConversationEvent{ConversationId: conversationID}
+	if key.Single() {
+		e.RequestId = id.String()
+	}
+	d.finish(t, &parleyv1.ResultEvent{Account: account, Event: &parleyv1.ResultEvent_Conversation{Conversation: e}})
+}
+
+func (d *decision) finishCall(t *rapid.T, key schemas.ConversationKey, sequenceCode int32) {
+	p, err := d.tx.Part(key, sequenceCode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.finish(t, callEnded(key, sequenceCode, p.RequestID, schemas.OK))
+}
+
+func (d *decision) finish(t *rapid.T, e *parleyv1.ResultEvent) {
+	d.tx.Meta.Sequence++
+	e.Partition, e.Sequence = modelPartition, d.tx.Meta.Sequence
+	raw, err := proto.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.tx.Finish(e, raw)
+}
+
+// late is a call that comes when its conversation has ended: a resend with other bytes, or one that is rejected.
+func (d *decision) late(t *rapid.T, key schemas.ConversationKey, s conversation.State) {
+	id, code := d.newID(), rapid.Int32Range(1, s.Calls).Draw(t, "late")
+	ref := Reference{Conversation: key, SequenceCode: code, First: id, Rejected: rapid.Bool().Draw(t, "rejected")}
+	if ref.Rejected {
+		d.tx.Meta.CountFinal(schemas.Rejected)
+		d.finish(t, callEnded(key, code, id, schemas.Rejected))
+	} else {
+		d.tx.Meta.Resent++
+		var err error
+		if ref.First, err = d.tx.RecordedAs(key, code); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.tx.PutReference(id, ref); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func callEnded(key schemas.ConversationKey, sequenceCode int32, id schemas.RequestID, status schemas.CallStatus) *parleyv1.ResultEvent {
+	account, conversationID, _ := key.Split()
+	return &parleyv1.ResultEvent{Account: account, Event: &parleyv1.ResultEvent_Call{Call: &parleyv1.CallEvent{
+		RequestId: id.String(), ConversationId: conversationID, SequenceCode: sequenceCode, Status: string(status),
+	}}}
+}
+
+func (m *model) flush(t *rapid.T) {
+	if err := m.store.db.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wiped goes on with a store that was made from the log alone.
+func (m *model) wiped(t *rapid.T) { m.goOnWith(t, vfs.NewCrashableMem()) }
+
+// crash goes on with what a crash of the machine leaves of the store.
+func (m *model) crash(t *rapid.T) {
+	kept := vfs.CrashCloneCfg{
+		UnsyncedDataPercent: rapid.SampledFrom([]int{0, 50, 100}).Draw(t, "unsynced data kept"),
+		RNG:                 rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0)),
+	}
+	m.goOnWith(t, m.fs.CrashClone(kept))
+}
+
+// goOnWith opens the store on a file system, and catches up with the log from the position that it has.
+func (m *model) goOnWith(t *rapid.T, fs *vfs.MemFS) {
+	want := dump(t, m.store)
+	m.close(t)
+	m.fs, m.store = fs, openOn(t, fs)
+	applied, err := m.store.Applied(modelPartition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if applied.Changelog > m.applied.Changelog || applied.Results > m.applied.Results {
+		t.Fatalf("the store says that it has %+v, of %+v that there is", applied, m.applied)
+	}
+	m.catchUp(t, applied)
+	if got := dump(t, m.store); !slices.Equal(got, want) {
+		t.Fatalf("from %+v caught up to\n%s\nwant\n%s", applied, lines(got), lines(want))
+	}
+}
+
+func (m *model) catchUp(t *rapid.T, at Applied) {
+	at.At = epoch
+	for rest := m.changelog[at.Changelog:]; len(rest) > 0; {
+		n := rapid.IntRange(1, len(rest)).Draw(t, "records at once")
+		at.Changelog += int64(n)
+		if err := m.store.Restore(modelPartition, rest[:n], at); err != nil {
+			t.Fatal(err)
+		}
+		rest = rest[n:]
+	}
+	missed := slices.DeleteFunc(slices.Clone(m.results), func(e Event) bool { return e.Offset < at.Results })
+	if err := m.store.RestoreEvents(modelPartition, missed, m.applied); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// agrees compares what the store tells with what it must.
+func (m *model) agrees(t *rapid.T) {
+	v := m.store.View(modelPartition)
+	defer v.Close()
+	var queue []Queued
+	var timers []Timer
+	for key, s := range m.states {
+		got, err := v.Conversation(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Phase == conversation.Ended {
+			s = conversation.State{Phase: s.Phase, Single: s.Single, Calls: s.Calls, End: s.End} // the marker
+		}
+		if !reflect.DeepEqual(got, s) {
+			t.Fatalf("conversation %q is\n%+v, want\n%+v", key, got, s)
+		}
+		if s.Phase == conversation.Processing {
+			queue = append(queue, Queued{Ready: s.Ready, Conversation: key})
+		}
+		if !s.Deadline.IsZero() {
+			timers = append(timers, Timer{At: s.Deadline, Conversation: key})
+		}
+	}
+	slices.SortFunc(queue, func(a, b Queued) int {
+		return cmp.Or(cmp.Compare(a.Ready, b.Ready), cmp.Compare(a.Conversation, b.Conversation))
+	})
+	slices.SortFunc(timers, func(a, b Timer) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Conversation, b.Conversation))
+	})
+	m.agreeIndexes(t, queue, timers)
+	if meta, err := m.store.Meta(modelPartition); err != nil || !reflect.DeepEqual(meta, m.meta) {
+		t.Fatalf("partition is %+v, %v, want %+v", meta, err, m.meta)
+	}
+}
+
+func (m *model) agreeIndexes(t *rapid.T, queue []Queued, timers []Timer) {
+	if got, err := m.store.Timers(modelPartition, time.Time{}, 100); err != nil || !slices.Equal(got, timers) {
+		t.Fatalf("timers are %v, %v, want %v", got, err, timers)
+	}
+	var after Queued
+	for page := rapid.IntRange(1, 7).Draw(t, "page"); ; {
+		got, err := m.store.Queue(modelPartition, after, page)
+		if want := queue[:min(page, len(queue))]; err != nil || !slices.Equal(got, want) {
+			t.Fatalf("queue behind %v is %v, %v, want %v", after, got, err, want)
+		}
+		if len(got) == 0 {
+			return
+		}
+		after, queue = got[len(got)-1], queue[len(got):]
+	}
+}
+
+// dump is all that a store holds of the model's partition, but for the position.
+func dump(t rapid.TB, s *Store) []string {
+	var out []string
+	err := scan(s.db, prefix(modelPartition, 0)[:2], prefix(modelPartition+1, 0)[:2], func(k, v []byte) (bool, error) {
+		if k[2] != kindApplied {
+			out = append(out, fmt.Sprintf("%q: %q", k[2:], v))
+		}
+		return true, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func lines(s []string) []byte {
+	var b bytes.Buffer
+	for _, l := range s {
+		b.WriteString(l + "\n")
+	}
+	return b.Bytes()
+}
