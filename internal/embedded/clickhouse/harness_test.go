@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -69,7 +70,45 @@ func (tg target) connect(t *testing.T, configure ...func(*ch.Options)) driver.Co
 			t.Errorf("close client: %v", err)
 		}
 	})
+	if o.MaxOpenConns == 1 {
+		return &pinned{Conn: conn}
+	}
 	return conn
+}
+
+// pinned is a client that really stays on its one connection. clickhouse-go gives the place of a connection free
+// before it puts the connection back: who comes in between is dialled a second one, and meets another session.
+type pinned struct {
+	driver.Conn
+	used bool
+}
+
+// settle waits until the connection is back in the pool; not for ever, for the client drops it after some errors.
+func (p *pinned) settle() {
+	for deadline := time.Now().Add(100 * time.Millisecond); p.used && p.Stats().Idle != 1 && time.Now().Before(deadline); {
+		runtime.Gosched()
+	}
+	p.used = true
+}
+
+func (p *pinned) Exec(ctx context.Context, sql string, args ...any) error {
+	p.settle()
+	return p.Conn.Exec(ctx, sql, args...)
+}
+
+func (p *pinned) Query(ctx context.Context, sql string, args ...any) (driver.Rows, error) {
+	p.settle()
+	return p.Conn.Query(ctx, sql, args...)
+}
+
+func (p *pinned) QueryRow(ctx context.Context, sql string, args ...any) driver.Row {
+	p.settle()
+	return p.Conn.QueryRow(ctx, sql, args...)
+}
+
+func (p *pinned) PrepareBatch(ctx context.Context, sql string, opts ...driver.PrepareBatchOption) (driver.Batch, error) {
+	p.settle()
+	return p.Conn.PrepareBatch(ctx, sql, opts...)
 }
 
 func withCompression(m ch.CompressionMethod) func(*ch.Options) {
