@@ -100,7 +100,7 @@ const (
 )
 
 func (r *restorer) restore(ctx context.Context, gained map[int32]struct{}) ([]*partition, error) {
-	committed, err := groupOffsets(ctx, r.admin, r.cfg.Group, r.cfg.Topics.Calls)
+	committed, err := groupOffsets(kadm.RequireStable(ctx), r.admin, r.cfg.Group, r.cfg.Topics.Calls)
 	if err != nil {
 		return nil, err
 	}
@@ -116,24 +116,30 @@ func (r *restorer) restore(ctx context.Context, gained map[int32]struct{}) ([]*p
 }
 
 // catchUp follows the changelog until the state has everything that the group has committed: a transaction's parts
-// become visible one after the other, its offsets perhaps before its changelog.
+// become visible one after the other, its offsets perhaps before its changelog. A turn of outcomes alone moves no
+// offset: so all that has been appended must have been decided.
 func (r *restorer) catchUp(ctx context.Context, p *partition, committed int64) (err error) {
 	if p.applied, err = r.begin(p.id); err != nil {
 		return err
 	}
+	appended, err := r.appended(ctx, p.id)
+	if err != nil {
+		return err
+	}
 	deadline := time.Now().Add(stableTimeout)
 	for {
-		if err := r.changelog(ctx, p); err != nil {
+		stable, err := r.changelog(ctx, p)
+		if err != nil {
 			return err
 		}
 		if p.meta, err = r.store.Meta(p.id); err != nil {
 			return err
 		}
-		if p.meta.NextOffset >= committed {
+		if p.meta.NextOffset >= committed && stable >= appended {
 			break
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("the group has committed offset %d, but the changelog ends at %d", committed, p.meta.NextOffset)
+			return fmt.Errorf("the group has committed offset %d, the changelog leads to %d, and is decided up to %d of %d", committed, p.meta.NextOffset, stable, appended)
 		}
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
 			return err
@@ -165,20 +171,34 @@ func (r *restorer) begin(partition int32) (store.Applied, error) {
 	return applied, nil
 }
 
-func (r *restorer) changelog(ctx context.Context, p *partition) error {
+// appended is the end of a partition's changelog, with what is not decided yet.
+func (r *restorer) appended(ctx context.Context, partition int32) (int64, error) {
+	ends, err := r.admin.ListEndOffsets(ctx, r.cfg.Topics.State)
+	if err != nil {
+		return 0, fmt.Errorf("list end of %s: %w", r.cfg.Topics.State, err)
+	}
+	end, ok := ends.Lookup(r.cfg.Topics.State, partition)
+	if !ok {
+		return 0, fmt.Errorf("topic %s has no partition %d", r.cfg.Topics.State, partition)
+	}
+	return end.Offset, end.Err
+}
+
+// changelog applies what is decided, and returns the offset behind it.
+func (r *restorer) changelog(ctx context.Context, p *partition) (int64, error) {
 	start, end, err := r.bounds(ctx, r.cfg.Topics.State, p.id)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if p.applied.Changelog > end {
 		r.cfg.Log.Warn("local state is ahead of the changelog, it is rebuilt", "partition", p.id, "applied", p.applied.Changelog, "end", end)
 		if err := r.store.Drop(p.id); err != nil {
-			return err
+			return 0, err
 		}
 		p.applied = store.Applied{}
 	}
 	from := max(start, p.applied.Changelog)
-	return r.read(ctx, r.cfg.Topics.State, p.id, from, end, func(records []*kgo.Record) error {
+	return end, r.read(ctx, r.cfg.Topics.State, p.id, from, end, func(records []*kgo.Record) error {
 		changes := make([]store.Change, len(records))
 		for i, c := range records {
 			changes[i] = store.Change{Key: c.Key, Value: c.Value}
@@ -189,11 +209,15 @@ func (r *restorer) changelog(ctx context.Context, p *partition) error {
 	})
 }
 
-// checkInput refuses to go on when calls that were not applied are not in the log any more.
+// checkInput refuses to go on when calls that were not applied are not in the log any more, or when the log is
+// shorter than what was applied: new calls would be taken for those.
 func (r *restorer) checkInput(ctx context.Context, p *partition) error {
-	start, _, err := r.bounds(ctx, r.cfg.Topics.Calls, p.id)
+	start, end, err := r.bounds(ctx, r.cfg.Topics.Calls, p.id)
 	if err != nil {
 		return err
+	}
+	if end < p.meta.NextOffset {
+		return fmt.Errorf("%s ends at offset %d, but everything before %d was applied: the log has lost records or was made anew; restore it, or remove the state topic and the group with it", r.cfg.Topics.Calls, end, p.meta.NextOffset)
 	}
 	if start > p.meta.NextOffset {
 		return &InputGoneError{Partition: p.id, Next: p.meta.NextOffset, Start: start}

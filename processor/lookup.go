@@ -51,6 +51,9 @@ func (v *lookup) request(q schemas.RequestQuery) (schemas.CallResource, error) {
 		return schemas.CallResource{}, err
 	}
 	if referred {
+		if account, _, _ := ref.Conversation.Split(); account != q.Account {
+			return schemas.CallResource{}, fmt.Errorf("request %s: %w", q.ID, schemas.ErrUnknown)
+		}
 		key, sequenceCode, id = ref.Conversation, ref.SequenceCode, ref.First
 	}
 	e, err := v.Finished(id)

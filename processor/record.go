@@ -56,10 +56,14 @@ func (c *Config) decode(r *kgo.Record) received {
 		return in
 	case "", schemas.RecordCall:
 	default:
-		return in.undecodable("unknown record type %q", t)
+		return in.undecodable("unknown record type %.100q", t)
 	}
-	if ms, err := strconv.ParseInt(header(r, headerAppended), 10, 64); err == nil {
-		in.at = time.UnixMilli(ms).UTC()
+	if at, ok := firstAppended(r); ok {
+		in.at = at
+	}
+	if n := recordBytes(r); n > c.refusableBytes() {
+		in.dead = &schemas.Problem{Code: schemas.TooLarge, Detail: fmt.Sprintf("a record has at most %d bytes, this one has %d", c.Limits.CallBytesMax, n)}
+		return in
 	}
 	if p := in.decodeCall(); p != nil {
 		in.dead = p
@@ -93,7 +97,7 @@ func (in *received) decodeCall() (p *schemas.Problem) {
 		}
 		return nil
 	default:
-		return &schemas.Problem{Code: schemas.InvalidBody, Detail: fmt.Sprintf("content-type %q is neither %s nor %s", t, schemas.ContentJSON, schemas.ContentProtobuf)}
+		return &schemas.Problem{Code: schemas.InvalidBody, Detail: fmt.Sprintf("content-type %.100q is neither %s nor %s", t, schemas.ContentJSON, schemas.ContentProtobuf)}
 	}
 }
 
@@ -107,7 +111,13 @@ func (c *Config) identify(in *received) *schemas.Problem {
 		sum := sha256.Sum256(in.record.Value)
 		call.Digest = sum[:]
 	}
+	if n := len(call.Objects); n > refusableFactor*c.Limits.ObjectsMax {
+		return &schemas.Problem{Code: schemas.TooManyObjects, Pointer: "/objects", Detail: fmt.Sprintf("a call has at most %d objects, this one has %d", c.Limits.ObjectsMax, n)}
+	}
 	conversationID := call.GetOptions().GetConversationId()
+	if n := len(conversationID); n > c.Limits.ConversationIDBytesMax { // it would be part of keys
+		return &schemas.Problem{Code: schemas.InvalidParameter, Pointer: "/options/conversationId", Detail: fmt.Sprintf("at most %d bytes, this has %d", c.Limits.ConversationIDBytesMax, n)}
+	}
 	if conversationID != "" {
 		in.home = topics.Partition(schemas.RecordKey(call.Account, conversationID, schemas.RequestID{}), c.Partitions)
 	}
@@ -158,6 +168,28 @@ func (c *Config) check(in *received) *schemas.Problem {
 // callOverhead is what the identity adds to a call's own bytes.
 const callOverhead = 4 << 10
 
+// refusableFactor says how far beyond its limits a call may be to get a Rejected result. Further, its result could be
+// longer than a record can be, and the record goes to parley.dead.
+const refusableFactor = 4
+
+func (c *Config) refusableBytes() int { return refusableFactor * c.Limits.CallBytesMax }
+
+// recordBytes is the length of a record's key, value and headers.
+func recordBytes(r *kgo.Record) int {
+	n := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return n
+}
+
+// firstAppended is when a record that was forwarded was first appended: not after it was appended here.
+func firstAppended(r *kgo.Record) (time.Time, bool) {
+	ms, err := strconv.ParseInt(header(r, headerAppended), 10, 64)
+	at := time.UnixMilli(ms).UTC()
+	return at, err == nil && ms > 0 && !at.After(r.Timestamp)
+}
+
 // fingerprint fills in what is kept of the call while its conversation is open.
 func (in *received) fingerprint() *schemas.Problem {
 	if in.problem != nil {
@@ -191,13 +223,21 @@ func (in *received) input(held uint64, refused bool) conversation.PartReceived {
 	}
 }
 
-// buried is the record for parley.dead: as it came, with the reason.
+// buriedBytesMax bounds what is kept of a record on parley.dead; room is left for the headers that say why.
+const buriedBytesMax = producerBatchBytes - 64<<10
+
+// buried is the record for parley.dead: as it came, with the reason. Of a record that is longer than the topic takes
+// (compressed, it may have been short enough for parley.calls) the reason alone is kept, and where it stands.
 func buried(topic string, r *kgo.Record, p *schemas.Problem) *kgo.Record {
+	came := r
+	if recordBytes(r) > buriedBytesMax {
+		came = new(kgo.Record)
+	}
 	return &kgo.Record{
 		Topic: topic,
-		Key:   r.Key,
-		Value: r.Value,
-		Headers: append(copyHeaders(r.Headers),
+		Key:   came.Key,
+		Value: came.Value,
+		Headers: append(copyHeaders(came.Headers),
 			kgo.RecordHeader{Key: schemas.HeaderErrorCode, Value: []byte(p.Code)},
 			kgo.RecordHeader{Key: schemas.HeaderErrorDetail, Value: []byte(p.Error())},
 			kgo.RecordHeader{Key: schemas.HeaderSourceTopic, Value: []byte(r.Topic)},

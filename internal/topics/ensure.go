@@ -104,7 +104,7 @@ func (s Spec) others() []topic {
 
 var (
 	keep    = map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}
-	compact = map[string]string{"cleanup.policy": "compact"}
+	compact = map[string]string{"cleanup.policy": "compact", "delete.retention.ms": "86400000"} // see the processor's storeAgeMax
 )
 
 func configs(sets ...map[string]string) map[string]*string {
