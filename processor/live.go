@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -167,9 +168,12 @@ const catchUpMax = 2 * time.Second
 // Request answers what the owner knows of a call: schemas.ErrUnknown when it is sure that there is none, and
 // schemas.ErrUnavailable when it cannot tell, or knows of the call but has its result no more.
 func (p *Processor) Request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error) {
-	w := waiter{live: p.live, wait: q.Wait, on: []watchKey{watchRequest(q.ID)}}
+	w := &waiter{live: p.live, wait: q.Wait, on: []watchKey{watchRequest(q.ID)}}
 	return await(ctx, w, func(ctx context.Context) (schemas.CallResource, bool, error) {
 		r, err := p.live.request(ctx, q)
+		if err == nil && !r.Status.Final() && w.also(watchRequest(uuid.MustParse(r.RequestID))) {
+			r, err = p.live.request(ctx, q) // the id is a resend's: the first may have ended between look and watch
+		}
 		return r, r.Status.Final(), err
 	})
 }
@@ -177,7 +181,7 @@ func (p *Processor) Request(ctx context.Context, q schemas.RequestQuery) (schema
 // Conversation answers what the owner knows of a conversation; errors as those of Request.
 func (p *Processor) Conversation(ctx context.Context, q schemas.ConversationQuery) (schemas.ConversationResource, error) {
 	keys := conversationKeys(q)
-	w := waiter{live: p.live, wait: q.Wait}
+	w := &waiter{live: p.live, wait: q.Wait}
 	for _, k := range keys {
 		w.on = append(w.on, watchConversation(k))
 	}
@@ -192,12 +196,24 @@ type waiter struct {
 	live *live
 	wait time.Duration
 	on   []watchKey
+	// ended has something to receive when one of what on names has ended.
+	ended chan struct{}
+}
+
+// also waits for the end of what key names, too. It reports whether that is new: then it may have ended before.
+func (w *waiter) also(key watchKey) bool {
+	if slices.Contains(w.on, key) {
+		return false
+	}
+	w.on = append(w.on, key)
+	w.live.watchers.join(w.ended, key)
+	return true
 }
 
 // await asks until the answer is final, or the wait is over. It waits for an owner, too.
-func await[R any](ctx context.Context, w waiter, ask func(context.Context) (R, bool, error)) (R, error) {
-	ended := w.live.watchers.watch(w.on...) // before the first look, so that no end falls between
-	defer w.live.watchers.leave(ended, w.on...)
+func await[R any](ctx context.Context, w *waiter, ask func(context.Context) (R, bool, error)) (R, error) {
+	w.ended = w.live.watchers.watch(w.on...) // before the first look, so that no end falls between
+	defer func() { w.live.watchers.leave(w.ended, w.on...) }()
 	timer := time.NewTimer(w.wait)
 	defer timer.Stop()
 	for {
@@ -211,7 +227,7 @@ func await[R any](ctx context.Context, w waiter, ask func(context.Context) (R, b
 			again = time.After(ownerPause)
 		}
 		select {
-		case <-ended:
+		case <-w.ended:
 		case <-again:
 		case <-timer.C:
 			w.wait = 0 // one more look

@@ -42,7 +42,7 @@ type partTurn struct {
 	results  []*kgo.Record
 	releases []release
 	ended    []schemas.ConversationKey
-	// finished are the request ids of the calls that ended.
+	// finished are the request ids of the calls that ended, and of resends: theirs may have ended before.
 	finished []schemas.RequestID
 	// calls are payloads that came with an outcome, so that they need not be read again.
 	calls map[schemas.ConversationKey]*parleyv1.Call
@@ -297,6 +297,7 @@ func (t *turn) resend(p *partTurn, in *received, e conversation.Resend) error {
 	if err != nil || first == in.part.RequestID {
 		return err
 	}
+	p.finished = append(p.finished, in.part.RequestID)
 	return p.tx.PutReference(in.part.RequestID, store.Reference{
 		Conversation: in.conversation,
 		SequenceCode: e.SequenceCode,

@@ -25,16 +25,21 @@ func newWatchers() watchers {
 // watch returns a channel that has something to receive when one of what the keys name has ended since. Who watches
 // must leave.
 func (w *watchers) watch(keys ...watchKey) chan struct{} {
+	ch := make(chan struct{}, 1) // one end is as good as many
+	w.join(ch, keys...)
+	return ch
+}
+
+// join has a channel of watch receive for more keys.
+func (w *watchers) join(ch chan struct{}, keys ...watchKey) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	ch := make(chan struct{}, 1) // one end is as good as many
 	for _, k := range keys {
 		if w.by[k] == nil {
 			w.by[k] = make(map[chan struct{}]struct{})
 		}
 		w.by[k][ch] = struct{}{}
 	}
-	return ch
 }
 
 func (w *watchers) leave(ch chan struct{}, keys ...watchKey) {
