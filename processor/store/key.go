@@ -22,8 +22,8 @@ import (
 //	kinds kept here alone, made from parley.results, until the record in ClickHouse serves them
 //	e  conversation key                                  ResultEvent of the conversation
 //	f  request id 16                                     ResultEvent of the call
-//	l  length 2, conversation key, sequence code 4, request id 16    the calls of an ended conversation
-//	g  results offset 8                                  when it ended, and the keys to delete
+//	l  length 2, conversation key, sequence code 4, request id 16    the calls of a conversation that ended
+//	g  results offset 8                                  when it ended, and the key of e or f to delete
 //
 //	a                                                    how far changelog and results are applied
 const (

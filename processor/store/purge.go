@@ -3,6 +3,10 @@ package store
 import (
 	"encoding/binary"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"parley/schemas"
 )
 
 // Purge forgets events of a partition whose results lie before the offset sunk, which is in the record, and which
@@ -17,16 +21,26 @@ func (s *Store) Purge(partition int32, sunk int64, before time.Time, limit int) 
 			return false, nil
 		}
 		n++
-		for v = v[8:]; len(v) > 2; {
-			size := int(binary.BigEndian.Uint16(v))
-			w.put(Change{Key: v[2 : 2+size]})
-			v = v[2+size:]
-		}
+		kept := v[8:]
+		w.put(Change{Key: kept})
 		w.put(Change{Key: k})
-		return true, nil
+		if kept[2] != kindEnded {
+			return true, nil
+		}
+		return true, w.forgetCalls(s.db, schemas.ConversationKey(kept[prefixLen:]))
 	})
 	if err != nil || n == 0 {
 		return 0, err
 	}
 	return n, w.commit()
+}
+
+// forgetCalls forgets the events of a conversation's parts.
+func (w *writer) forgetCalls(r pebble.Reader, key schemas.ConversationKey) error {
+	from := appendSized(prefix(w.partition, kindListed), key)
+	return scan(r, from, behind(from), func(k, _ []byte) (bool, error) {
+		w.put(Change{Key: k})
+		w.put(Change{Key: finishedKey(w.partition, schemas.RequestID(k[len(k)-16:]))})
+		return true, nil
+	})
 }

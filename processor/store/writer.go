@@ -77,39 +77,27 @@ func (w *writer) move(from, to []byte) {
 	}
 }
 
-// finish keeps an event, and what is to be deleted when the record has it.
+// finish keeps an event, and says what is to be deleted when the record has it. The event of a part goes with that of
+// its conversation, so that an open conversation can always be shown whole.
 func (w *writer) finish(e *parleyv1.ResultEvent, raw []byte, resultsOffset int64, at time.Time) error {
-	keys, err := w.finishKeys(e)
+	id, err := parseID(e.GetCall().GetRequestId() + e.GetConversation().GetRequestId())
 	if err != nil {
 		return err
 	}
-	w.put(Change{Key: keys[0], Value: raw})
-	w.put(Change{Key: garbageKey(w.partition, resultsOffset), Value: encodeGarbage(at, keys)})
-	return nil
-}
-
-// finishKeys puts the records that lead to an event and returns the event's own key, then theirs.
-func (w *writer) finishKeys(e *parleyv1.ResultEvent) ([][]byte, error) {
-	if c := e.GetConversation(); c != nil {
-		id, err := parseID(c.GetRequestId())
-		if err != nil {
-			return nil, err
+	conversationID := e.GetCall().GetConversationId() + e.GetConversation().GetConversationId()
+	key := schemas.NewConversationKey(e.Account, conversationID, id)
+	kept := endedKey(w.partition, key)
+	if c := e.GetCall(); c != nil {
+		kept = finishedKey(w.partition, id)
+		if !key.Single() && c.GetStatus() != string(schemas.Rejected) {
+			w.put(Change{Key: kept, Value: raw})
+			w.put(Change{Key: listedKey(w.partition, key, c.GetSequenceCode(), id), Value: []byte{}})
+			return nil
 		}
-		return [][]byte{endedKey(w.partition, schemas.NewConversationKey(e.Account, c.ConversationId, id))}, nil
 	}
-	c := e.GetCall()
-	id, err := parseID(c.GetRequestId())
-	if err != nil {
-		return nil, err
-	}
-	keys := [][]byte{finishedKey(w.partition, id)}
-	key := schemas.NewConversationKey(e.Account, c.GetConversationId(), id)
-	if key.Single() || c.GetStatus() == string(schemas.Rejected) {
-		return keys, nil // not one of a conversation's calls
-	}
-	listed := listedKey(w.partition, key, c.GetSequenceCode(), id)
-	w.put(Change{Key: listed, Value: []byte{}})
-	return append(keys, listed), nil
+	w.put(Change{Key: kept, Value: raw})
+	w.put(Change{Key: garbageKey(w.partition, resultsOffset), Value: append(binary.BigEndian.AppendUint64(nil, uint64(milli(at))), kept...)})
+	return nil
 }
 
 // parseID reads a request id; the empty text, of a conversation that has an id of its own, is the zero id.
@@ -122,13 +110,4 @@ func parseID(s string) (schemas.RequestID, error) {
 		return id, fmt.Errorf("request id of an event: %w", err)
 	}
 	return id, nil
-}
-
-// encodeGarbage writes when an event happened and the keys that go with it, each behind its length.
-func encodeGarbage(at time.Time, keys [][]byte) []byte {
-	b := binary.BigEndian.AppendUint64(nil, uint64(milli(at)))
-	for _, k := range keys {
-		b = append(binary.BigEndian.AppendUint16(b, uint16(len(k))), k...)
-	}
-	return b
 }
