@@ -47,6 +47,10 @@ func (p *Processor) Run(ctx context.Context) error {
 		if err = p.runLoop(ctx, s); err == nil || fatal(err) {
 			break
 		}
+		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+			err = nil // stopped while it was catching up
+			break
+		}
 		p.metrics.restarts.Inc()
 		p.cfg.Log.Error("processor stopped; it starts again from what is committed", "error", err)
 		select {
