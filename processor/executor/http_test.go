@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -59,9 +60,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 // answers is a backend that always says the same.
 func answers(status int, header http.Header, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		for k, v := range header {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), header)
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}
@@ -288,7 +287,7 @@ func TestNoAnswerIsTransient(t *testing.T) {
 
 func TestNoConnectionIsTransient(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it only finds a port where nobody listens
+	l, err := net.Listen("tcp", "127.0.0.1:0") // it only finds a port where nobody listens
 	if err != nil {
 		t.Fatal(err)
 	}

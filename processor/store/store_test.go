@@ -394,7 +394,7 @@ func FuzzRestore(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add([]byte(conversationKey(0, keyOf("order"))[2:]), v)
+		f.Add(conversationKey(0, keyOf("order"))[2:], v)
 		f.Add(partKey(0, keyOf("order"), 1)[2:], v)
 		f.Add(requestKey(0, idOf(1))[2:], v)
 	}
