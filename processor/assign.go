@@ -67,6 +67,9 @@ func (l *loop) adopt(ctx context.Context) error {
 		delete(l.partitions, id)
 	}
 	if len(gained) > 0 {
+		if err := l.session.fence(ctx); err != nil {
+			return err
+		}
 		r := restorer{cfg: &l.cfg, store: l.store, admin: kadm.NewClient(l.session.client)}
 		partitions, err := r.restore(ctx, gained)
 		if err != nil {
@@ -90,8 +93,9 @@ type restorer struct {
 }
 
 const (
-	// stableTimeout bounds the wait for a former owner's last transaction to be visible whole.
-	stableTimeout = 30 * time.Second
+	// stableGrace is how much longer than the transaction timeout a former owner's last transaction is waited for:
+	// brokers look for those that are over every 10 s.
+	stableGrace = 15 * time.Second
 	// storeAgeMax is how old the store of a partition may be: well below the 24 hours for which the changelog keeps
 	// what was deleted, or deletions would be missed.
 	storeAgeMax = 12 * time.Hour
@@ -126,7 +130,7 @@ func (r *restorer) catchUp(ctx context.Context, p *partition, committed int64) (
 	if err != nil {
 		return err
 	}
-	deadline := time.Now().Add(stableTimeout)
+	deadline := time.Now().Add(r.cfg.TransactionTimeout + stableGrace)
 	for {
 		stable, err := r.changelog(ctx, p)
 		if err != nil {

@@ -210,15 +210,16 @@ func (w *waiter) also(key watchKey) bool {
 	return true
 }
 
-// await asks until the answer is final, or the wait is over. It waits for an owner, too.
+// await asks until the answer is final, or the wait is over. It waits a moment for an owner, too: it may be us soon.
 func await[R any](ctx context.Context, w *waiter, ask func(context.Context) (R, bool, error)) (R, error) {
 	w.ended = w.live.watchers.watch(w.on...) // before the first look, so that no end falls between
 	defer func() { w.live.watchers.leave(w.ended, w.on...) }()
 	timer := time.NewTimer(w.wait)
 	defer timer.Stop()
+	asked := time.Now()
 	for {
 		r, final, err := ask(ctx)
-		unowned := errors.Is(err, errNotOwned)
+		unowned := errors.Is(err, errNotOwned) && time.Since(asked) < catchUpMax
 		if err != nil && !unowned || final || w.wait <= 0 {
 			return r, err
 		}

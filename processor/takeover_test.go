@@ -1,0 +1,92 @@
+package processor_test
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"parley/internal/topics"
+	"parley/schemas"
+)
+
+// A former owner may commit its last transaction after its partitions were given to another: the offsets in it were
+// accepted in time. So the new owner waits for its end.
+func TestNewOwnerWaitsForTheLastTransactionOfTheFormer(t *testing.T) {
+	t.Parallel()
+	former := newCluster(t)
+	p, stop := former.start(new(recorder), t.TempDir())
+	former.send("acme/c", part("c", 1, 2))
+	if !within(20*time.Second, func() bool {
+		a, err := p.Conversation(t.Context(), schemas.ConversationQuery{Account: "acme", ID: "c"})
+		return err == nil && a.Received == 1
+	}) {
+		t.Fatal("the first part was not taken")
+	}
+	stop()
+
+	c := newCluster(t)
+	partition := topics.Partition("acme/c", partitions)
+	c.sendTo(partition, "", "") // in the place of the first part, whose state is in the transaction that is open
+	owner := c.newClient(kgo.TransactionalID("former"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err := owner.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range former.state(partition) {
+		if err := owner.ProduceSync(t.Context(), &kgo.Record{Topic: c.topics.State, Partition: partition, Key: r.Key, Value: r.Value}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var asked atomic.Int32
+	c.kafka.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.kafka.KeepControl()
+		asked.Add(1)
+		return nil, nil, false
+	})
+	p, _ = c.start(new(recorder), t.TempDir())
+	if !within(20*time.Second, func() bool { return asked.Load() > 6*partitions }) {
+		t.Fatal("the new owner does not look at the changelog")
+	}
+	if err := owner.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	c.send("acme/c", part("c", 2, 2))
+	await(t, p, "c")
+	if got, want := calls(c.events(3)), []string{"c-1 OK", "c-2 OK"}; !slices.Equal(got, want) {
+		t.Errorf("events %q, want %q", got, want)
+	}
+}
+
+// A process that was killed within a transaction does not wait for its timeout when it comes back.
+func TestReturningOwnerEndsItsOwnTransaction(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	partition := topics.Partition("acme/c", partitions)
+	killed := c.newClient(kgo.TransactionalID("parley.processor-a"), kgo.TransactionTimeout(time.Minute), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err := killed.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := killed.ProduceSync(t.Context(), &kgo.Record{Topic: c.topics.State, Partition: partition, Value: []byte("undecided")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := c.start(new(recorder), t.TempDir())
+	c.send("acme/c", part("c", 1, 1))
+	await(t, p, "c")
+}
+
+// state returns what a partition of the changelog has.
+func (c *cluster) state(partition int32) []*kgo.Record {
+	c.t.Helper()
+	client := c.newClient(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{c.topics.State: {partition: kgo.NewOffset().AtStart()}}))
+	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	defer cancel()
+	fetches := client.PollFetches(ctx)
+	if err := fetches.Err(); err != nil {
+		c.t.Fatal(err)
+	}
+	return fetches.Records()
+}
