@@ -271,11 +271,12 @@ func (l *live) request(ctx context.Context, q schemas.RequestQuery) (schemas.Cal
 		return r, err
 	}
 	// A request id that its producer chose may name another partition than that of its conversation.
-	for other := range l.cfg.Partitions {
-		if other == home {
-			continue
-		}
-		if r, err := find(other); !errors.Is(err, schemas.ErrUnknown) && !errors.Is(err, schemas.ErrUnavailable) {
+	others := l.ownedOthers(home)
+	if err := l.caughtUp(ctx, others...); err != nil {
+		return r, err
+	}
+	for _, other := range others {
+		if r, err := find(other); !errors.Is(err, schemas.ErrUnknown) {
 			return r, err
 		}
 	}
@@ -350,25 +351,44 @@ var errNotOwned = fmt.Errorf("partition is not owned here: %w", schemas.ErrUnava
 
 func notOwned(partition int32) error { return fmt.Errorf("partition %d: %w", partition, errNotOwned) }
 
-// caughtUp returns when everything that is in a partition of the log now has been applied.
-func (l *live) caughtUp(ctx context.Context, partition int32) error {
+// caughtUp returns when everything that is in these partitions of the log now has been applied.
+func (l *live) caughtUp(ctx context.Context, partitions ...int32) error {
 	ctx, cancel := context.WithTimeout(ctx, catchUpMax)
 	defer cancel()
 	l.mu.RLock()
 	r := l.run
 	l.mu.RUnlock()
 	if r == nil {
-		return notOwned(partition)
+		return errNotOwned
 	}
 	ends, err := r.admin.ListEndOffsets(ctx, l.cfg.Topics.Calls)
 	if err != nil {
-		return fmt.Errorf("end of partition %d: %w: %w", partition, err, schemas.ErrUnavailable)
+		return fmt.Errorf("ends of the calls: %w: %w", err, schemas.ErrUnavailable)
 	}
-	end, ok := ends.Lookup(l.cfg.Topics.Calls, partition)
-	if !ok || end.Err != nil {
-		return fmt.Errorf("end of partition %d is not known: %w", partition, errors.Join(end.Err, schemas.ErrUnavailable))
+	for _, p := range partitions {
+		end, ok := ends.Lookup(l.cfg.Topics.Calls, p)
+		if !ok || end.Err != nil {
+			return fmt.Errorf("end of partition %d is not known: %w", p, errors.Join(end.Err, schemas.ErrUnavailable))
+		}
+		if err := r.reach(ctx, p, end.Offset); err != nil {
+			return err
+		}
 	}
-	return r.reach(ctx, partition, end.Offset)
+	return nil
+}
+
+// ownedOthers are the partitions that are ours, without home.
+func (l *live) ownedOthers(home int32) []int32 {
+	l.mu.RLock()
+	r := l.run
+	l.mu.RUnlock()
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	others := slices.Collect(maps.Keys(r.owned))
+	return slices.DeleteFunc(others, func(p int32) bool { return p == home })
 }
 
 // reach returns when an owned partition has been applied up to, not with, an offset.

@@ -348,3 +348,22 @@ func TestWaitUnderTheIDOfAResendReturnsAtTheEnd(t *testing.T) {
 		t.Errorf("after %s: %+v, want OK at once", time.Since(start), r)
 	}
 }
+
+// TestChosenRequestIDIsFoundAtOnce polls right after the broker has taken a part whose request id its producer chose,
+// and which names another partition than that of the conversation.
+func TestChosenRequestIDIsFoundAtOnce(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	p, _ := c.start(new(recorder), t.TempDir())
+	c.send("acme/first", part("first", 1, 1))
+	await(t, p, "first")
+	for i := range 20 {
+		conversation := fmt.Sprintf("c%d", i)
+		id := schemas.LogRequestID("acme", int32(i%partitions), int64(1000+i))
+		c.send("acme/"+conversation, strings.Replace(part(conversation, 1, 2), `{"account"`, fmt.Sprintf(`{"requestId":%q,"account"`, id), 1))
+		r, err := p.Request(t.Context(), schemas.RequestQuery{Account: "acme", ID: id})
+		if err != nil || r.Status != schemas.Staged {
+			t.Errorf("request %d: %+v, %v, want Staged", i, r, err)
+		}
+	}
+}
