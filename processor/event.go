@@ -24,9 +24,9 @@ func callEvent(call *parleyv1.Call, acceptedAt time.Time, end conversation.EndCa
 		ErrorCode:           string(end.Code),
 		Message:             end.Message,
 		Attempts:            end.Attempts,
-		AcceptedAtMs:        milli(acceptedAt),
-		StartedAtMs:         milli(end.StartedAt),
-		CompletedAtMs:       milli(end.At),
+		AcceptedAtMs:        schemas.MilliOf(acceptedAt),
+		StartedAtMs:         schemas.MilliOf(end.StartedAt),
+		CompletedAtMs:       schemas.MilliOf(end.At),
 		Digest:              call.Digest,
 		Results:             make([]*parleyv1.ObjectResult, len(call.Objects)),
 	}
@@ -69,9 +69,9 @@ func conversationEvent(key schemas.ConversationKey, s conversation.State, at tim
 		Received:            s.Received.Count(),
 		Processed:           s.Processed,
 		Errors:              s.Errors,
-		AcceptedAtMs:        milli(s.AcceptedAt),
-		StartedAtMs:         milli(s.StartedAt),
-		CompletedAtMs:       milli(at),
+		AcceptedAtMs:        schemas.MilliOf(s.AcceptedAt),
+		StartedAtMs:         schemas.MilliOf(s.StartedAt),
+		CompletedAtMs:       schemas.MilliOf(at),
 	}
 	if key.Single() {
 		e.RequestId = id.String()
@@ -92,14 +92,6 @@ func eventType(e *parleyv1.ResultEvent) string {
 		return schemas.EventCallCompleted
 	}
 	return schemas.EventCallFailed
-}
-
-// milli is t in milliseconds since 1970, 0 for the zero time.
-func milli(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
 }
 
 // eventKey keys an event as the record of its call was.

@@ -111,13 +111,13 @@ func (v *lookup) open(key schemas.ConversationKey, s conversation.State, sequenc
 		Status:              schemas.Waiting,
 		Total:               len(call.Objects),
 		Results:             []schemas.ResultResource{},
-		AcceptedAt:          schemas.TimeOf(milli(p.AcceptedAt)),
+		AcceptedAt:          schemas.TimeOf(schemas.MilliOf(p.AcceptedAt)),
 	}
 	switch {
 	case s.Phase == conversation.Staging:
 		r.Status = schemas.Staged
 		r.Missing = s.Received.Missing(s.Calls, schemas.MissingMax)
-		r.PartsExpireAt = schemas.TimeOf(milli(s.Deadline))
+		r.PartsExpireAt = schemas.TimeOf(schemas.MilliOf(s.Deadline))
 	case sequenceCode == s.Turn:
 		r.Attempts = s.Attempt - 1
 		if v.running.has(key) {
@@ -149,7 +149,7 @@ func (v *lookup) conversation(key schemas.ConversationKey, q schemas.Conversatio
 		CallsInConversation: s.Calls,
 		Received:            s.Received.Count(),
 		Missing:             s.Received.Missing(s.Calls, schemas.MissingMax),
-		PartsExpireAt:       schemas.TimeOf(milli(s.Deadline)),
+		PartsExpireAt:       schemas.TimeOf(schemas.MilliOf(s.Deadline)),
 		Total:               s.Calls,
 		Errors:              s.Errors,
 		Calls:               []schemas.CallResource{},

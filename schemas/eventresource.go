@@ -93,3 +93,11 @@ func ConversationResourceOf(e *parleyv1.ResultEvent) ConversationResource {
 		Calls:               []CallResource{},
 	}
 }
+
+// MilliOf is t in milliseconds since 1970, the inverse of TimeOf; zero for the zero time.
+func MilliOf(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}

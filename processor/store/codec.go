@@ -72,13 +72,13 @@ func encodeRecord(r record) ([]byte, error) {
 		Single:       s.Single,
 		Calls:        s.Calls,
 		Received:     s.Received,
-		DeadlineMs:   milli(s.Deadline),
-		AcceptedAtMs: milli(s.AcceptedAt),
-		StartedAtMs:  milli(s.StartedAt),
+		DeadlineMs:   schemas.MilliOf(s.Deadline),
+		AcceptedAtMs: schemas.MilliOf(s.AcceptedAt),
+		StartedAtMs:  schemas.MilliOf(s.StartedAt),
 		ReadyOffset:  s.Ready,
 		Turn:         s.Turn,
 		Attempt:      s.Attempt,
-		RetryAtMs:    milli(s.RetryAt),
+		RetryAtMs:    schemas.MilliOf(s.RetryAt),
 		Processed:    s.Processed,
 		Errors:       s.Errors,
 	})
@@ -124,14 +124,6 @@ func unpackContents(b []byte) []uint64 {
 		out = append(out, binary.BigEndian.Uint64(b))
 	}
 	return out
-}
-
-// milli is t in milliseconds since 1970, 0 for the zero time.
-func milli(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
 }
 
 func instant(ms int64) time.Time {

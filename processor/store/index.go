@@ -34,7 +34,7 @@ type Timer struct {
 // Timers returns the timers of a partition from the time from on, earliest first, at most limit.
 func (s *Store) Timers(partition int32, from time.Time, limit int) ([]Timer, error) {
 	var out []Timer
-	err := scan(s.db, orderedKey(partition, kindTimer, milli(from), ""), prefix(partition, kindTimer+1), func(k, _ []byte) (bool, error) {
+	err := scan(s.db, orderedKey(partition, kindTimer, schemas.MilliOf(from), ""), prefix(partition, kindTimer+1), func(k, _ []byte) (bool, error) {
 		at, key := splitOrderedKey(k)
 		out = append(out, Timer{At: instant(at), Conversation: key})
 		return len(out) < limit, nil

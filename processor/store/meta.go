@@ -45,7 +45,7 @@ func (m *Meta) CountFinal(s schemas.CallStatus) {
 func (m *Meta) proto() *parleyv1.PartitionState {
 	p := &parleyv1.PartitionState{
 		NextOffset: m.NextOffset,
-		LogTimeMs:  milli(m.LogTime),
+		LogTimeMs:  schemas.MilliOf(m.LogTime),
 		Sequence:   m.Sequence,
 		Accepted:   m.Accepted,
 		Resent:     m.Resent,

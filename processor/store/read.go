@@ -60,7 +60,7 @@ func decodePart(key, value []byte) (Part, error) {
 }
 
 func encodePart(p Part) ([]byte, error) {
-	return encode(&parleyv1.PartState{Call: p.Call, RequestId: p.RequestID[:], Content: p.Content, AcceptedAtMs: milli(p.AcceptedAt)})
+	return encode(&parleyv1.PartState{Call: p.Call, RequestId: p.RequestID[:], Content: p.Content, AcceptedAtMs: schemas.MilliOf(p.AcceptedAt)})
 }
 
 // reference returns where a request id belongs; false: it is not known.

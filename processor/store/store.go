@@ -115,7 +115,7 @@ func (s *Store) Applied(partition int32) (Applied, error) {
 func (a Applied) encode() []byte {
 	b := binary.BigEndian.AppendUint64(nil, uint64(a.Changelog))
 	b = binary.BigEndian.AppendUint64(b, uint64(a.Results))
-	return binary.BigEndian.AppendUint64(b, uint64(milli(a.At)))
+	return binary.BigEndian.AppendUint64(b, uint64(schemas.MilliOf(a.At)))
 }
 
 // Drop forgets a partition: it is rebuilt from the log when it is owned again.

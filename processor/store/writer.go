@@ -61,7 +61,7 @@ func (w *writer) timerKey(key schemas.ConversationKey, s conversation.State) []b
 	if s.Deadline.IsZero() {
 		return nil
 	}
-	return orderedKey(w.partition, kindTimer, milli(s.Deadline), key)
+	return orderedKey(w.partition, kindTimer, schemas.MilliOf(s.Deadline), key)
 }
 
 // move takes an entry of an index from one key to another; nil: from nowhere, or to nowhere.
@@ -96,7 +96,7 @@ func (w *writer) finish(e *parleyv1.ResultEvent, raw []byte, resultsOffset int64
 		}
 	}
 	w.put(Change{Key: kept, Value: raw})
-	w.put(Change{Key: garbageKey(w.partition, resultsOffset), Value: append(binary.BigEndian.AppendUint64(nil, uint64(milli(at))), kept...)})
+	w.put(Change{Key: garbageKey(w.partition, resultsOffset), Value: append(binary.BigEndian.AppendUint64(nil, uint64(schemas.MilliOf(at))), kept...)})
 	return nil
 }
 
