@@ -45,6 +45,12 @@ const (
 	RecordCall = "call"
 	// RecordTick carries no value: its append time proves that everything before it was read.
 	RecordTick = "tick"
+	// RecordAnswer is a late answer to a deferred call: Answer with its token.
+	RecordAnswer = "answer"
+	// RecordCancel asks to cancel a conversation: Cancel.
+	RecordCancel = "cancel"
+	// RecordResubmit asks to run the unfinished parts of a failed conversation again: Resubmit.
+	RecordResubmit = "resubmit"
 )
 
 // Values of HeaderType on parley.results, also the types of callbacks and transactions.

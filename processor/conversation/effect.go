@@ -26,11 +26,18 @@ type Reject struct {
 	At      time.Time
 }
 
-// Execute carries the part in turn out, not before NotBefore (by the owner's clock; zero: at once).
+// Execute carries the part in turn out when its route has a place, not before NotBefore (by the owner's clock; zero: at
+// once).
 type Execute struct {
 	SequenceCode int32
 	Attempt      int32
 	NotBefore    time.Time
+}
+
+// Begin carries out now the attempt whose beginning was AttemptBegun: its place on the route is held.
+type Begin struct {
+	SequenceCode int32
+	Attempt      int32
 }
 
 // EndCall records the end of a part. Without Results, each object shares the call's status, code and message.
@@ -50,9 +57,25 @@ type EndConversation struct {
 	At time.Time
 }
 
+// Resubmit makes a conversation As of the kept parts from sequence code From on, in their order.
+type Resubmit struct {
+	As   string
+	From int32
+}
+
+// Release gives up the payloads that were kept of a conversation that failed.
+type Release struct{}
+
+// Forget gives up the marker of the conversation.
+type Forget struct{}
+
 func (Accept) effect()          {}
 func (Resend) effect()          {}
 func (Reject) effect()          {}
 func (Execute) effect()         {}
+func (Begin) effect()           {}
 func (EndCall) effect()         {}
 func (EndConversation) effect() {}
+func (Resubmit) effect()        {}
+func (Release) effect()         {}
+func (Forget) effect()          {}

@@ -19,6 +19,8 @@ const (
 	Failed
 	// Transient is no answer: nothing is known to be wrong with the call, try again.
 	Transient
+	// Deferred says that the answer comes later, from whoever holds the call's token.
+	Deferred
 )
 
 // Outcome is what an executor says of one attempt.
@@ -26,11 +28,14 @@ type Outcome struct {
 	Kind Kind
 	// Results has one entry per object of the call, in their order. Empty unless Answered.
 	Results []ObjectOutcome
-	// Code and Message say what went wrong. Empty when Answered.
+	// Code and Message say what went wrong. Empty when Answered or Deferred.
 	Code    schemas.Code
 	Message string
 	// RetryAfter is how long the backend asks to be left alone; zero: it does not say.
 	RetryAfter time.Duration
+	// Unsent is set when it is proven that nothing of a Transient attempt was handed over, so that even a call which must
+	// not be repeated may be tried again.
+	Unsent bool
 }
 
 // ObjectOutcome is the outcome of one object; the zero value is a success.
@@ -40,7 +45,7 @@ type ObjectOutcome struct {
 	Message string
 }
 
-// Status is the status of a call with this outcome, which is not Transient.
+// Status is the status of a call with this outcome, which is Answered or Failed.
 func (o Outcome) Status() schemas.CallStatus {
 	failed := 0
 	for _, r := range o.Results {
@@ -81,52 +86,78 @@ func (r Retry) pause(attempt int32, id schemas.RequestID) time.Duration {
 	return shortest + time.Duration(part)
 }
 
-func (s State) outcomeReceived(in OutcomeReceived) (State, []Effect, error) {
-	if s.Phase != Processing || in.SequenceCode != s.Turn || in.Attempt != s.Attempt {
+// awaits reports whether an attempt is the one that the conversation waits for.
+func (s State) awaits(sequenceCode, attempt int32) bool {
+	return s.Phase == Processing && s.Turn.SequenceCode == sequenceCode && s.Turn.Attempt == attempt && s.Turn.AnswerBy.IsZero()
+}
+
+func (r Rules) outcomeReceived(s State, in OutcomeReceived) (State, []Effect, error) {
+	if !s.awaits(in.SequenceCode, in.Attempt) {
 		return s, nil, nil // of an attempt that is not awaited any more
 	}
+	s = s.begun(in.StartedAt)
+	o := in.Outcome
+	switch {
+	case o.Kind == Deferred:
+		s.Turn.AnswerBy, s.Turn.LostAt, s.Turn.NotBefore = in.AnswerBy, time.Time{}, time.Time{}
+		return s, nil, nil
+	case o.Kind == Transient && !s.Turn.LostAt.IsZero() && !o.Unsent:
+		o = Outcome{Kind: Failed, Code: schemas.OutcomeUnknown, Message: "the call may have been carried out, and is not repeated: " + o.Message}
+	case o.Kind == Transient && (in.Retry.MaxAttempts == 0 || in.Attempt < in.Retry.MaxAttempts):
+		return s.again(in)
+	case o.Kind == Transient:
+		o.Kind = Failed
+		o.Message = fmt.Sprintf("given up after %d attempts: %s", in.Attempt, o.Message)
+	}
+	return r.callEnded(s, o, in.At, in.Ending)
+}
+
+// begun takes note that an attempt of the part in turn has begun.
+func (s State) begun(at time.Time) State {
+	s.StartBy = time.Time{}
+	if s.Turn.StartedAt.IsZero() {
+		s.Turn.StartedAt = at
+	}
 	if s.StartedAt.IsZero() {
-		s.StartedAt = in.StartedAt
+		s.StartedAt = at
 	}
-	if in.Outcome.Kind == Transient {
-		if in.Retry.MaxAttempts == 0 || in.Attempt < in.Retry.MaxAttempts {
-			return s.again(in)
-		}
-		in.Outcome.Kind = Failed
-		in.Outcome.Message = fmt.Sprintf("given up after %d attempts: %s", in.Attempt, in.Outcome.Message)
-	}
-	return s.callEnded(in)
+	return s
 }
 
 func (s State) again(in OutcomeReceived) (State, []Effect, error) {
-	s.RetryAt = in.At.Add(max(in.Retry.pause(in.Attempt, in.RequestID), in.Outcome.RetryAfter))
-	s.Attempt++
-	return s, []Effect{s.execute()}, nil
+	s.Turn.NotBefore = in.At.Add(max(in.Retry.pause(in.Attempt, in.RequestID), in.Outcome.RetryAfter))
+	s.Turn.LostAt = time.Time{}
+	s.Turn.Attempt++
+	return s, []Effect{s.InTurn()}, nil
 }
 
-func (s State) callEnded(in OutcomeReceived) (State, []Effect, error) {
-	status := in.Outcome.Status()
+// callEnded ends the part in turn with an outcome that is Answered or Failed.
+func (r Rules) callEnded(s State, o Outcome, at time.Time, end Ending) (State, []Effect, error) {
+	k, status := s.Turn.SequenceCode, o.Status()
 	s.Processed++
 	if status != schemas.OK {
 		s.Errors++
 	}
-	ended := EndCall{
-		SequenceCode: s.Turn,
+	effects := []Effect{EndCall{
+		SequenceCode: k,
 		Status:       status,
-		Results:      in.Outcome.Results,
-		Code:         in.Outcome.Code,
-		Message:      in.Outcome.Message,
-		Attempts:     in.Attempt,
-		StartedAt:    in.StartedAt,
-		At:           in.At,
+		Results:      o.Results,
+		Code:         o.Code,
+		Message:      o.Message,
+		Attempts:     s.Turn.Attempt,
+		StartedAt:    s.Turn.StartedAt,
+		At:           at,
+	}}
+	if end.FailOn.Fails(status) {
+		failed, more := r.fail(s, at, schemas.CallFailed, fmt.Sprintf("part %d ended %s", k, status))
+		if o.Code != schemas.OutcomeUnknown {
+			failed.Kept = r.kept(k, k+1, at, s.Calls)
+		}
+		return failed, append(effects, more...), nil
 	}
-	if in.FailOn.Fails(status) {
-		failed, effects := s.fail(in.At, schemas.CallFailed, fmt.Sprintf("part %d ended %s", s.Turn, status), s.Turn+1)
-		return failed, append([]Effect{ended}, effects...), nil
+	if k == s.Calls {
+		return r.end(s, schemas.ConversationComplete, "", "", at), append(effects, EndConversation{At: at}), nil
 	}
-	if s.Turn == s.Calls {
-		return s.end(schemas.ConversationComplete, "", ""), []Effect{ended, EndConversation{At: in.At}}, nil
-	}
-	s.Turn, s.Attempt, s.RetryAt = s.Turn+1, 1, time.Time{}
-	return s, []Effect{ended, s.execute()}, nil
+	s.Turn = turnOf(k+1, end.Following, at)
+	return s, append(effects, s.InTurn()), nil
 }

@@ -14,7 +14,7 @@ func (r Rules) partReceived(s State, in PartReceived) (State, []Effect, error) {
 		return s, []Effect{Resend{SequenceCode: in.SequenceCode}}, nil
 	}
 	if s.Phase == Staging && in.At.After(s.Deadline) {
-		ended, effects := s.timeout()
+		ended, effects := r.timeout(s)
 		return ended, append(effects, ended.used(in)), nil
 	}
 	if s.Phase == Ended {
@@ -24,11 +24,11 @@ func (r Rules) partReceived(s State, in PartReceived) (State, []Effect, error) {
 		return s, []Effect{Reject{Code: in.Problem.Code, Message: in.Problem.Message(), At: in.At}}, nil
 	}
 	if s.Phase != New && in.Calls != s.Calls {
-		return s.disagree(in, schemas.CallsInConversationMismatch,
+		return r.disagree(s, in, schemas.CallsInConversationMismatch,
 			fmt.Sprintf("part %d says %d calls in the conversation, the first said %d", in.SequenceCode, in.Calls, s.Calls))
 	}
 	if s.Received.Has(in.SequenceCode) {
-		return s.disagree(in, schemas.SequenceCodeConflict,
+		return r.disagree(s, in, schemas.SequenceCodeConflict,
 			fmt.Sprintf("part %d came twice with different content", in.SequenceCode))
 	}
 	return r.accept(s, in)
@@ -49,10 +49,10 @@ func (s State) used(in PartReceived) Effect {
 
 // disagree rejects a part that contradicts the others. While nothing has been executed nobody can know which was
 // meant, so the conversation ends with it.
-func (s State) disagree(in PartReceived, code schemas.Code, message string) (State, []Effect, error) {
+func (r Rules) disagree(s State, in PartReceived, code schemas.Code, message string) (State, []Effect, error) {
 	effects := []Effect{Reject{Code: code, Message: message, At: in.At}}
 	if s.Phase == Staging {
-		ended, more := s.fail(in.At, code, message, 1)
+		ended, more := r.fail(s, in.At, code, message)
 		return ended, append(effects, more...), nil
 	}
 	return s, effects, nil
@@ -60,9 +60,14 @@ func (s State) disagree(in PartReceived, code schemas.Code, message string) (Sta
 
 func (r Rules) accept(s State, in PartReceived) (State, []Effect, error) {
 	if s.Phase == New {
-		s = State{Phase: Staging, Single: in.Single, Calls: in.Calls, AcceptedAt: in.At}
+		s = State{Phase: Staging, Single: in.Single, Calls: in.Calls, Priority: in.Priority, AcceptedAt: in.At, Continues: in.Continues}
 	}
 	s.Received = s.Received.With(in.SequenceCode)
+	s.Priority = max(s.Priority, in.Priority)
+	s.Scheduled = s.Scheduled || in.Scheduled
+	if !in.StartBy.IsZero() && (s.StartBy.IsZero() || in.StartBy.Before(s.StartBy)) {
+		s.StartBy = in.StartBy
+	}
 	if due := in.At.Add(r.PartTimeout); due.After(s.Deadline) {
 		s.Deadline = due
 	}
@@ -71,6 +76,16 @@ func (r Rules) accept(s State, in PartReceived) (State, []Effect, error) {
 		return s, effects, nil
 	}
 	s.Phase, s.Deadline = Processing, time.Time{}
-	s.Ready, s.Turn, s.Attempt = in.Offset, 1, 1
-	return s, append(effects, s.execute()), nil
+	s.Ready, s.ReadyAt = in.Offset, in.At
+	s.Turn = turnOf(1, in.First, in.At)
+	return s, append(effects, s.InTurn()), nil
+}
+
+// turnOf is the turn of a part which comes at a time.
+func turnOf(sequenceCode int32, n Next, now time.Time) Turn {
+	t := Turn{SequenceCode: sequenceCode, Route: n.Route, Attempt: 1}
+	if n.ScheduledAt.After(now) {
+		t.NotBefore = n.ScheduledAt
+	}
+	return t
 }

@@ -8,7 +8,7 @@ type Parts []byte
 // Has reports whether the part with sequence code k is in the set.
 func (p Parts) Has(k int32) bool {
 	i := int(k-1) / 8
-	return i < len(p) && p[i]&(1<<((k-1)%8)) != 0
+	return k >= 1 && i < len(p) && p[i]&(1<<((k-1)%8)) != 0
 }
 
 // With returns the set with k added.
@@ -18,6 +18,15 @@ func (p Parts) With(k int32) Parts {
 	copy(out, p)
 	out[i] |= 1 << ((k - 1) % 8)
 	return out
+}
+
+// All returns the set of the sequence codes from 1 to calls.
+func All(calls int32) Parts {
+	p := make(Parts, (calls+7)/8)
+	for k := int32(1); k <= calls; k++ {
+		p[(k-1)/8] |= 1 << ((k - 1) % 8)
+	}
+	return p
 }
 
 // Count returns how many parts are in the set.

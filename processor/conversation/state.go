@@ -35,25 +35,99 @@ type State struct {
 	Received Parts
 	// Deadline is the log time by which the next part must arrive. Zero unless Staging.
 	Deadline time.Time
+	// StartBy is when the conversation expires unless its first attempt has begun, by the owner's clock: the earliest
+	// of its parts. Zero: never, or it has begun.
+	StartBy time.Time
+	// Priority is the highest of the parts.
+	Priority schemas.Priority
+	// Scheduled is set when a part has a time of its own before which it must not begin.
+	Scheduled bool
 	// AcceptedAt is the append time of the first part.
 	AcceptedAt time.Time
 	// StartedAt is when the first attempt of the first part began, by the owner's clock. Zero before.
 	StartedAt time.Time
 	// Ready is the offset in parley.calls of the record that completed the conversation: its place in the queue.
-	Ready int64
-	// Turn is the sequence code of the part in turn; every part before it has ended. Zero unless Processing.
-	Turn int32
-	// Attempt counts the attempts of the part in turn, from 1; RetryAt is when the current one may begin.
-	Attempt int32
-	RetryAt time.Time
+	// ReadyAt is when that record was appended.
+	Ready   int64
+	ReadyAt time.Time
 	// Processed counts the parts that were carried out, Errors those of them that ended HasErrors or Error.
 	Processed int32
 	Errors    int32
+	// Turn is the part in turn. Zero unless Processing.
+	Turn Turn
+	// Continues is the conversation that this one resubmits, ContinuedBy the one that resubmits this. Empty: none.
+	Continues   string
+	ContinuedBy string
 	// End, Code and Message say how the conversation ended. Empty unless Ended.
 	End     schemas.ConversationStatus
 	Code    schemas.Code
 	Message string
+	// Kept tells which payloads of a conversation that failed are kept for a resubmission.
+	Kept Kept
+	// ForgetAt is when the marker itself may go, by the owner's clock. Zero: never.
+	ForgetAt time.Time
 }
 
-// Queued reports whether a part is in turn: the conversation has its place, Ready, in the queue of executions.
-func (s State) Queued() bool { return s.Phase == Processing }
+// Turn is the part in turn: every part before it has ended.
+type Turn struct {
+	SequenceCode int32
+	// Route is the name of the route that takes the part; empty: there was none when its turn came.
+	Route string
+	// Attempt counts the attempts, from 1. It must not begin before NotBefore (zero: at once), by the owner's clock:
+	// the pause of a retry, or the part's scheduledTime.
+	Attempt   int32
+	NotBefore time.Time
+	// StartedAt is when the first attempt began. Zero before its outcome is known.
+	StartedAt time.Time
+	// LostAt is set while an attempt that must not be repeated is under way: whoever becomes the partition's owner
+	// declares it lost at that time.
+	LostAt time.Time
+	// AnswerBy is set while the call is Deferred: the answer is waited for until then.
+	AnswerBy time.Time
+	// Progress counts the objects that a deferred call is said to have processed so far.
+	Progress int32
+}
+
+// Kept are payloads that outlive a conversation which failed: those of its parts from sequence code From on, until
+// Until, by the owner's clock. Failed is the part that failed, when it may be repeated; it precedes From. Zero: none.
+type Kept struct {
+	From   int32
+	Failed int32
+	Until  time.Time
+}
+
+// Queued reports whether the part in turn waits for a place on its route now: the conversation has its place in the
+// route's queue.
+func (s State) Queued() bool {
+	return s.Phase == Processing && s.Turn.NotBefore.IsZero() && s.Turn.LostAt.IsZero() && s.Turn.AnswerBy.IsZero()
+}
+
+// DelayedUntil is when something is to be done about the part in turn, by the owner's clock: its attempt may begin, or
+// (while LostAt is set) is lost. Zero: nothing is.
+func (s State) DelayedUntil() time.Time {
+	if s.Phase != Processing || !s.Turn.AnswerBy.IsZero() {
+		return time.Time{}
+	}
+	if !s.Turn.LostAt.IsZero() {
+		return s.Turn.LostAt
+	}
+	return s.Turn.NotBefore
+}
+
+// Wake is when the conversation is due a ClockDue; zero: never.
+func (s State) Wake() time.Time {
+	switch {
+	case s.Phase == Ended && s.Kept.From > 0:
+		return s.Kept.Until
+	case s.Phase == Ended:
+		return s.ForgetAt
+	case !s.Turn.AnswerBy.IsZero():
+		return s.Turn.AnswerBy
+	}
+	return s.StartBy
+}
+
+// InTurn is the attempt that the conversation waits for. It is meant for a state that is Processing.
+func (s State) InTurn() Execute {
+	return Execute{SequenceCode: s.Turn.SequenceCode, Attempt: s.Turn.Attempt, NotBefore: s.Turn.NotBefore}
+}

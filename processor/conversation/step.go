@@ -11,6 +11,12 @@ import (
 type Rules struct {
 	// PartTimeout is the longest time, in log time, between the arrivals of two new parts.
 	PartTimeout time.Duration
+	// KeepFailed is how long the unfinished parts of a conversation that failed are kept.
+	KeepFailed time.Duration
+	// KeepSingle is how long the id of a call without a ConversationID is remembered after its end, KeepConversation a
+	// ConversationID. Zero: for ever.
+	KeepSingle       time.Duration
+	KeepConversation time.Duration
 }
 
 // Step applies one input to a conversation and says what must now happen. Equal arguments give equal results; s is
@@ -19,58 +25,96 @@ func (r Rules) Step(s State, in Input) (State, []Effect, error) {
 	switch in := in.(type) {
 	case PartReceived:
 		return r.partReceived(s, in)
+	case AttemptBegun:
+		return r.attemptBegun(s, in)
+	case AttemptLost:
+		return r.attemptLost(s, in)
 	case OutcomeReceived:
-		return s.outcomeReceived(in)
+		return r.outcomeReceived(s, in)
+	case AnswerReceived:
+		return r.answerReceived(s, in)
+	case ProgressReceived:
+		return s.progressReceived(in)
+	case CancelRequested:
+		return r.cancelRequested(s, in)
+	case ResubmitRequested:
+		return s.resubmitRequested(in)
 	case TimerDue:
-		return s.timerDue(in)
+		return r.timerDue(s, in)
+	case ClockDue:
+		return r.clockDue(s, in)
 	case DecisionFailed:
-		return s.decisionFailed(in)
+		return r.decisionFailed(s, in)
 	}
 	return s, nil, fmt.Errorf("step: unknown input %T", in)
 }
 
 // timerDue ends a conversation whose next part did not come in time. A timer that a part has moved is stale.
-func (s State) timerDue(in TimerDue) (State, []Effect, error) {
+func (r Rules) timerDue(s State, in TimerDue) (State, []Effect, error) {
 	if s.Phase != Staging || !in.At.After(s.Deadline) {
 		return s, nil, nil
 	}
-	s, effects := s.timeout()
+	s, effects := r.timeout(s)
 	return s, effects, nil
 }
 
 // timeout happens at the deadline, whenever it is noticed.
-func (s State) timeout() (State, []Effect) {
+func (r Rules) timeout(s State) (State, []Effect) {
 	message := fmt.Sprintf("the next of %d parts did not arrive by %s", s.Calls, s.Deadline.UTC().Format(time.RFC3339))
-	return s.fail(s.Deadline, schemas.PartTimeout, message, 1)
+	return r.fail(s, s.Deadline, schemas.PartTimeout, message)
 }
 
-func (s State) decisionFailed(in DecisionFailed) (State, []Effect, error) {
-	if s.Phase == New || s.Phase == Ended {
-		return s, nil, nil
+// decisionFailed ends a conversation that we cannot go on with. What came of the part in turn nobody will tell.
+func (r Rules) decisionFailed(s State, in DecisionFailed) (State, []Effect, error) {
+	switch s.Phase {
+	case Staging:
+		s, effects := r.fail(s, in.At, schemas.Internal, in.Reason)
+		return s, effects, nil
+	case Processing:
+		o := Outcome{Kind: Failed, Code: schemas.Internal, Message: in.Reason}
+		return r.callEnded(s, o, in.At, Ending{FailOn: schemas.FailOnError})
 	}
-	s, effects := s.fail(in.At, schemas.Internal, in.Reason, max(1, s.Turn))
-	return s, effects, nil
+	return s, nil, nil
 }
 
-// execute is the attempt that the state now waits for.
-func (s State) execute() Effect {
-	return Execute{SequenceCode: s.Turn, Attempt: s.Attempt, NotBefore: s.RetryAt}
+// fail ends the conversation in Error; the received parts behind the one in turn are not processed.
+func (r Rules) fail(s State, at time.Time, code schemas.Code, message string) (State, []Effect) {
+	first := s.Turn.SequenceCode + 1
+	effects := s.endCalls(first, schemas.NotProcessed, code, message, at)
+	ended := r.end(s, schemas.ConversationError, code, message, at)
+	ended.Kept = r.kept(0, first, at, s.Calls)
+	return ended, append(effects, EndConversation{At: at})
 }
 
-// fail ends the conversation in Error; the received parts from sequence code first on are not processed.
-func (s State) fail(at time.Time, code schemas.Code, message string, first int32) (State, []Effect) {
+// kept are the payloads that a conversation which failed leaves: of the part that failed, if it may be repeated, and of
+// those from sequence code from on.
+func (r Rules) kept(failed, from int32, at time.Time, calls int32) Kept {
+	if r.KeepFailed == 0 || failed == 0 && from > calls {
+		return Kept{}
+	}
+	return Kept{From: from, Failed: failed, Until: at.Add(r.KeepFailed)}
+}
+
+// endCalls ends the received parts from sequence code first on, none of which was carried out.
+func (s State) endCalls(first int32, status schemas.CallStatus, code schemas.Code, message string, at time.Time) []Effect {
 	var effects []Effect
 	for k := first; k <= s.Calls; k++ {
 		if s.Received.Has(k) {
-			effects = append(effects, EndCall{SequenceCode: k, Status: schemas.NotProcessed, Code: code, Message: message, At: at})
+			effects = append(effects, EndCall{SequenceCode: k, Status: status, Code: code, Message: message, At: at})
 		}
 	}
-	return s.end(schemas.ConversationError, code, message), append(effects, EndConversation{At: at})
+	return effects
 }
 
-func (s State) end(status schemas.ConversationStatus, code schemas.Code, message string) State {
+func (r Rules) end(s State, status schemas.ConversationStatus, code schemas.Code, message string, at time.Time) State {
 	s.Phase, s.End, s.Code, s.Message = Ended, status, code, message
-	s.Turn, s.Attempt = 0, 0
-	s.Deadline, s.RetryAt = time.Time{}, time.Time{}
+	s.Turn, s.Deadline, s.StartBy = Turn{}, time.Time{}, time.Time{}
+	keep := r.KeepConversation
+	if s.Single {
+		keep = r.KeepSingle
+	}
+	if keep > 0 {
+		s.ForgetAt = at.Add(keep)
+	}
 	return s
 }
