@@ -13,6 +13,7 @@ import (
 	"parley/internal/route"
 	"parley/processor/conversation"
 	"parley/processor/executor"
+	"parley/processor/store"
 	"parley/schemas"
 )
 
@@ -30,8 +31,10 @@ type Config struct {
 	Instance string
 	// SinkGroup is the consumer group of the results sink: what it has committed is in the record.
 	SinkGroup string
-	// StoreDir is the folder of the local state.
+	// StoreDir is the folder of the local state. StoreFS is the file system that it lies in; nil: the operating
+	// system's.
 	StoreDir string
+	StoreFS  store.FS
 	// Routes says which backend takes a call, Executor carries it out.
 	Routes   *route.Table
 	Executor Executor

@@ -38,7 +38,7 @@ const restartPause = time.Second
 // Run processes until ctx ends, then finishes the turn it is in. A failure of the cluster ends the loop, not Run:
 // the next one begins from what is committed. Run returns an error for what waiting cannot mend.
 func (p *Processor) Run(ctx context.Context) error {
-	s, err := store.Open(store.Config{Dir: p.cfg.StoreDir})
+	s, err := store.Open(store.Config{Dir: p.cfg.StoreDir, FS: p.cfg.StoreFS})
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type Config struct {
 	// Dir is the folder of the store. It holds nothing else.
 	Dir string
 	// FS is the file system; nil: the operating system's.
-	FS vfs.FS
+	FS FS
 	// CacheBytes bounds the cache of blocks; zero: 64 MiB.
 	CacheBytes int64
 	// MemTableBytes bounds what is in memory only, and so how much changelog is read again after a crash; zero: 64 MiB.
@@ -33,6 +33,9 @@ type Config struct {
 	// Logger receives Pebble's own messages; nil: none are kept.
 	Logger pebble.Logger
 }
+
+// FS is a file system that a store can lie in.
+type FS = vfs.FS
 
 // Store is the state of all partitions that this process owns or has owned.
 type Store struct {
