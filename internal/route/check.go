@@ -1,11 +1,8 @@
 package route
 
 import (
-	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -13,8 +10,24 @@ import (
 	"parley/schemas"
 )
 
-// concurrencyMax bounds Concurrency: beyond it a process runs out of sockets before it runs out of work.
-const concurrencyMax = 100_000
+// Bounds of what a route may say.
+const (
+	// concurrencyMax: beyond it a process runs out of sockets before it runs out of work.
+	concurrencyMax = 100_000
+	// rateLimitMin is a call in 1,000 s, rateLimitMax more than a process can begin.
+	rateLimitMin = 0.001
+	rateLimitMax = 1_000_000
+	// timeoutMax: after a crash, an at-most-once call waits as long before it is declared unknown.
+	timeoutMax = time.Hour
+	// retryMax: who is back after a longer outage waits at most a day.
+	retryMax    = 24 * time.Hour
+	attemptsMax = 1_000_000
+	// deferTimeoutMax is as far ahead as a call can be scheduled.
+	deferTimeoutMax = 366 * 24 * time.Hour
+	// batchMax calls of the longest kind are 1 GiB, which one request must hold in memory.
+	batchMax  = 1000
+	lingerMax = time.Minute
+)
 
 var name = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
@@ -38,78 +51,31 @@ func (c *checker) table(f file, root *yaml.Node) *Table {
 	return t
 }
 
-// place is one entry of the file, and the checker that is told what is wrong with it.
-type place struct {
-	*checker
-	root  *yaml.Node
-	index int
-}
-
-// refuse adds a problem of the member at a path inside the entry, as "executor", "url".
-func (p place) refuse(path []string, format string, args ...any) {
-	where := fmt.Sprintf("routes[%d]", p.index)
-	if len(path) > 0 {
-		where += "." + strings.Join(path, ".")
-	}
-	p.add(fmt.Sprintf("line %d: %s: %s", p.line(path), where, fmt.Sprintf(format, args...)))
-}
-
-// line is where the member at path stands, or the nearest thing around it that does.
-func (p place) line(path []string) int {
-	n, line := p.root, 1
-	if len(n.Content) > 0 {
-		n = n.Content[0]
-	}
-	if routes := member(n, "routes"); routes != nil && p.index < len(routes.Content) {
-		n = routes.Content[p.index]
-		line = n.Line
-	}
-	for _, name := range path {
-		if n = member(n, name); n == nil {
-			break
-		}
-		line = n.Line
-	}
-	return line
-}
-
-// member is the value of a member of a mapping; nil: there is none.
-func member(n *yaml.Node, name string) *yaml.Node {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	if n.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == name {
-			return n.Content[i+1]
-		}
-	}
-	return nil
-}
-
 func (p place) route(e entry) Route {
 	if !name.MatchString(e.Name) {
 		p.refuse([]string{"name"}, "a name is 1 to 64 of A-Z a-z 0-9 . _ -, not %q", e.Name)
 	}
-	p.delivery(e)
-	p.later(e.Later)
-	return Route{
-		Name:        e.Name,
-		Match:       p.match(e),
-		Executor:    p.executor(e),
-		Idempotent:  e.Idempotent,
-		Concurrency: p.concurrency(e),
-		Retry:       p.retry(e),
+	r := Route{
+		Name:         e.Name,
+		Match:        p.match(e.Match),
+		Executor:     p.executor(e.Executor),
+		Idempotent:   e.Idempotent,
+		Concurrency:  p.concurrency(e.Concurrency),
+		RateLimit:    p.rateLimit(e.RateLimit),
+		Retry:        p.retry(e.Retry),
+		DeferTimeout: p.within(e.DeferTimeout, defaultDeferTimeout, deferTimeoutMax, "deferTimeout"),
+		Batch:        p.batch(e.Batch),
 	}
+	r.Delivery = p.delivery(e.Delivery, r.Executor.Type)
+	p.together(r)
+	return r
 }
 
-func (p place) match(e entry) Match {
+func (p place) match(e matchEntry) Match {
 	m := Match{
-		Account:    orAll(e.Match.Account),
-		Method:     orAll(e.Match.Method),
-		ObjectType: orAll(e.Match.ObjectType),
+		Account:    orAll(e.Account),
+		Method:     orAll(e.Method),
+		ObjectType: orAll(e.ObjectType),
 	}
 	if m.Account != All && !schemas.ValidAccount(m.Account) {
 		p.refuse([]string{"match", "account"}, "an account is 1 to 64 of A-Z a-z 0-9 . _ -, or \"*\", not %q", m.Account)
@@ -130,65 +96,96 @@ func orAll(s *string) string {
 	return *s
 }
 
-func (p place) executor(e entry) Executor {
-	switch e.Executor.Type {
-	case "http":
-		p.url(e.Executor.URL)
-	case "":
-		p.refuse([]string{"executor", "type"}, `an executor has a type: "http"`)
-	default:
-		p.refuse([]string{"executor", "type"}, `this version has the executor "http" only, not %q`, e.Executor.Type)
+// delivery is the guarantee of a route whose executor has that type.
+func (p place) delivery(d *Delivery, executor string) Delivery {
+	said := AtLeastOnce
+	if d != nil {
+		said = *d
 	}
-	return Executor{URL: e.Executor.URL, Timeout: p.positive(e.Executor.Timeout, defaultTimeout, "executor", "timeout")}
+	switch {
+	case !slices.Contains([]Delivery{AtLeastOnce, AtMostOnce, ExactlyOnce}, said):
+		p.refuse([]string{"delivery"}, "one of %q, not %q", []Delivery{AtLeastOnce, AtMostOnce, ExactlyOnce}, said)
+	case executor == Kafka && said == AtMostOnce:
+		p.refuse([]string{"delivery"}, "a kafka executor is always exactly-once; leave delivery out")
+	case executor == HTTP && said == ExactlyOnce:
+		p.refuse([]string{"delivery"}, "nobody can promise exactly-once over http; use at-least-once (with idempotent: true if the backend knows a repeated Idempotency-Key), at-most-once, or a kafka executor")
+	case executor == Kafka:
+		return ExactlyOnce
+	}
+	return said
 }
 
-func (p place) url(s string) {
-	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		p.refuse([]string{"executor", "url"}, "an absolute http or https URL, as http://127.0.0.1:9090/calls, not %q", s)
+// together refuses what each is right alone, and not with the other.
+func (p place) together(r Route) {
+	if r.Idempotent && r.Delivery != AtLeastOnce {
+		p.refuse([]string{"idempotent"}, "says what the backend makes of a repeated call, but a route that is %s repeats none; leave it out", r.Delivery)
+	}
+	if r.Batch.Max > 1 && r.Delivery == AtMostOnce {
+		p.refuse([]string{"batch"}, "one lost answer would leave all calls of a request unknown on an at-most-once route; leave batch out")
+	}
+	if r.Batch.Max > 1 && r.Executor.Type == Kafka {
+		p.refuse([]string{"batch"}, "a kafka executor writes a record for each call; leave batch out")
 	}
 }
 
-// delivery accepts the one guarantee there is.
-func (p place) delivery(e entry) {
-	if e.Delivery != nil && *e.Delivery != "at-least-once" {
-		p.refuse([]string{"delivery"}, `this version delivers "at-least-once" only, not %q`, *e.Delivery)
-	}
-}
-
-func (p place) concurrency(e entry) int {
-	if e.Concurrency == nil {
+func (p place) concurrency(n *int) int {
+	if n == nil {
 		return defaultConcurrency
 	}
-	if n := *e.Concurrency; n < 1 || n > concurrencyMax {
-		p.refuse([]string{"concurrency"}, "from 1 to %d, not %d", concurrencyMax, n)
+	if *n < 1 || *n > concurrencyMax {
+		p.refuse([]string{"concurrency"}, "from 1 to %d, not %d", concurrencyMax, *n)
 	}
-	return *e.Concurrency
+	return *n
 }
 
-func (p place) retry(e entry) Retry {
+func (p place) rateLimit(perSecond float64) float64 {
+	if perSecond != 0 && !(perSecond >= rateLimitMin && perSecond <= rateLimitMax) { // nor is it no number
+		p.refuse([]string{"rateLimit"}, "calls per second from %v to %d, or 0 for no limit, not %v", rateLimitMin, rateLimitMax, perSecond)
+	}
+	return perSecond
+}
+
+func (p place) retry(e retryEntry) Retry {
 	r := Retry{
-		Initial: p.positive(e.Retry.Initial, defaultRetryInitial, "retry", "initial"),
-		Max:     p.positive(e.Retry.Max, defaultRetryMax, "retry", "max"),
+		Initial: p.within(e.Initial, defaultRetryInitial, retryMax, "retry", "initial"),
+		Max:     p.within(e.Max, defaultRetryMax, retryMax, "retry", "max"),
 	}
 	if r.Max < r.Initial {
 		p.refuse([]string{"retry", "max"}, "max (%s) is less than initial (%s)", r.Max, r.Initial)
 	}
-	if e.Retry.MaxAttempts != nil {
-		r.MaxAttempts = *e.Retry.MaxAttempts
+	if e.MaxAttempts != nil {
+		r.MaxAttempts = *e.MaxAttempts
 	}
-	if r.MaxAttempts < 0 {
-		p.refuse([]string{"retry", "maxAttempts"}, "0 (until it answers) or more, not %d", r.MaxAttempts)
+	if r.MaxAttempts < 0 || r.MaxAttempts > attemptsMax {
+		p.refuse([]string{"retry", "maxAttempts"}, "from 1 to %d, or 0 (until it answers), not %d", attemptsMax, r.MaxAttempts)
 	}
 	return r
 }
 
-func (p place) positive(d *duration, byDefault time.Duration, path ...string) time.Duration {
+func (p place) batch(e batchEntry) Batch {
+	var b Batch
+	if e.Max != nil {
+		b.Max = *e.Max
+	}
+	if b.Max < 0 || b.Max > batchMax {
+		p.refuse([]string{"batch", "max"}, "from 1 (each call is a request of its own) to %d, not %d", batchMax, b.Max)
+	}
+	switch {
+	case b.Max > 1:
+		b.Linger = p.within(e.Linger, defaultLinger, lingerMax, "batch", "linger")
+	case e.Linger != nil:
+		p.refuse([]string{"batch", "linger"}, "waits for nothing while max is not above 1; give max, or leave batch out")
+	}
+	return b
+}
+
+// within is a duration above zero that is at most longest.
+func (p place) within(d *duration, byDefault, longest time.Duration, path ...string) time.Duration {
 	if d == nil {
 		return byDefault
 	}
-	if *d <= 0 {
-		p.refuse(path, "more than nothing, not %s", time.Duration(*d))
+	if got := time.Duration(*d); got <= 0 || got > longest {
+		p.refuse(path, "more than nothing and at most %s, not %s", longest, got)
 	}
 	return time.Duration(*d)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -59,16 +60,7 @@ type Error struct {
 	Problems []string
 }
 
-func (e *Error) Error() string {
-	var b bytes.Buffer
-	for i, p := range e.Problems {
-		if i > 0 {
-			b.WriteString("\n")
-		}
-		b.WriteString(p)
-	}
-	return b.String()
-}
+func (e *Error) Error() string { return strings.Join(e.Problems, "\n") }
 
 // file is a table as written. A pointer is nil where the member is absent.
 type file struct {
@@ -76,26 +68,41 @@ type file struct {
 }
 
 type entry struct {
-	Name  string `yaml:"name"`
-	Match struct {
-		Account    *string `yaml:"account"`
-		Method     *string `yaml:"method"`
-		ObjectType *string `yaml:"objectType"`
-	} `yaml:"match"`
-	Executor struct {
-		Type    string    `yaml:"type"`
-		URL     string    `yaml:"url"`
-		Timeout *duration `yaml:"timeout"`
-	} `yaml:"executor"`
-	Delivery    *string `yaml:"delivery"`
-	Idempotent  bool    `yaml:"idempotent"`
-	Concurrency *int    `yaml:"concurrency"`
-	Retry       struct {
-		Initial     *duration `yaml:"initial"`
-		Max         *duration `yaml:"max"`
-		MaxAttempts *int      `yaml:"maxAttempts"`
-	} `yaml:"retry"`
-	Later later `yaml:",inline"`
+	Name         string        `yaml:"name"`
+	Match        matchEntry    `yaml:"match"`
+	Executor     executorEntry `yaml:"executor"`
+	Delivery     *Delivery     `yaml:"delivery"`
+	Idempotent   bool          `yaml:"idempotent"`
+	Concurrency  *int          `yaml:"concurrency"`
+	RateLimit    float64       `yaml:"rateLimit"`
+	Retry        retryEntry    `yaml:"retry"`
+	DeferTimeout *duration     `yaml:"deferTimeout"`
+	Batch        batchEntry    `yaml:"batch"`
+}
+
+type matchEntry struct {
+	Account    *string `yaml:"account"`
+	Method     *string `yaml:"method"`
+	ObjectType *string `yaml:"objectType"`
+}
+
+type executorEntry struct {
+	Type       string    `yaml:"type"`
+	URL        *string   `yaml:"url"`
+	Topic      *string   `yaml:"topic"`
+	ReplyTopic *string   `yaml:"replyTopic"`
+	Timeout    *duration `yaml:"timeout"`
+}
+
+type retryEntry struct {
+	Initial     *duration `yaml:"initial"`
+	Max         *duration `yaml:"max"`
+	MaxAttempts *int      `yaml:"maxAttempts"`
+}
+
+type batchEntry struct {
+	Max    *int      `yaml:"max"`
+	Linger *duration `yaml:"linger"`
 }
 
 // duration is a Go duration, as 1500ms or 10s.

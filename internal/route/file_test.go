@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,19 +22,84 @@ routes:
     delivery: at-least-once
     idempotent: true
     concurrency: 16
-    rateLimit: 0
+    rateLimit: 12.5
     retry: {initial: 50ms, max: 2s, maxAttempts: 5}
+    deferTimeout: 72h
+    batch: {max: 100, linger: 20ms}
+  - name: ledger
+    match: {objectType: Posting}
+    executor: {type: kafka, topic: postings, replyTopic: postings.done, timeout: 5s}
+    delivery: exactly-once
 `).Routes()
-	want := route.Route{
-		Name:        "crm",
-		Match:       route.Match{Account: "acme", Method: "Update", ObjectType: "DataExtensionObject"},
-		Executor:    route.Executor{URL: "https://crm.example.com/calls", Timeout: 3 * time.Second},
-		Idempotent:  true,
-		Concurrency: 16,
-		Retry:       route.Retry{Initial: 50 * time.Millisecond, Max: 2 * time.Second, MaxAttempts: 5},
+	want := []route.Route{
+		{
+			Name:         "crm",
+			Match:        route.Match{Account: "acme", Method: "Update", ObjectType: "DataExtensionObject"},
+			Executor:     route.Executor{Type: route.HTTP, URL: "https://crm.example.com/calls", Timeout: 3 * time.Second},
+			Delivery:     route.AtLeastOnce,
+			Idempotent:   true,
+			Concurrency:  16,
+			RateLimit:    12.5,
+			Retry:        route.Retry{Initial: 50 * time.Millisecond, Max: 2 * time.Second, MaxAttempts: 5},
+			DeferTimeout: 72 * time.Hour,
+			Batch:        route.Batch{Max: 100, Linger: 20 * time.Millisecond},
+		},
+		{
+			Name:         "ledger",
+			Match:        route.Match{Account: route.All, Method: route.All, ObjectType: "Posting"},
+			Executor:     route.Executor{Type: route.Kafka, Topic: "postings", ReplyTopic: "postings.done", Timeout: 5 * time.Second},
+			Delivery:     route.ExactlyOnce,
+			Concurrency:  256,
+			Retry:        route.Retry{Initial: 200 * time.Millisecond, Max: 30 * time.Second},
+			DeferTimeout: 24 * time.Hour,
+		},
 	}
-	if len(got) != 1 || got[0] != want {
+	if !slices.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// The routes as the interfaces of Parley print them.
+func TestParseReadsTheDocumentedRoute(t *testing.T) {
+	t.Parallel()
+	got := parse(t, `
+routes:
+  - name: crm
+    match: {account: "*", method: "*", objectType: DataExtensionObject}   # first match wins; "*" or absent matches all
+    executor: {type: http, url: "http://127.0.0.1:9090/calls", timeout: 10s}
+    delivery: at-least-once        # at-most-once | exactly-once (kafka executor)
+    idempotent: false              # true: the backend answers a repeated Idempotency-Key with the first outcome
+    concurrency: 256               # per process
+    rateLimit: 5000                # calls per second and process, 0 = none
+    retry: {initial: 200ms, max: 30s, maxAttempts: 0}   # 0 = until it answers
+    deferTimeout: 24h
+`).Routes()[0]
+	want := route.Default("http://127.0.0.1:9090/calls").Routes()[0]
+	want.Name, want.Match.ObjectType, want.RateLimit = "crm", "DataExtensionObject", 5000
+	if got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestDelivery(t *testing.T) {
+	t.Parallel()
+	const http, kafka = `{type: http, url: "http://h/"}`, `{type: kafka, topic: t}`
+	tests := []struct {
+		executor, delivery string
+		want               route.Delivery
+	}{
+		{http, "", route.AtLeastOnce},
+		{http, "delivery: at-least-once", route.AtLeastOnce},
+		{http, "delivery: at-most-once", route.AtMostOnce},
+		{kafka, "", route.ExactlyOnce},
+		{kafka, "delivery: at-least-once", route.ExactlyOnce},
+		{kafka, "delivery: exactly-once", route.ExactlyOnce},
+	}
+	for _, tt := range tests {
+		got := parse(t, "routes:\n- name: a\n  executor: "+tt.executor+"\n  "+tt.delivery).Routes()[0].Delivery
+		if got != tt.want {
+			t.Errorf("%s %s: %s, want %s", tt.executor, tt.delivery, got, tt.want)
+		}
 	}
 }
 
@@ -59,8 +125,8 @@ func TestParseRefuses(t *testing.T) {
 		{"bad method", "routes:\n- name: a\n  match: {method: create}\n  " + executor, []string{`routes[0].match.method: one of`, `not "create"`}},
 		{"empty type", "routes:\n- name: a\n  match: {objectType: ''}\n  " + executor, []string{`routes[0].match.objectType`}},
 		{"no executor", "routes:\n- name: a", []string{`line 2: routes[0].executor.type: an executor has a type`}},
-		{"other executor", "routes:\n- name: a\n  executor: {type: smtp}", []string{`line 3: routes[0].executor.type`, `"http" only, not "smtp"`}},
-		{"no URL", "routes:\n- name: a\n  executor: {type: http}", []string{`routes[0].executor.url: an absolute`}},
+		{"other executor", "routes:\n- name: a\n  executor: {type: smtp}", []string{`line 3: routes[0].executor.type`, `not "smtp"`}},
+		{"no URL", "routes:\n- name: a\n  executor: {type: http}", []string{`routes[0].executor.url: an http executor has an absolute`}},
 		{"relative URL", "routes:\n- name: a\n  executor: {type: http, url: /calls}", []string{`routes[0].executor.url: an absolute`}},
 		{"other scheme", "routes:\n- name: a\n  executor: {type: http, url: 'ftp://h/'}", []string{`routes[0].executor.url: an absolute`}},
 		{"bad duration", "routes:\n- name: a\n  executor: {type: http, url: 'http://h/', timeout: 10}", []string{"line 3", `not "10"`}},
@@ -70,14 +136,34 @@ func TestParseRefuses(t *testing.T) {
 		{"concurrency a word", "routes:\n- name: a\n  concurrency: many\n  " + executor, []string{`line 3`, `many`}},
 		{"negative attempts", "routes:\n- name: a\n  retry: {maxAttempts: -1}\n  " + executor, []string{`routes[0].retry.maxAttempts`}},
 		{"max below initial", "routes:\n- name: a\n  retry: {initial: 2s, max: 1s}\n  " + executor, []string{`routes[0].retry.max: max (1s) is less than initial (2s)`}},
-		{"other delivery", "routes:\n- name: a\n  delivery: at-most-once\n  " + executor, []string{`routes[0].delivery: this version delivers "at-least-once" only`}},
-		{"rate limit", "routes:\n- name: a\n  rateLimit: 5\n  " + executor, []string{`line 3: routes[0].rateLimit: this version limits no rate`}},
-		{"defer timeout", "routes:\n- name: a\n  deferTimeout: 24h\n  " + executor, []string{`line 3: routes[0].deferTimeout: this version takes no deferred answers`}},
-		{"batch", "routes:\n- name: a\n  batch: {max: 10, linger: 5ms}\n  " + executor, []string{`line 3: routes[0].batch: this version sends one call a request`}},
+		{"attempts without end", "routes:\n- name: a\n  retry: {maxAttempts: 1000001}\n  " + executor, []string{`routes[0].retry.maxAttempts: from 1 to 1000000`}},
+		{"timeout too long", "routes:\n- name: a\n  executor: {type: http, url: 'http://h/', timeout: 61m}", []string{`routes[0].executor.timeout: more than nothing and at most 1h0m0s, not 1h1m0s`}},
+		{"retry too rare", "routes:\n- name: a\n  retry: {max: 25h}\n  " + executor, []string{`routes[0].retry.max: more than nothing and at most 24h0m0s`}},
+		{"other delivery", "routes:\n- name: a\n  delivery: twice\n  " + executor, []string{`line 3: routes[0].delivery: one of`, `not "twice"`}},
+		{"exactly-once over http", "routes:\n- name: a\n  delivery: exactly-once\n  " + executor, []string{`line 3: routes[0].delivery: nobody can promise exactly-once over http; use`}},
+		{"at-most-once by kafka", "routes:\n- name: a\n  delivery: at-most-once\n  executor: {type: kafka, topic: t}", []string{`line 3: routes[0].delivery: a kafka executor is always exactly-once`}},
+		{"idempotent and at-most-once", "routes:\n- name: a\n  idempotent: true\n  delivery: at-most-once\n  " + executor, []string{`line 3: routes[0].idempotent: `, "at-most-once repeats none"}},
+		{"idempotent by kafka", "routes:\n- name: a\n  idempotent: true\n  executor: {type: kafka, topic: t}", []string{`line 3: routes[0].idempotent: `, "exactly-once repeats none"}},
+		{"a rate below none", "routes:\n- name: a\n  rateLimit: -1\n  " + executor, []string{`line 3: routes[0].rateLimit: calls per second from 0.001 to 1000000, or 0 for no limit, not -1`}},
+		{"a rate that is no number", "routes:\n- name: a\n  rateLimit: .nan\n  " + executor, []string{`line 3: routes[0].rateLimit: `, "NaN"}},
+		{"a rate without end", "routes:\n- name: a\n  rateLimit: .inf\n  " + executor, []string{`line 3: routes[0].rateLimit: `, "+Inf"}},
+		{"no defer timeout", "routes:\n- name: a\n  deferTimeout: 0s\n  " + executor, []string{`line 3: routes[0].deferTimeout: more than nothing and at most 8784h0m0s`}},
+		{"batch too big", "routes:\n- name: a\n  batch: {max: 1001}\n  " + executor, []string{`line 3: routes[0].batch.max: from 1`, "to 1000, not 1001"}},
+		{"linger too long", "routes:\n- name: a\n  batch: {max: 2, linger: 2m}\n  " + executor, []string{`line 3: routes[0].batch.linger: more than nothing and at most 1m0s`}},
+		{"linger alone", "routes:\n- name: a\n  batch: {linger: 5ms}\n  " + executor, []string{`line 3: routes[0].batch.linger: waits for nothing`}},
+		{"batch and at-most-once", "routes:\n- name: a\n  delivery: at-most-once\n  batch: {max: 2}\n  " + executor, []string{`line 4: routes[0].batch: one lost answer`}},
+		{"batch by kafka", "routes:\n- name: a\n  batch: {max: 2}\n  executor: {type: kafka, topic: t}", []string{`line 3: routes[0].batch: a kafka executor writes`}},
+		{"no topic", "routes:\n- name: a\n  executor: {type: kafka}", []string{`line 3: routes[0].executor.topic: a kafka executor has`}},
+		{"bad topic", "routes:\n- name: a\n  executor: {type: kafka, topic: a/b}", []string{`line 3: routes[0].executor.topic: `, `not "a/b"`}},
+		{"bad reply topic", "routes:\n- name: a\n  executor: {type: kafka, topic: a, replyTopic: ..}", []string{`line 3: routes[0].executor.replyTopic: `, `not ".."`}},
+		{"one topic for both", "routes:\n- name: a\n  executor: {type: kafka, topic: a, replyTopic: a}", []string{`routes[0].executor.replyTopic: answers would be among the requests`}},
+		{"a URL for kafka", "routes:\n- name: a\n  executor: {type: kafka, topic: a, url: 'http://h/'}", []string{`routes[0].executor.url: means nothing to an executor of type "kafka"`}},
+		{"topics for http", "routes:\n- name: a\n  executor: {type: http, url: 'http://h/', topic: a, replyTopic: b}",
+			[]string{`routes[0].executor.topic: means nothing to an executor of type "http"`, `routes[0].executor.replyTopic: means nothing`}},
 		{"never reached", "routes:\n- name: a\n  match: {method: Create}\n  " + executor + "\n- name: b\n  match: {method: Create, objectType: Row}\n  " + executor,
 			[]string{`line 6: routes[1].match: never matches: routes[0] (a) comes first`}},
 		{"everything at once", "routes:\n- name: ''\n  concurrency: -1\n  speed: 3\n  retry: {initial: soon}\n- name: b\n  executor: {type: kafka}",
-			[]string{"routes[0].name", "routes[0].concurrency", "speed", `not "soon"`, "routes[0].executor.type", "routes[1].executor.type", "routes[1].match"}},
+			[]string{"routes[0].name", "routes[0].concurrency", "speed", `not "soon"`, "routes[0].executor.type", "routes[1].executor.topic", "routes[1].match"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,26 +1,39 @@
 // Package route says which executor takes which calls, and within which limits. A Table is read once, from YAML,
-// and never changes; it is safe for concurrent use.
+// and never changes; Current is the one in force, which may be replaced. Both are safe for concurrent use.
 //
 //	routes:
 //	  - name: crm
 //	    match: {account: "*", method: "*", objectType: DataExtensionObject}
 //	    executor: {type: http, url: "http://127.0.0.1:9090/calls", timeout: 10s}
+//	    delivery: at-least-once
+//	    concurrency: 256
 //	    retry: {initial: 200ms, max: 30s}
+//	  - name: ledger
+//	    match: {objectType: Posting}
+//	    executor: {type: kafka, topic: postings, replyTopic: postings-done}
 package route
 
 import "time"
 
-// Route is where the calls that match it are carried out.
+// Route is where the calls that match it are carried out. Two that compare equal are configured alike.
 type Route struct {
 	// Name is [A-Za-z0-9._-]{1,64}, unique in its table.
 	Name     string
 	Match    Match
 	Executor Executor
-	// Idempotent says that the backend answers a repeated Idempotency-Key with the first outcome. Default: false.
+	// Delivery is AtLeastOnce by default; ExactlyOnce if, and only if, the executor is Kafka.
+	Delivery Delivery
+	// Idempotent says that the backend answers a repeated Idempotency-Key with the first outcome. Default: false;
+	// true on AtLeastOnce alone, because nothing else is repeated.
 	Idempotent bool
 	// Concurrency bounds the calls that one process has at the executor at once. Default: 256.
 	Concurrency int
-	Retry       Retry
+	// RateLimit bounds the calls that one process begins a second. 0, the default: none.
+	RateLimit float64
+	Retry     Retry
+	// DeferTimeout is how long an answer is waited for after an executor has deferred it. Default: 24 h.
+	DeferTimeout time.Duration
+	Batch        Batch
 }
 
 // Match selects calls. Each field is one value, or "*" for all, which is the default.
@@ -33,14 +46,6 @@ type Match struct {
 // All matches every value of a field of Match.
 const All = "*"
 
-// Executor is an HTTP backend.
-type Executor struct {
-	// URL is absolute, http or https.
-	URL string
-	// Timeout bounds one request, from the dial to the end of the answer. Default: 10 s.
-	Timeout time.Duration
-}
-
 // Retry says when a transient failure is tried again: after Initial, then twice as long each time, at most Max.
 type Retry struct {
 	// Initial is 200 ms by default.
@@ -49,6 +54,14 @@ type Retry struct {
 	Max time.Duration
 	// MaxAttempts bounds the requests made for one call. 0, the default: until the backend answers.
 	MaxAttempts int
+}
+
+// Batch says how many calls go in one request to an HTTP executor.
+type Batch struct {
+	// Max bounds the calls of one request. 0, the default, or 1: each call is a request of its own.
+	Max int
+	// Linger is how long a request that has room waits for more calls. Default: 5 ms with Max above 1, else 0.
+	Linger time.Duration
 }
 
 func (m Match) takes(account, method, objectType string) bool {

@@ -16,11 +16,13 @@ type Table struct {
 // Default is the table with one route, named "default", that takes everything to an HTTP backend.
 func Default(url string) *Table {
 	return &Table{routes: []Route{{
-		Name:        "default",
-		Match:       Match{Account: All, Method: All, ObjectType: All},
-		Executor:    Executor{URL: url, Timeout: defaultTimeout},
-		Concurrency: defaultConcurrency,
-		Retry:       Retry{Initial: defaultRetryInitial, Max: defaultRetryMax},
+		Name:         "default",
+		Match:        Match{Account: All, Method: All, ObjectType: All},
+		Executor:     Executor{Type: HTTP, URL: url, Timeout: defaultTimeout},
+		Delivery:     AtLeastOnce,
+		Concurrency:  defaultConcurrency,
+		Retry:        Retry{Initial: defaultRetryInitial, Max: defaultRetryMax},
+		DeferTimeout: defaultDeferTimeout,
 	}}}
 }
 
@@ -29,10 +31,22 @@ const (
 	defaultConcurrency  = 256
 	defaultRetryInitial = 200 * time.Millisecond
 	defaultRetryMax     = 30 * time.Second
+	defaultDeferTimeout = 24 * time.Hour
+	defaultLinger       = 5 * time.Millisecond
 )
 
 // Routes returns the routes in their order. The caller must not change them.
 func (t *Table) Routes() []Route { return t.routes }
+
+// Named returns the route of that name; false: there is none. The route is shared and must not be changed.
+func (t *Table) Named(name string) (*Route, bool) {
+	for i := range t.routes {
+		if t.routes[i].Name == name {
+			return &t.routes[i], true
+		}
+	}
+	return nil, false
+}
 
 // Match returns the route of one object; false: there is none. The route is shared and must not be changed.
 func (t *Table) Match(account, method, objectType string) (*Route, bool) {
