@@ -76,7 +76,7 @@ func benchServer(b *testing.B, broker string) string {
 		Topics:     testTopics,
 		Partitions: partitions,
 		Secret:     testSecret,
-		Routes:     route.Default("http://127.0.0.1:1/"),
+		Routes:     route.NewCurrent(route.Default("http://127.0.0.1:1/")),
 		Auth:       OpenAccess{},
 		Live:       unknowing(),
 		Record:     unknowing(),

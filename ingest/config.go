@@ -24,7 +24,7 @@ type Config struct {
 	Partitions int32
 	// Secret signs receipts. At least 16 bytes, the same for all processes.
 	Secret []byte
-	Routes *route.Table
+	Routes *route.Current
 	Auth   Authenticator
 	// Live knows the calls that are open or have just ended; Record those that have ended.
 	Live, Record Source

@@ -77,7 +77,7 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 		Topics:     testTopics,
 		Partitions: partitions,
 		Secret:     testSecret,
-		Routes:     route.Default("http://127.0.0.1:1/"),
+		Routes:     route.NewCurrent(route.Default("http://127.0.0.1:1/")),
 		Auth:       OpenAccess{},
 		Live:       h.live,
 		Record:     h.record,

@@ -19,7 +19,7 @@ type recorder struct {
 	topic      string
 	partitions int32
 	limits     schemas.Limits
-	routes     *route.Table
+	routes     *route.Current
 	now        func() time.Time
 }
 

@@ -35,7 +35,7 @@ routes:
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := start(t, func(c *Config) { c.Routes = table })
+	h := start(t, func(c *Config) { c.Routes = route.NewCurrent(table) })
 	call := func(objects, options string) string {
 		return fmt.Sprintf(`{"method": "Create", "objects": [%s], "options": {%s}}`, objects, options)
 	}
@@ -246,7 +246,7 @@ func TestMetricsAreRegisteredOnce(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	_, err := New(Config{
-		Client: h.client, Topics: testTopics, Partitions: 1, Secret: testSecret, Routes: route.Default("http://h/"), Auth: OpenAccess{},
+		Client: h.client, Topics: testTopics, Partitions: 1, Secret: testSecret, Routes: route.NewCurrent(route.Default("http://h/")), Auth: OpenAccess{},
 		Live: h.live, Record: h.record, Log: slog.New(slog.DiscardHandler), Metrics: h.metrics,
 	})
 	if _, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); !ok {

@@ -55,7 +55,7 @@ func benchmarkProcessor(b *testing.B, parts int) {
 	p, err := processor.New(processor.Config{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(seeds)}, Topics: t, Partitions: 8, ResultPartitions: 8,
 		Group: "bench", Instance: "a", SinkGroup: "sink", StoreDir: b.TempDir(),
-		Routes: route.Default("http://127.0.0.1:1/"), Executor: noop{}, Limits: schemas.DefaultLimits(),
+		Routes: route.NewCurrent(route.Default("http://127.0.0.1:1/")), Executor: noop{}, Limits: schemas.DefaultLimits(),
 	})
 	if err != nil {
 		b.Fatal(err)

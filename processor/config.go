@@ -36,7 +36,7 @@ type Config struct {
 	StoreDir string
 	StoreFS  store.FS
 	// Routes says which backend takes a call, Executor carries it out.
-	Routes   *route.Table
+	Routes   *route.Current
 	Executor Executor
 	// Limits bound the calls that are read from the log.
 	Limits schemas.Limits

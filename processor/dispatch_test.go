@@ -83,7 +83,7 @@ func newRig(t *testing.T, admittedMax int, routes string) *rig {
 		t.Fatal(err)
 	}
 	g := newGate()
-	cfg := Config{Routes: table, Executor: g, AdmittedMax: admittedMax}.withDefaults()
+	cfg := Config{Routes: route.NewCurrent(table), Executor: g, AdmittedMax: admittedMax}.withDefaults()
 	r := &rig{dispatcher: newDispatcher(&cfg, s, new(mailbox)), t: t, gate: g}
 	t.Cleanup(func() {
 		r.close()

@@ -18,13 +18,13 @@ func TestPayloadsThatWaitAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	cfg := Config{Routes: route.Default("http://127.0.0.1:1/"), AdmittedMax: 1_000}
+	cfg := Config{Routes: route.NewCurrent(route.Default("http://127.0.0.1:1/")), AdmittedMax: 1_000}
 	d := newDispatcher(&cfg, s, new(mailbox))
 	d.adopt(0)
 	if err := d.fill(); err != nil {
 		t.Fatal(err)
 	}
-	r := &cfg.Routes.Routes()[0]
+	r := &cfg.Routes.Table().Routes()[0]
 	l := &line{route: r, dispatcher: d, closed: true}
 	d.lines[r] = l
 	properties := make([]byte, 1<<20)

@@ -121,7 +121,7 @@ func (c *cluster) start(x processor.Executor, dir string, adjust ...func(*proces
 		Instance:         "a",
 		SinkGroup:        "parley.sink",
 		StoreDir:         dir,
-		Routes:           route.Default("http://127.0.0.1:1/calls"),
+		Routes:           route.NewCurrent(route.Default("http://127.0.0.1:1/calls")),
 		Executor:         x,
 		Limits:           schemas.DefaultLimits(),
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 func recordConfig() *Config {
-	return &Config{Partitions: 8, Limits: schemas.DefaultLimits(), Routes: route.Default("http://127.0.0.1:1/")}
+	return &Config{Partitions: 8, Limits: schemas.DefaultLimits(), Routes: route.NewCurrent(route.Default("http://127.0.0.1:1/"))}
 }
 
 // record is one of partition 5, offset 77, with headers given as name, value, name, value.

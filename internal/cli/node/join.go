@@ -132,7 +132,7 @@ func (n *node) group(of string) string { return n.cfg.TopicPrefix + "." + of }
 // idlePerHost is how many connections to one backend can be of use.
 func (n *node) idlePerHost() int {
 	most := 0
-	for _, r := range n.routes.Routes() {
+	for _, r := range n.routes.Table().Routes() {
 		most = max(most, r.Concurrency)
 	}
 	return most

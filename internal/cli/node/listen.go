@@ -36,7 +36,7 @@ func (n *node) openBackend(context.Context) error {
 	}
 	n.backend = l
 	if n.routes == nil {
-		n.routes = route.Default("http://" + l.Addr().String() + "/calls")
+		n.routes = route.NewCurrent(route.Default("http://" + l.Addr().String() + "/calls"))
 	}
 	n.closers = append(n.closers, b.Close)
 	n.stages = append(n.stages, stage{"demo backend", func(ctx context.Context) error { return b.Serve(ctx, l) }})

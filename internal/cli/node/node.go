@@ -26,7 +26,7 @@ type node struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 
-	routes  *route.Table
+	routes  *route.Current
 	secret  []byte
 	topics  schemas.Topics
 	layout  topics.Layout
@@ -102,13 +102,15 @@ func (n *node) close() error {
 	return errors.Join(errs...)
 }
 
-func (n *node) openRoutes(context.Context) (err error) {
+func (n *node) openRoutes(context.Context) error {
 	if n.cfg.RoutesFile == "" {
 		return nil // openBackend knows where everything goes
 	}
-	if n.routes, err = route.Load(n.cfg.RoutesFile); err != nil {
+	table, err := route.Load(n.cfg.RoutesFile)
+	if err != nil {
 		return fmt.Errorf("%w; correct the file, or name another with PARLEY_ROUTES", err)
 	}
+	n.routes = route.NewCurrent(table)
 	return nil
 }
 
