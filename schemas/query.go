@@ -29,11 +29,35 @@ type ConversationQuery struct {
 	ID string
 	// After is the sequence code behind which the page of calls begins; zero: the first page.
 	After int32
+	// Accepted is the place of a cancel or resubmit record of the conversation; nil: there is none. The owner answers
+	// when it has applied the record, so that the answer tells what came of it.
+	Accepted *Position
 	// Wait is how long to wait for a final status; zero: answer what is.
 	Wait time.Duration
 }
 
-// Errors of whoever answers a RequestQuery or a ConversationQuery.
+// AnswerQuery asks what came of a late answer to a deferred call.
+type AnswerQuery struct {
+	// ID is of the call that the answer's token names.
+	ID RequestID
+	// Digest is the AnswerDigest of the answer; zero is that of none.
+	Digest uint64
+	// Accepted is the place of the answer's record. The owner of its partition says what it knows when it has applied
+	// that record; with an Offset of -1 at once.
+	Accepted Position
+}
+
+// AnswerVerdict is what came of a late answer.
+type AnswerVerdict int
+
+const (
+	// AnswerTaken: the call has this answer, has none yet, or will have it when its executor defers.
+	AnswerTaken AnswerVerdict = iota
+	// AnswerConflict: the call has another answer, or has ended without one.
+	AnswerConflict
+)
+
+// Errors of whoever answers a RequestQuery, a ConversationQuery or an AnswerQuery.
 var (
 	// ErrUnknown: whoever was asked can tell, and knows nothing of it.
 	ErrUnknown = errors.New("unknown")

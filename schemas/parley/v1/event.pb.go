@@ -153,7 +153,9 @@ type CallEvent struct {
 	// results holds one entry per object, in the order of the call's objects: the index is the ordinal.
 	Results []*ObjectResult `protobuf:"bytes,14,rep,name=results,proto3" json:"results,omitempty"`
 	// digest is the SHA-256 of the bytes received for the call.
-	Digest        []byte `protobuf:"bytes,15,opt,name=digest,proto3" json:"digest,omitempty"`
+	Digest []byte `protobuf:"bytes,15,opt,name=digest,proto3" json:"digest,omitempty"`
+	// route is the name of the route that took the call; empty when none had it in turn.
+	Route         string `protobuf:"bytes,16,opt,name=route,proto3" json:"route,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -293,6 +295,13 @@ func (x *CallEvent) GetDigest() []byte {
 	return nil
 }
 
+func (x *CallEvent) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
 // ObjectResult is the recorded outcome of one object of one call.
 type ObjectResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -379,7 +388,8 @@ func (x *ObjectResult) GetMessage() string {
 	return ""
 }
 
-// ConversationEvent is a conversation's state; today it is written when the conversation has ended.
+// ConversationEvent is a conversation's state: it is written when the conversation has ended, and once more, with
+// continued_by, when it has been resubmitted.
 type ConversationEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// conversation_id is empty for a call without one; request_id names it then.
@@ -397,6 +407,10 @@ type ConversationEvent struct {
 	AcceptedAtMs  int64 `protobuf:"varint,10,opt,name=accepted_at_ms,json=acceptedAtMs,proto3" json:"accepted_at_ms,omitempty"`
 	StartedAtMs   int64 `protobuf:"varint,11,opt,name=started_at_ms,json=startedAtMs,proto3" json:"started_at_ms,omitempty"`
 	CompletedAtMs int64 `protobuf:"varint,12,opt,name=completed_at_ms,json=completedAtMs,proto3" json:"completed_at_ms,omitempty"`
+	// continues is the conversation that this one resubmits, continued_by the one that resubmits this; a conversation_id,
+	// or the request_id of a call without one. Empty: none.
+	Continues     string `protobuf:"bytes,13,opt,name=continues,proto3" json:"continues,omitempty"`
+	ContinuedBy   string `protobuf:"bytes,14,opt,name=continued_by,json=continuedBy,proto3" json:"continued_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -515,6 +529,20 @@ func (x *ConversationEvent) GetCompletedAtMs() int64 {
 	return 0
 }
 
+func (x *ConversationEvent) GetContinues() string {
+	if x != nil {
+		return x.Continues
+	}
+	return ""
+}
+
+func (x *ConversationEvent) GetContinuedBy() string {
+	if x != nil {
+		return x.ContinuedBy
+	}
+	return ""
+}
+
 var File_parley_v1_event_proto protoreflect.FileDescriptor
 
 const file_parley_v1_event_proto_rawDesc = "" +
@@ -526,7 +554,7 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\x12*\n" +
 	"\x04call\x18\x04 \x01(\v2\x14.parley.v1.CallEventH\x00R\x04call\x12B\n" +
 	"\fconversation\x18\x05 \x01(\v2\x1c.parley.v1.ConversationEventH\x00R\fconversationB\a\n" +
-	"\x05event\"\x86\x04\n" +
+	"\x05event\"\x9c\x04\n" +
 	"\tCallEvent\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12'\n" +
@@ -545,7 +573,8 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\rstarted_at_ms\x18\f \x01(\x03R\vstartedAtMs\x12&\n" +
 	"\x0fcompleted_at_ms\x18\r \x01(\x03R\rcompletedAtMs\x121\n" +
 	"\aresults\x18\x0e \x03(\v2\x17.parley.v1.ObjectResultR\aresults\x12\x16\n" +
-	"\x06digest\x18\x0f \x01(\fR\x06digest\"\xca\x01\n" +
+	"\x06digest\x18\x0f \x01(\fR\x06digest\x12\x14\n" +
+	"\x05route\x18\x10 \x01(\tR\x05route\"\xca\x01\n" +
 	"\fObjectResult\x12%\n" +
 	"\x0ecorrelation_id\x18\x01 \x01(\tR\rcorrelationId\x12\x1f\n" +
 	"\vobject_type\x18\x02 \x01(\tR\n" +
@@ -554,7 +583,7 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\x06status\x18\x04 \x01(\tR\x06status\x12\x1d\n" +
 	"\n" +
 	"error_code\x18\x05 \x01(\tR\terrorCode\x12\x18\n" +
-	"\amessage\x18\x06 \x01(\tR\amessage\"\xa4\x03\n" +
+	"\amessage\x18\x06 \x01(\tR\amessage\"\xe5\x03\n" +
 	"\x11ConversationEvent\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12\x1d\n" +
 	"\n" +
@@ -570,7 +599,9 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\x0eaccepted_at_ms\x18\n" +
 	" \x01(\x03R\facceptedAtMs\x12\"\n" +
 	"\rstarted_at_ms\x18\v \x01(\x03R\vstartedAtMs\x12&\n" +
-	"\x0fcompleted_at_ms\x18\f \x01(\x03R\rcompletedAtMsB#Z!parley/schemas/parley/v1;parleyv1b\x06proto3"
+	"\x0fcompleted_at_ms\x18\f \x01(\x03R\rcompletedAtMs\x12\x1c\n" +
+	"\tcontinues\x18\r \x01(\tR\tcontinues\x12!\n" +
+	"\fcontinued_by\x18\x0e \x01(\tR\vcontinuedByB#Z!parley/schemas/parley/v1;parleyv1b\x06proto3"
 
 var (
 	file_parley_v1_event_proto_rawDescOnce sync.Once
