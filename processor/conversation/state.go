@@ -58,10 +58,11 @@ type State struct {
 	// Continues is the conversation that this one resubmits, ContinuedBy the one that resubmits this. Empty: none.
 	Continues   string
 	ContinuedBy string
-	// End, Code and Message say how the conversation ended. Empty unless Ended.
+	// End, Code and Message say how the conversation ended, EndedAt when. Empty unless Ended.
 	End     schemas.ConversationStatus
 	Code    schemas.Code
 	Message string
+	EndedAt time.Time
 	// Kept tells which payloads of a conversation that failed are kept for a resubmission.
 	Kept Kept
 	// ForgetAt is when the marker itself may go, by the owner's clock. Zero: never.

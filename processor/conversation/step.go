@@ -107,7 +107,7 @@ func (s State) endCalls(first int32, status schemas.CallStatus, code schemas.Cod
 }
 
 func (r Rules) end(s State, status schemas.ConversationStatus, code schemas.Code, message string, at time.Time) State {
-	s.Phase, s.End, s.Code, s.Message = Ended, status, code, message
+	s.Phase, s.End, s.Code, s.Message, s.EndedAt = Ended, status, code, message, at
 	s.Turn, s.Deadline, s.StartBy = Turn{}, time.Time{}, time.Time{}
 	keep := r.KeepConversation
 	if s.Single {

@@ -28,23 +28,45 @@ type ConversationState struct {
 	Phase  int32                  `protobuf:"varint,1,opt,name=phase,proto3" json:"phase,omitempty"`
 	Single bool                   `protobuf:"varint,2,opt,name=single,proto3" json:"single,omitempty"`
 	Calls  int32                  `protobuf:"varint,3,opt,name=calls,proto3" json:"calls,omitempty"`
-	// received has bit k-1 set when the part with sequence code k has arrived.
+	// received has bit k-1 set when the part with sequence code k has arrived. Empty once all have.
 	Received     []byte `protobuf:"bytes,4,opt,name=received,proto3" json:"received,omitempty"`
 	DeadlineMs   int64  `protobuf:"varint,5,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
 	AcceptedAtMs int64  `protobuf:"varint,6,opt,name=accepted_at_ms,json=acceptedAtMs,proto3" json:"accepted_at_ms,omitempty"`
 	StartedAtMs  int64  `protobuf:"varint,7,opt,name=started_at_ms,json=startedAtMs,proto3" json:"started_at_ms,omitempty"`
 	// ready_offset is the offset, in parley.calls, of the record that completed the conversation.
 	ReadyOffset int64 `protobuf:"varint,8,opt,name=ready_offset,json=readyOffset,proto3" json:"ready_offset,omitempty"`
+	// turn, attempt and not_before_ms are of the part in turn, with those from turn_started_at_ms to progress below.
 	Turn        int32 `protobuf:"varint,9,opt,name=turn,proto3" json:"turn,omitempty"`
 	Attempt     int32 `protobuf:"varint,10,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	RetryAtMs   int64 `protobuf:"varint,11,opt,name=retry_at_ms,json=retryAtMs,proto3" json:"retry_at_ms,omitempty"`
+	NotBeforeMs int64 `protobuf:"varint,11,opt,name=not_before_ms,json=notBeforeMs,proto3" json:"not_before_ms,omitempty"`
 	Processed   int32 `protobuf:"varint,12,opt,name=processed,proto3" json:"processed,omitempty"`
 	Errors      int32 `protobuf:"varint,13,opt,name=errors,proto3" json:"errors,omitempty"`
 	// An ended conversation keeps phase, single, calls and these two, which keep its id from being used again: end
 	// is its schemas.ConversationStatus, contents has 8 bytes per part, its content big endian, zero for one that
 	// never came.
-	End           string `protobuf:"bytes,14,opt,name=end,proto3" json:"end,omitempty"`
-	Contents      []byte `protobuf:"bytes,15,opt,name=contents,proto3" json:"contents,omitempty"`
+	End      string `protobuf:"bytes,14,opt,name=end,proto3" json:"end,omitempty"`
+	Contents []byte `protobuf:"bytes,15,opt,name=contents,proto3" json:"contents,omitempty"`
+	// priority is a schemas.Priority.
+	Priority        int32  `protobuf:"zigzag32,16,opt,name=priority,proto3" json:"priority,omitempty"`
+	Scheduled       bool   `protobuf:"varint,17,opt,name=scheduled,proto3" json:"scheduled,omitempty"`
+	StartByMs       int64  `protobuf:"varint,18,opt,name=start_by_ms,json=startByMs,proto3" json:"start_by_ms,omitempty"`
+	ReadyAtMs       int64  `protobuf:"varint,19,opt,name=ready_at_ms,json=readyAtMs,proto3" json:"ready_at_ms,omitempty"`
+	Route           string `protobuf:"bytes,20,opt,name=route,proto3" json:"route,omitempty"`
+	TurnStartedAtMs int64  `protobuf:"varint,21,opt,name=turn_started_at_ms,json=turnStartedAtMs,proto3" json:"turn_started_at_ms,omitempty"`
+	LostAtMs        int64  `protobuf:"varint,22,opt,name=lost_at_ms,json=lostAtMs,proto3" json:"lost_at_ms,omitempty"`
+	AnswerByMs      int64  `protobuf:"varint,23,opt,name=answer_by_ms,json=answerByMs,proto3" json:"answer_by_ms,omitempty"`
+	Progress        int32  `protobuf:"varint,24,opt,name=progress,proto3" json:"progress,omitempty"`
+	Continues       string `protobuf:"bytes,25,opt,name=continues,proto3" json:"continues,omitempty"`
+	// An ended conversation keeps forget_at_ms, too. One that failed keeps all that its event said while its payloads are
+	// kept, or it has been continued.
+	ContinuedBy   string `protobuf:"bytes,26,opt,name=continued_by,json=continuedBy,proto3" json:"continued_by,omitempty"`
+	KeptFrom      int32  `protobuf:"varint,27,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
+	KeptFailed    int32  `protobuf:"varint,28,opt,name=kept_failed,json=keptFailed,proto3" json:"kept_failed,omitempty"`
+	KeptUntilMs   int64  `protobuf:"varint,29,opt,name=kept_until_ms,json=keptUntilMs,proto3" json:"kept_until_ms,omitempty"`
+	ForgetAtMs    int64  `protobuf:"varint,30,opt,name=forget_at_ms,json=forgetAtMs,proto3" json:"forget_at_ms,omitempty"`
+	EndedAtMs     int64  `protobuf:"varint,31,opt,name=ended_at_ms,json=endedAtMs,proto3" json:"ended_at_ms,omitempty"`
+	Code          string `protobuf:"bytes,32,opt,name=code,proto3" json:"code,omitempty"`
+	Message       string `protobuf:"bytes,33,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -149,9 +171,9 @@ func (x *ConversationState) GetAttempt() int32 {
 	return 0
 }
 
-func (x *ConversationState) GetRetryAtMs() int64 {
+func (x *ConversationState) GetNotBeforeMs() int64 {
 	if x != nil {
-		return x.RetryAtMs
+		return x.NotBeforeMs
 	}
 	return 0
 }
@@ -182,6 +204,132 @@ func (x *ConversationState) GetContents() []byte {
 		return x.Contents
 	}
 	return nil
+}
+
+func (x *ConversationState) GetPriority() int32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *ConversationState) GetScheduled() bool {
+	if x != nil {
+		return x.Scheduled
+	}
+	return false
+}
+
+func (x *ConversationState) GetStartByMs() int64 {
+	if x != nil {
+		return x.StartByMs
+	}
+	return 0
+}
+
+func (x *ConversationState) GetReadyAtMs() int64 {
+	if x != nil {
+		return x.ReadyAtMs
+	}
+	return 0
+}
+
+func (x *ConversationState) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
+func (x *ConversationState) GetTurnStartedAtMs() int64 {
+	if x != nil {
+		return x.TurnStartedAtMs
+	}
+	return 0
+}
+
+func (x *ConversationState) GetLostAtMs() int64 {
+	if x != nil {
+		return x.LostAtMs
+	}
+	return 0
+}
+
+func (x *ConversationState) GetAnswerByMs() int64 {
+	if x != nil {
+		return x.AnswerByMs
+	}
+	return 0
+}
+
+func (x *ConversationState) GetProgress() int32 {
+	if x != nil {
+		return x.Progress
+	}
+	return 0
+}
+
+func (x *ConversationState) GetContinues() string {
+	if x != nil {
+		return x.Continues
+	}
+	return ""
+}
+
+func (x *ConversationState) GetContinuedBy() string {
+	if x != nil {
+		return x.ContinuedBy
+	}
+	return ""
+}
+
+func (x *ConversationState) GetKeptFrom() int32 {
+	if x != nil {
+		return x.KeptFrom
+	}
+	return 0
+}
+
+func (x *ConversationState) GetKeptFailed() int32 {
+	if x != nil {
+		return x.KeptFailed
+	}
+	return 0
+}
+
+func (x *ConversationState) GetKeptUntilMs() int64 {
+	if x != nil {
+		return x.KeptUntilMs
+	}
+	return 0
+}
+
+func (x *ConversationState) GetForgetAtMs() int64 {
+	if x != nil {
+		return x.ForgetAtMs
+	}
+	return 0
+}
+
+func (x *ConversationState) GetEndedAtMs() int64 {
+	if x != nil {
+		return x.EndedAtMs
+	}
+	return 0
+}
+
+func (x *ConversationState) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *ConversationState) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
 }
 
 // PartState is one call of an open conversation.
@@ -328,6 +476,86 @@ func (x *RequestState) GetRejected() bool {
 	return false
 }
 
+// AnswerState is what is known of the late answer to a call, under its request id, until its token has expired.
+type AnswerState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// conversation is a schemas.ConversationKey; empty while the call is not known to wait for an answer.
+	Conversation []byte `protobuf:"bytes,1,opt,name=conversation,proto3" json:"conversation,omitempty"`
+	SequenceCode int32  `protobuf:"varint,2,opt,name=sequence_code,json=sequenceCode,proto3" json:"sequence_code,omitempty"`
+	// digest is the schemas.AnswerDigest of the answer that was taken; zero: none was.
+	Digest    uint64 `protobuf:"fixed64,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	ExpiresMs int64  `protobuf:"varint,4,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	// early is an answer that came before its call waited for one.
+	Early         []byte `protobuf:"bytes,5,opt,name=early,proto3" json:"early,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerState) Reset() {
+	*x = AnswerState{}
+	mi := &file_parley_v1_state_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerState) ProtoMessage() {}
+
+func (x *AnswerState) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_state_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerState.ProtoReflect.Descriptor instead.
+func (*AnswerState) Descriptor() ([]byte, []int) {
+	return file_parley_v1_state_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *AnswerState) GetConversation() []byte {
+	if x != nil {
+		return x.Conversation
+	}
+	return nil
+}
+
+func (x *AnswerState) GetSequenceCode() int32 {
+	if x != nil {
+		return x.SequenceCode
+	}
+	return 0
+}
+
+func (x *AnswerState) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *AnswerState) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *AnswerState) GetEarly() []byte {
+	if x != nil {
+		return x.Early
+	}
+	return nil
+}
+
 // PartitionState is what the owner of a partition knows of the whole of it.
 type PartitionState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -342,14 +570,18 @@ type PartitionState struct {
 	Resent   int64 `protobuf:"varint,5,opt,name=resent,proto3" json:"resent,omitempty"`
 	Open     int64 `protobuf:"varint,6,opt,name=open,proto3" json:"open,omitempty"`
 	// final counts the calls that ended, by schemas.CallStatus.
-	Final         map[string]int64 `protobuf:"bytes,7,rep,name=final,proto3" json:"final,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Final map[string]int64 `protobuf:"bytes,7,rep,name=final,proto3" json:"final,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// fence rises with every change of the partition's owner.
+	Fence int64 `protobuf:"varint,8,opt,name=fence,proto3" json:"fence,omitempty"`
+	// early counts the answers that came before their calls waited for one.
+	Early         int64 `protobuf:"varint,9,opt,name=early,proto3" json:"early,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PartitionState) Reset() {
 	*x = PartitionState{}
-	mi := &file_parley_v1_state_proto_msgTypes[3]
+	mi := &file_parley_v1_state_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -361,7 +593,7 @@ func (x *PartitionState) String() string {
 func (*PartitionState) ProtoMessage() {}
 
 func (x *PartitionState) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_state_proto_msgTypes[3]
+	mi := &file_parley_v1_state_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -374,7 +606,7 @@ func (x *PartitionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartitionState.ProtoReflect.Descriptor instead.
 func (*PartitionState) Descriptor() ([]byte, []int) {
-	return file_parley_v1_state_proto_rawDescGZIP(), []int{3}
+	return file_parley_v1_state_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PartitionState) GetNextOffset() int64 {
@@ -426,11 +658,25 @@ func (x *PartitionState) GetFinal() map[string]int64 {
 	return nil
 }
 
+func (x *PartitionState) GetFence() int64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
+func (x *PartitionState) GetEarly() int64 {
+	if x != nil {
+		return x.Early
+	}
+	return 0
+}
+
 var File_parley_v1_state_proto protoreflect.FileDescriptor
 
 const file_parley_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x15parley/v1/state.proto\x12\tparley.v1\"\xb3\x03\n" +
+	"\x15parley/v1/state.proto\x12\tparley.v1\"\xe3\a\n" +
 	"\x11ConversationState\x12\x14\n" +
 	"\x05phase\x18\x01 \x01(\x05R\x05phase\x12\x16\n" +
 	"\x06single\x18\x02 \x01(\bR\x06single\x12\x14\n" +
@@ -443,12 +689,34 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\fready_offset\x18\b \x01(\x03R\vreadyOffset\x12\x12\n" +
 	"\x04turn\x18\t \x01(\x05R\x04turn\x12\x18\n" +
 	"\aattempt\x18\n" +
-	" \x01(\x05R\aattempt\x12\x1e\n" +
-	"\vretry_at_ms\x18\v \x01(\x03R\tretryAtMs\x12\x1c\n" +
+	" \x01(\x05R\aattempt\x12\"\n" +
+	"\rnot_before_ms\x18\v \x01(\x03R\vnotBeforeMs\x12\x1c\n" +
 	"\tprocessed\x18\f \x01(\x05R\tprocessed\x12\x16\n" +
 	"\x06errors\x18\r \x01(\x05R\x06errors\x12\x10\n" +
 	"\x03end\x18\x0e \x01(\tR\x03end\x12\x1a\n" +
-	"\bcontents\x18\x0f \x01(\fR\bcontents\"~\n" +
+	"\bcontents\x18\x0f \x01(\fR\bcontents\x12\x1a\n" +
+	"\bpriority\x18\x10 \x01(\x11R\bpriority\x12\x1c\n" +
+	"\tscheduled\x18\x11 \x01(\bR\tscheduled\x12\x1e\n" +
+	"\vstart_by_ms\x18\x12 \x01(\x03R\tstartByMs\x12\x1e\n" +
+	"\vready_at_ms\x18\x13 \x01(\x03R\treadyAtMs\x12\x14\n" +
+	"\x05route\x18\x14 \x01(\tR\x05route\x12+\n" +
+	"\x12turn_started_at_ms\x18\x15 \x01(\x03R\x0fturnStartedAtMs\x12\x1c\n" +
+	"\n" +
+	"lost_at_ms\x18\x16 \x01(\x03R\blostAtMs\x12 \n" +
+	"\fanswer_by_ms\x18\x17 \x01(\x03R\n" +
+	"answerByMs\x12\x1a\n" +
+	"\bprogress\x18\x18 \x01(\x05R\bprogress\x12\x1c\n" +
+	"\tcontinues\x18\x19 \x01(\tR\tcontinues\x12!\n" +
+	"\fcontinued_by\x18\x1a \x01(\tR\vcontinuedBy\x12\x1b\n" +
+	"\tkept_from\x18\x1b \x01(\x05R\bkeptFrom\x12\x1f\n" +
+	"\vkept_failed\x18\x1c \x01(\x05R\n" +
+	"keptFailed\x12\"\n" +
+	"\rkept_until_ms\x18\x1d \x01(\x03R\vkeptUntilMs\x12 \n" +
+	"\fforget_at_ms\x18\x1e \x01(\x03R\n" +
+	"forgetAtMs\x12\x1e\n" +
+	"\vended_at_ms\x18\x1f \x01(\x03R\tendedAtMs\x12\x12\n" +
+	"\x04code\x18  \x01(\tR\x04code\x12\x18\n" +
+	"\amessage\x18! \x01(\tR\amessage\"~\n" +
 	"\tPartState\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\fR\x04call\x12\x1d\n" +
 	"\n" +
@@ -459,7 +727,14 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\fconversation\x18\x01 \x01(\fR\fconversation\x12#\n" +
 	"\rsequence_code\x18\x02 \x01(\x05R\fsequenceCode\x12\x14\n" +
 	"\x05first\x18\x03 \x01(\fR\x05first\x12\x1a\n" +
-	"\brejected\x18\x04 \x01(\bR\brejected\"\xab\x02\n" +
+	"\brejected\x18\x04 \x01(\bR\brejected\"\xa3\x01\n" +
+	"\vAnswerState\x12\"\n" +
+	"\fconversation\x18\x01 \x01(\fR\fconversation\x12#\n" +
+	"\rsequence_code\x18\x02 \x01(\x05R\fsequenceCode\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\x06R\x06digest\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x04 \x01(\x03R\texpiresMs\x12\x14\n" +
+	"\x05early\x18\x05 \x01(\fR\x05early\"\xd7\x02\n" +
 	"\x0ePartitionState\x12\x1f\n" +
 	"\vnext_offset\x18\x01 \x01(\x03R\n" +
 	"nextOffset\x12\x1e\n" +
@@ -468,7 +743,9 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\baccepted\x18\x04 \x01(\x03R\baccepted\x12\x16\n" +
 	"\x06resent\x18\x05 \x01(\x03R\x06resent\x12\x12\n" +
 	"\x04open\x18\x06 \x01(\x03R\x04open\x12:\n" +
-	"\x05final\x18\a \x03(\v2$.parley.v1.PartitionState.FinalEntryR\x05final\x1a8\n" +
+	"\x05final\x18\a \x03(\v2$.parley.v1.PartitionState.FinalEntryR\x05final\x12\x14\n" +
+	"\x05fence\x18\b \x01(\x03R\x05fence\x12\x14\n" +
+	"\x05early\x18\t \x01(\x03R\x05early\x1a8\n" +
 	"\n" +
 	"FinalEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -486,16 +763,17 @@ func file_parley_v1_state_proto_rawDescGZIP() []byte {
 	return file_parley_v1_state_proto_rawDescData
 }
 
-var file_parley_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_parley_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_parley_v1_state_proto_goTypes = []any{
 	(*ConversationState)(nil), // 0: parley.v1.ConversationState
 	(*PartState)(nil),         // 1: parley.v1.PartState
 	(*RequestState)(nil),      // 2: parley.v1.RequestState
-	(*PartitionState)(nil),    // 3: parley.v1.PartitionState
-	nil,                       // 4: parley.v1.PartitionState.FinalEntry
+	(*AnswerState)(nil),       // 3: parley.v1.AnswerState
+	(*PartitionState)(nil),    // 4: parley.v1.PartitionState
+	nil,                       // 5: parley.v1.PartitionState.FinalEntry
 }
 var file_parley_v1_state_proto_depIdxs = []int32{
-	4, // 0: parley.v1.PartitionState.final:type_name -> parley.v1.PartitionState.FinalEntry
+	5, // 0: parley.v1.PartitionState.final:type_name -> parley.v1.PartitionState.FinalEntry
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
@@ -514,7 +792,7 @@ func file_parley_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_state_proto_rawDesc), len(file_parley_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
