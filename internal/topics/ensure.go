@@ -55,8 +55,9 @@ type Spec struct {
 	Replication int16
 }
 
-// Ensure makes the topics that are missing and returns the layout, which is the recorded one if there is one. Several
-// processes may call it at once.
+// Ensure makes the topics that are missing and returns the layout, which is the recorded one if there is one. Topics
+// that are there must be divided as recorded (else a MismatchError) and be set up to lose nothing (else a SettingError):
+// it changes none. Several processes may call it at once.
 func Ensure(ctx context.Context, client *kgo.Client, spec Spec) (Layout, error) {
 	if err := spec.Layout.Validate(); err != nil {
 		return Layout{}, err
@@ -76,7 +77,7 @@ func Ensure(ctx context.Context, client *kgo.Client, spec Spec) (Layout, error) 
 	if err != nil {
 		return Layout{}, err
 	}
-	return recorded, check(ctx, admin, spec.Topics, recorded)
+	return recorded, errors.Join(check(ctx, admin, spec.Topics, recorded), checkSettings(ctx, admin, spec.requirements()))
 }
 
 type topic struct {
@@ -103,8 +104,8 @@ func (s Spec) others() []topic {
 }
 
 var (
-	keep    = map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}
-	compact = map[string]string{"cleanup.policy": "compact", "delete.retention.ms": "86400000"} // see the processor's storeAgeMax
+	keep    = map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+	compact = map[string]string{"cleanup.policy": "compact", "delete.retention.ms": strconv.Itoa(deleteRetentionMs)}
 )
 
 func configs(sets ...map[string]string) map[string]*string {
