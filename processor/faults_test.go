@@ -85,7 +85,7 @@ func TestWhatIsRefusedHasAResult(t *testing.T) {
 		},
 		{
 			name: "an option of a later version",
-			send: []string{strings.Replace(part("c", 1, 1), `"options":{`, `"options":{"scheduledTime":"2027-01-01T00:00:00Z",`, 1)},
+			send: []string{strings.Replace(part("c", 1, 1), `"options":{`, `"options":{"sendResponseTo":[{"responseType":"email","responseAddress":"user@example.com"}],`, 1)},
 			want: []string{"c-1 Rejected InvalidParameter"},
 		},
 	}

@@ -73,7 +73,7 @@ func TestWhatARecordMeans(t *testing.T) {
 		{name: "sequenceCode 0", record: record(strings.Replace(inC, ":2", ":0", 1)), problem: schemas.SequenceCodeOutOfRange},
 		{name: "no sequenceCode", record: record(strings.Replace(inC, `"sequenceCode":2,`, "", 1)), problem: schemas.SequenceCodeRequired},
 		{name: "an empty conversationId", record: record(strings.Replace(inC, `"c"`, `""`, 1)), problem: schemas.ConversationIDRequired},
-		{name: "scheduled", record: record(strings.Replace(inC, `"options":{`, `"options":{"scheduledTime":"2027-01-01T00:00:00Z",`, 1)), problem: schemas.InvalidParameter},
+		{name: "to be told by email", record: record(strings.Replace(inC, `"options":{`, `"options":{"sendResponseTo":[{"responseType":"email","responseAddress":"user@example.com"}],`, 1)), problem: schemas.InvalidParameter},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

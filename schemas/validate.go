@@ -143,13 +143,28 @@ func (l Limits) options(o *parleyv1.Options, now time.Time) *Problem {
 	if o.RequestType == "Synchronous" && (o.ConversationId != nil || o.ScheduledTimeMs != nil) {
 		return problem(SynchronousConversation, "/options/requestType", "a Synchronous call has neither a conversationId nor a scheduledTime")
 	}
-	if o.ScheduledTimeMs != nil && time.UnixMilli(*o.ScheduledTimeMs).After(now.Add(l.ScheduleHorizon)) {
-		return problem(ScheduledTooFar, "/options/scheduledTime", "at most %d days ahead", int(l.ScheduleHorizon.Hours()/24))
+	if p := l.times(o, now); p != nil {
+		return p
 	}
 	for i, r := range o.SendResponseTo {
 		if p := responseTarget(fmt.Sprintf("/options/sendResponseTo/%d", i), r); p != nil {
 			return p
 		}
+	}
+	return nil
+}
+
+// times bounds ScheduledTime, and holds it and StartBy together. Either may have passed: a call is then run at once, or
+// not at all.
+func (l Limits) times(o *parleyv1.Options, now time.Time) *Problem {
+	if o.ScheduledTimeMs == nil {
+		return nil
+	}
+	if time.UnixMilli(*o.ScheduledTimeMs).After(now.Add(l.ScheduleHorizon)) {
+		return problem(ScheduledTooFar, "/options/scheduledTime", "at most %d days ahead", int(l.ScheduleHorizon.Hours()/24))
+	}
+	if o.StartByMs != nil && *o.StartByMs <= *o.ScheduledTimeMs {
+		return problem(InvalidParameter, "/options/startBy", "a call that must not begin before its scheduledTime can only begin after it; set startBy to a later time")
 	}
 	return nil
 }

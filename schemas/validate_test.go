@@ -128,6 +128,12 @@ func TestValidateRefuses(t *testing.T) {
 		{"scheduled past the horizon", func(c *parleyv1.Call) {
 			c.Options.ScheduledTimeMs = new(now.Add(l.ScheduleHorizon).UnixMilli() + 1)
 		}, schemas.ScheduledTooFar, "/options/scheduledTime"},
+		{"to be started before it is scheduled", func(c *parleyv1.Call) {
+			c.Options.ScheduledTimeMs, c.Options.StartByMs = new(now.UnixMilli()+2), new(now.UnixMilli()+1)
+		}, schemas.InvalidParameter, "/options/startBy"},
+		{"to be started when it is scheduled", func(c *parleyv1.Call) {
+			c.Options.ScheduledTimeMs, c.Options.StartByMs = new(now.UnixMilli()), new(now.UnixMilli())
+		}, schemas.InvalidParameter, "/options/startBy"},
 		{"no response type", func(c *parleyv1.Call) { c.Options.SendResponseTo[0].ResponseType = "" }, schemas.InvalidParameter, "/options/sendResponseTo/0/responseType"},
 		{"response by FTP", func(c *parleyv1.Call) { c.Options.SendResponseTo[0].ResponseType = "FTP" }, schemas.ResponseTypeReserved, "/options/sendResponseTo/0/responseType"},
 		{"respond when", func(c *parleyv1.Call) { c.Options.SendResponseTo[0].RespondWhen = "Later" }, schemas.InvalidParameter, "/options/sendResponseTo/0/respondWhen"},
