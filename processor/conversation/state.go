@@ -97,6 +97,11 @@ type Kept struct {
 	Until  time.Time
 }
 
+// Has reports whether a part is kept, if it has arrived.
+func (k Kept) Has(sequenceCode int32) bool {
+	return k.From > 0 && (sequenceCode >= k.From || sequenceCode == k.Failed)
+}
+
 // Queued reports whether the part in turn waits for a place on its route now: the conversation has its place in the
 // route's queue.
 func (s State) Queued() bool {

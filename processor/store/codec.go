@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -58,30 +57,36 @@ type record struct {
 
 func encodeRecord(r record) ([]byte, error) {
 	s := r.state
-	if s.Phase == conversation.Ended {
-		return encode(&parleyv1.ConversationState{
-			Phase:    int32(s.Phase),
-			Single:   s.Single,
-			Calls:    s.Calls,
-			End:      string(s.End),
-			Contents: packContents(r.contents),
-		})
+	m := &parleyv1.ConversationState{
+		Phase:       int32(s.Phase),
+		Single:      s.Single,
+		Calls:       s.Calls,
+		End:         string(s.End),
+		Contents:    packContents(r.contents),
+		ForgetAtMs:  schemas.MilliOf(s.ForgetAt),
+		ContinuedBy: s.ContinuedBy,
 	}
-	return encode(&parleyv1.ConversationState{
-		Phase:        int32(s.Phase),
-		Single:       s.Single,
-		Calls:        s.Calls,
-		Received:     s.Received,
-		DeadlineMs:   schemas.MilliOf(s.Deadline),
-		AcceptedAtMs: schemas.MilliOf(s.AcceptedAt),
-		StartedAtMs:  schemas.MilliOf(s.StartedAt),
-		ReadyOffset:  s.Ready,
-		Turn:         s.Turn,
-		Attempt:      s.Attempt,
-		RetryAtMs:    schemas.MilliOf(s.RetryAt),
-		Processed:    s.Processed,
-		Errors:       s.Errors,
-	})
+	if s.Phase == conversation.Ended && s.Kept.From == 0 && s.ContinuedBy == "" {
+		return encode(m) // the marker: the record in ClickHouse has the rest
+	}
+	m.DeadlineMs = schemas.MilliOf(s.Deadline)
+	m.AcceptedAtMs = schemas.MilliOf(s.AcceptedAt)
+	m.StartedAtMs = schemas.MilliOf(s.StartedAt)
+	m.StartByMs = schemas.MilliOf(s.StartBy)
+	m.ReadyOffset, m.ReadyAtMs = s.Ready, schemas.MilliOf(s.ReadyAt)
+	m.Priority, m.Scheduled = int32(s.Priority), s.Scheduled
+	m.Processed, m.Errors = s.Processed, s.Errors
+	m.Continues = s.Continues
+	m.Turn, m.Attempt, m.Route, m.Progress = s.Turn.SequenceCode, s.Turn.Attempt, s.Turn.Route, s.Turn.Progress
+	m.NotBeforeMs = schemas.MilliOf(s.Turn.NotBefore)
+	m.TurnStartedAtMs = schemas.MilliOf(s.Turn.StartedAt)
+	m.LostAtMs, m.AnswerByMs = schemas.MilliOf(s.Turn.LostAt), schemas.MilliOf(s.Turn.AnswerBy)
+	m.KeptFrom, m.KeptFailed, m.KeptUntilMs = s.Kept.From, s.Kept.Failed, schemas.MilliOf(s.Kept.Until)
+	m.EndedAtMs, m.Code, m.Message = schemas.MilliOf(s.EndedAt), string(s.Code), s.Message
+	if s.Phase != conversation.Processing { // then all have arrived
+		m.Received = s.Received
+	}
+	return encode(m)
 }
 
 func decodeRecord(key, value []byte) (record, error) {
@@ -89,28 +94,54 @@ func decodeRecord(key, value []byte) (record, error) {
 	if err := decode(key, value, &m); err != nil {
 		return record{}, err
 	}
-	return record{
+	r := record{
 		state: conversation.State{
 			Phase:      conversation.Phase(m.Phase),
 			Single:     m.Single,
 			Calls:      m.Calls,
 			Received:   m.Received,
-			Deadline:   instant(m.DeadlineMs),
-			AcceptedAt: instant(m.AcceptedAtMs),
-			StartedAt:  instant(m.StartedAtMs),
+			Deadline:   schemas.InstantOf(m.DeadlineMs),
+			StartBy:    schemas.InstantOf(m.StartByMs),
+			Priority:   schemas.Priority(m.Priority),
+			Scheduled:  m.Scheduled,
+			AcceptedAt: schemas.InstantOf(m.AcceptedAtMs),
+			StartedAt:  schemas.InstantOf(m.StartedAtMs),
 			Ready:      m.ReadyOffset,
-			Turn:       m.Turn,
-			Attempt:    m.Attempt,
-			RetryAt:    instant(m.RetryAtMs),
+			ReadyAt:    schemas.InstantOf(m.ReadyAtMs),
 			Processed:  m.Processed,
 			Errors:     m.Errors,
-			End:        schemas.ConversationStatus(m.End),
+			Turn: conversation.Turn{
+				SequenceCode: m.Turn,
+				Route:        m.Route,
+				Attempt:      m.Attempt,
+				NotBefore:    schemas.InstantOf(m.NotBeforeMs),
+				StartedAt:    schemas.InstantOf(m.TurnStartedAtMs),
+				LostAt:       schemas.InstantOf(m.LostAtMs),
+				AnswerBy:     schemas.InstantOf(m.AnswerByMs),
+				Progress:     m.Progress,
+			},
+			Continues:   m.Continues,
+			ContinuedBy: m.ContinuedBy,
+			End:         schemas.ConversationStatus(m.End),
+			Code:        schemas.Code(m.Code),
+			Message:     m.Message,
+			EndedAt:     schemas.InstantOf(m.EndedAtMs),
+			Kept:        conversation.Kept{From: m.KeptFrom, Failed: m.KeptFailed, Until: schemas.InstantOf(m.KeptUntilMs)},
+			ForgetAt:    schemas.InstantOf(m.ForgetAtMs),
 		},
 		contents: unpackContents(m.Contents),
-	}, nil
+	}
+	if r.state.Phase == conversation.Processing {
+		r.state.Received = conversation.All(m.Calls)
+	}
+	return r, nil
 }
 
+// packContents leaves out the zeros at the end: most parts of a conversation that timed out never came.
 func packContents(contents []uint64) []byte {
+	for len(contents) > 0 && contents[len(contents)-1] == 0 {
+		contents = contents[:len(contents)-1]
+	}
 	b := make([]byte, 0, 8*len(contents))
 	for _, c := range contents {
 		b = binary.BigEndian.AppendUint64(b, c)
@@ -124,11 +155,4 @@ func unpackContents(b []byte) []uint64 {
 		out = append(out, binary.BigEndian.Uint64(b))
 	}
 	return out
-}
-
-func instant(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
 }

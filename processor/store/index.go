@@ -36,7 +36,7 @@ func (s *Store) Timers(partition int32, from time.Time, limit int) ([]Timer, err
 	var out []Timer
 	err := scan(s.db, orderedKey(partition, kindTimer, schemas.MilliOf(from), ""), prefix(partition, kindTimer+1), func(k, _ []byte) (bool, error) {
 		at, key := splitOrderedKey(k)
-		out = append(out, Timer{At: instant(at), Conversation: key})
+		out = append(out, Timer{At: schemas.InstantOf(at), Conversation: key})
 		return len(out) < limit, nil
 	})
 	return out, err

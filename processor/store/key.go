@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"time"
 
 	"parley/schemas"
 )
@@ -13,11 +14,13 @@ import (
 //	c  conversation key                                  ConversationState
 //	p  length 2, conversation key, sequence code 4       PartState
 //	r  request id 16                                     RequestState
+//	n  request id 16                                     AnswerState
 //	m                                                    PartitionState
 //
 //	kinds kept here alone, made from the above
 //	q  ready offset 8, conversation key                  the queue of executions
 //	t  deadline ms 8, conversation key                   the timers
+//	x  expiry ms 8, request id 16                        the answers to forget
 //
 //	kinds kept here alone, made from parley.results, until the record in ClickHouse serves them
 //	e  conversation key                                  ResultEvent of the conversation
@@ -30,9 +33,11 @@ const (
 	kindConversation = 'c'
 	kindPart         = 'p'
 	kindRequest      = 'r'
+	kindAnswer       = 'n'
 	kindPartition    = 'm'
 	kindQueue        = 'q'
 	kindTimer        = 't'
+	kindExpiry       = 'x'
 	kindEnded        = 'e'
 	kindFinished     = 'f'
 	kindListed       = 'l'
@@ -77,6 +82,14 @@ func splitPartKey(k []byte) (schemas.ConversationKey, int32) {
 
 func requestKey(partition int32, id schemas.RequestID) []byte {
 	return append(prefix(partition, kindRequest), id[:]...)
+}
+
+func answerKey(partition int32, id schemas.RequestID) []byte {
+	return append(prefix(partition, kindAnswer), id[:]...)
+}
+
+func expiryKey(partition int32, at time.Time, id schemas.RequestID) []byte {
+	return append(binary.BigEndian.AppendUint64(prefix(partition, kindExpiry), uint64(schemas.MilliOf(at))), id[:]...)
 }
 
 func partitionKey(partition int32) []byte { return prefix(partition, kindPartition) }

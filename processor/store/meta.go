@@ -25,7 +25,11 @@ type Meta struct {
 	Accepted int64
 	Resent   int64
 	Open     int64
-	final    [len(finals)]int64
+	// Fence rises with every change of the partition's owner.
+	Fence int64
+	// Early counts the answers that came before their calls waited for one.
+	Early int64
+	final [len(finals)]int64
 }
 
 // Final returns how many calls ended with each status.
@@ -50,6 +54,8 @@ func (m *Meta) proto() *parleyv1.PartitionState {
 		Accepted:   m.Accepted,
 		Resent:     m.Resent,
 		Open:       m.Open,
+		Fence:      m.Fence,
+		Early:      m.Early,
 		Final:      make(map[string]int64, len(finals)),
 	}
 	for i, s := range finals {
@@ -63,11 +69,13 @@ func (m *Meta) proto() *parleyv1.PartitionState {
 func metaOf(p *parleyv1.PartitionState) Meta {
 	m := Meta{
 		NextOffset: p.NextOffset,
-		LogTime:    instant(p.LogTimeMs),
+		LogTime:    schemas.InstantOf(p.LogTimeMs),
 		Sequence:   p.Sequence,
 		Accepted:   p.Accepted,
 		Resent:     p.Resent,
 		Open:       p.Open,
+		Fence:      p.Fence,
+		Early:      p.Early,
 	}
 	for i, s := range finals {
 		m.final[i] = p.Final[string(s)]

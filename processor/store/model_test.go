@@ -175,7 +175,7 @@ func (d *decision) part(t *rapid.T, key schemas.ConversationKey, s conversation.
 	s.Received = s.Received.With(code)
 	s.Deadline = epoch.Add(time.Duration(rapid.IntRange(1, 3).Draw(t, "deadline")) * time.Second)
 	if s.Received.Count() == s.Calls {
-		s.Phase, s.Deadline, s.Ready, s.Turn, s.Attempt = conversation.Processing, time.Time{}, d.tx.Meta.NextOffset, 1, 1
+		s.Phase, s.Deadline, s.Ready, s.Turn = conversation.Processing, time.Time{}, d.tx.Meta.NextOffset, conversation.Turn{SequenceCode: 1, Attempt: 1}
 	}
 	d.set(key, s)
 }
@@ -183,11 +183,11 @@ func (d *decision) part(t *rapid.T, key schemas.ConversationKey, s conversation.
 func (d *decision) attempt(t *rapid.T, key schemas.ConversationKey, s conversation.State) {
 	switch rapid.IntRange(0, 2).Draw(t, "outcome") {
 	case 0: // transient
-		s.StartedAt, s.Attempt, s.RetryAt = epoch, s.Attempt+1, epoch.Add(time.Minute)
+		s.StartedAt, s.Turn.Attempt, s.Turn.NotBefore = epoch, s.Turn.Attempt+1, epoch.Add(time.Minute)
 	case 1:
-		if s.Turn < s.Calls {
-			d.finishCall(t, key, s.Turn)
-			s.Turn, s.Attempt, s.Processed, s.RetryAt = s.Turn+1, 1, s.Processed+1, time.Time{}
+		if k := s.Turn.SequenceCode; k < s.Calls {
+			d.finishCall(t, key, k)
+			s.Turn, s.Processed = conversation.Turn{SequenceCode: k + 1, Attempt: 1}, s.Processed+1
 			break
 		}
 		d.end(t, key, s, schemas.ConversationComplete)
@@ -202,12 +202,12 @@ func (d *decision) attempt(t *rapid.T, key schemas.ConversationKey, s conversati
 
 // end ends the parts that have not, then the conversation.
 func (d *decision) end(t *rapid.T, key schemas.ConversationKey, s conversation.State, status schemas.ConversationStatus) {
-	for k := max(1, s.Turn); k <= s.Calls; k++ {
+	for k := max(1, s.Turn.SequenceCode); k <= s.Calls; k++ {
 		if s.Received.Has(k) {
 			d.finishCall(t, key, k)
 		}
 	}
-	s.Phase, s.End, s.Deadline, s.RetryAt, s.Turn, s.Attempt = conversation.Ended, status, time.Time{}, time.Time{}, 0, 0
+	s.Phase, s.End, s.Deadline, s.Turn = conversation.Ended, status, time.Time{}, conversation.Turn{}
 	d.set(key, s)
 	if err := d.tx.EndConversation(key); err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ func decodePart(key, value []byte) (Part, error) {
 	if err != nil {
 		return Part{}, &FormatError{Key: key, Err: err}
 	}
-	return Part{Call: m.Call, RequestID: id, Content: m.Content, AcceptedAt: instant(m.AcceptedAtMs)}, nil
+	return Part{Call: m.Call, RequestID: id, Content: m.Content, AcceptedAt: schemas.InstantOf(m.AcceptedAtMs)}, nil
 }
 
 func encodePart(p Part) ([]byte, error) {

@@ -40,6 +40,8 @@ func (w *writer) restore(k, value []byte) error {
 		return w.restoreConversation(k, before, value)
 	case kindPart:
 		return w.restorePart(k, before, value)
+	case kindAnswer:
+		return w.restoreAnswer(k, before, value)
 	case kindRequest, kindPartition:
 		return nil
 	}

@@ -111,7 +111,7 @@ func (s *Store) Applied(partition int32) (Applied, error) {
 	return Applied{
 		Changelog: int64(binary.BigEndian.Uint64(v)),
 		Results:   int64(binary.BigEndian.Uint64(v[8:])),
-		At:        instant(int64(binary.BigEndian.Uint64(v[16:]))),
+		At:        schemas.InstantOf(int64(binary.BigEndian.Uint64(v[16:]))),
 	}, nil
 }
 

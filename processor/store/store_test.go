@@ -53,7 +53,7 @@ func stage(t *testing.T, tx *Tx, key schemas.ConversationKey, calls int32) conve
 	if _, err := tx.Conversation(key); err != nil {
 		t.Fatal(err)
 	}
-	s := conversation.State{Phase: conversation.Processing, Calls: calls, Ready: 9, Turn: 1, Attempt: 1}
+	s := conversation.State{Phase: conversation.Processing, Calls: calls, Ready: 9, Turn: conversation.Turn{SequenceCode: 1, Attempt: 1}}
 	for k := range calls {
 		s.Received = s.Received.With(k + 1)
 		if err := tx.PutPart(key, k+1, Part{RequestID: idOf(int64(k) + 1), Content: uint64(k) + 1, Call: []byte("call")}); err != nil {

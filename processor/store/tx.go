@@ -19,15 +19,10 @@ type Tx struct {
 
 	held    map[schemas.ConversationKey]*held
 	heldKey []schemas.ConversationKey // in the order of their first use
-	changes []Change
-	at      map[string]int // key of a change → its index
-	local   []Change
+	// changes go to the changelog and to the store, local ones to the store alone.
+	changes changes
+	local   changes
 	events  []event
-}
-
-// Change is a record of the changelog, its key without the partition; a nil value deletes.
-type Change struct {
-	Key, Value []byte
 }
 
 // held is a conversation that the turn has read.
@@ -45,11 +40,12 @@ type event struct {
 // Begin starts a turn on a partition whose record is meta.
 func (s *Store) Begin(partition int32, meta Meta) *Tx {
 	return &Tx{
-		reader: reader{db: s.db, partition: partition, overlay: make(map[string][]byte)},
-		store:  s,
-		Meta:   meta,
-		held:   make(map[schemas.ConversationKey]*held),
-		at:     make(map[string]int),
+		reader:  reader{db: s.db, partition: partition, overlay: make(map[string][]byte)},
+		store:   s,
+		Meta:    meta,
+		held:    make(map[schemas.ConversationKey]*held),
+		changes: changes{at: make(map[string]int)},
+		local:   changes{at: make(map[string]int)},
 	}
 }
 
@@ -117,18 +113,33 @@ func (t *Tx) Part(key schemas.ConversationKey, sequenceCode int32) (Part, error)
 	return p, err
 }
 
-// PutPart keeps a part of an open conversation.
+// PutPart keeps a part that an open conversation did not have before.
 func (t *Tx) PutPart(key schemas.ConversationKey, sequenceCode int32, p Part) error {
 	value, err := encodePart(p)
 	if err != nil {
 		return fmt.Errorf("encode part: %w", err)
 	}
 	k := partKey(t.partition, key, sequenceCode)
-	t.set(k, value)
-	return t.indexPart(k, &p)
+	t.overlay[string(k)] = value
+	t.changes.make(k, value)
+	c, ok, err := partIndex(t.partition, k, &p)
+	if ok {
+		t.overlay[string(c.Key)] = c.Value
+		t.local.make(c.Key, c.Value)
+	}
+	return err
 }
 
-// EndConversation replaces the parts of a conversation by the marker of its end.
+func (t *Tx) dropPart(key schemas.ConversationKey, sequenceCode int32, id schemas.RequestID) {
+	t.set(partKey(t.partition, key, sequenceCode), nil)
+	if !key.Single() {
+		k := requestKey(t.partition, id)
+		t.overlay[string(k)] = nil
+		t.local.set(k, nil)
+	}
+}
+
+// EndConversation replaces the parts of a conversation by the marker of its end. Parts that its state keeps stay.
 func (t *Tx) EndConversation(key schemas.ConversationKey) error {
 	h, err := t.hold(key)
 	if err != nil {
@@ -145,10 +156,57 @@ func (t *Tx) EndConversation(key schemas.ConversationKey) error {
 			return err
 		}
 		h.contents[k-1] = p.Content
-		pk := partKey(t.partition, key, k)
-		t.set(pk, nil)
-		t.local = append(t.local, Change{Key: requestKey(t.partition, p.RequestID)})
+		if !h.state.Kept.Has(k) {
+			t.dropPart(key, k, p.RequestID)
+		}
 	}
+	return nil
+}
+
+// KeptParts returns the parts that are kept of a conversation that failed, from sequence code from on, in their order.
+func (t *Tx) KeptParts(key schemas.ConversationKey, from int32) ([]Part, error) {
+	h, err := t.hold(key)
+	if err != nil {
+		return nil, err
+	}
+	var out []Part
+	for k := from; k <= h.state.Calls; k++ {
+		p, ok, err := t.part(key, k)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// ReleaseParts gives up the parts that are kept of a conversation that failed.
+func (t *Tx) ReleaseParts(key schemas.ConversationKey) error {
+	h, err := t.hold(key)
+	if err != nil {
+		return err
+	}
+	for k := int32(1); k <= h.state.Calls; k++ {
+		p, ok, err := t.part(key, k)
+		if err != nil {
+			return err
+		}
+		if ok {
+			t.dropPart(key, k, p.RequestID)
+		}
+	}
+	return nil
+}
+
+// Forget gives up a conversation, as if there had never been one.
+func (t *Tx) Forget(key schemas.ConversationKey) error {
+	h, err := t.hold(key)
+	if err != nil {
+		return err
+	}
+	h.dirty, h.state, h.contents = true, conversation.State{}, nil
 	return nil
 }
 
@@ -202,12 +260,7 @@ func (t *Tx) Finish(e *parleyv1.ResultEvent, raw []byte) {
 
 func (t *Tx) set(k, value []byte) {
 	t.overlay[string(k)] = value
-	if i, ok := t.at[string(k)]; ok {
-		t.changes[i].Value = value
-		return
-	}
-	t.at[string(k)] = len(t.changes)
-	t.changes = append(t.changes, Change{Key: k, Value: value})
+	t.changes.set(k, value)
 }
 
 // Changes returns the records to commit to the changelog. Apply must follow, or the Tx be forgotten.
@@ -217,9 +270,12 @@ func (t *Tx) Changes() ([]Change, error) {
 		if !h.dirty {
 			continue
 		}
-		value, err := encodeRecord(h.record)
-		if err != nil {
-			return nil, fmt.Errorf("encode conversation: %w", err)
+		var value []byte // nil: it is forgotten
+		if h.state.Phase != conversation.New {
+			var err error
+			if value, err = encodeRecord(h.record); err != nil {
+				return nil, fmt.Errorf("encode conversation: %w", err)
+			}
 		}
 		t.set(conversationKey(t.partition, key), value)
 	}
@@ -228,9 +284,11 @@ func (t *Tx) Changes() ([]Change, error) {
 		return nil, fmt.Errorf("encode partition: %w", err)
 	}
 	t.set(partitionKey(t.partition), value)
-	out := make([]Change, len(t.changes))
-	for i, c := range t.changes {
-		out[i] = Change{Key: c.Key[2:], Value: c.Value}
+	out := make([]Change, 0, len(t.changes.list))
+	for _, c := range t.changes.list {
+		if c.Key != nil {
+			out = append(out, Change{Key: c.Key[2:], Value: c.Value})
+		}
 	}
 	return out, nil
 }
@@ -241,7 +299,7 @@ func (t *Tx) Apply(applied Applied, resultsOffsets []int64) error {
 	b := t.store.db.NewBatch()
 	defer b.Close()
 	w := writer{batch: b, partition: t.partition}
-	for _, c := range t.changes {
+	for _, c := range t.changes.list {
 		w.put(c)
 	}
 	for _, key := range t.heldKey {
@@ -249,7 +307,7 @@ func (t *Tx) Apply(applied Applied, resultsOffsets []int64) error {
 			w.indexConversation(key, h.before, h.state)
 		}
 	}
-	for _, c := range t.local {
+	for _, c := range t.local.list {
 		w.put(c)
 	}
 	for i, e := range t.events {
@@ -259,16 +317,6 @@ func (t *Tx) Apply(applied Applied, resultsOffsets []int64) error {
 	}
 	w.put(Change{Key: appliedKey(t.partition), Value: applied.encode()})
 	return w.commit()
-}
-
-// indexPart makes a part's call known by its request id.
-func (t *Tx) indexPart(k []byte, p *Part) error {
-	c, ok, err := partIndex(t.partition, k, p)
-	if ok {
-		t.local = append(t.local, c)
-		t.overlay[string(c.Key)] = c.Value
-	}
-	return err
 }
 
 // partIndex is the record that makes a part's call known by its request id; false: its conversation key does.

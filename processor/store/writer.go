@@ -22,7 +22,7 @@ type writer struct {
 }
 
 func (w *writer) put(c Change) {
-	if w.err != nil {
+	if w.err != nil || c.Key == nil {
 		return
 	}
 	if c.Value == nil {
