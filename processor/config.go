@@ -45,6 +45,9 @@ type Config struct {
 	// ForwardGrace is how much longer a conversation waits for a part that was sent to the wrong partition and is
 	// being forwarded. Default: 60 s.
 	ForwardGrace time.Duration
+	// TrimAfter is how long a record of the calls is kept at the least, for those who look back; one that has not been
+	// applied is kept whatever its age. Zero: all are kept.
+	TrimAfter time.Duration
 	// SessionTimeout is after how long without a heartbeat the group gives the partitions to others, and
 	// TransactionTimeout after how long the broker aborts an open transaction. Default: 15 s each.
 	SessionTimeout     time.Duration
@@ -101,6 +104,6 @@ func (c Config) Validate() error {
 	require(c.Group != "" && c.Instance != "" && c.SinkGroup != "", "group, instance and sink group: required")
 	require(c.StoreDir != "", "store folder: required")
 	require(c.Routes != nil && c.Executor != nil, "routes and executor: required")
-	require(c.PartTimeout >= 0 && c.ForwardGrace >= 0, "part timeout and forward grace: not negative")
+	require(c.PartTimeout >= 0 && c.ForwardGrace >= 0 && c.TrimAfter >= 0, "part timeout, forward grace and the time to look back: not negative")
 	return errors.Join(errs...)
 }

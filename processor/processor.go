@@ -69,6 +69,7 @@ func (p *Processor) runLoop(ctx context.Context, s *store.Store) error {
 		return err
 	}
 	defer l.close()
+	defer l.trim()()
 	return l.run(ctx)
 }
 
