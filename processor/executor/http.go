@@ -26,13 +26,6 @@ import (
 // AnswerBytesMax bounds what is read of a backend's answer.
 const AnswerBytesMax = 16 << 20
 
-// Request is one attempt at a call.
-type Request struct {
-	Call *parleyv1.Call
-	// Attempt counts from 1.
-	Attempt int32
-}
-
 // HTTP carries calls out by POST, as INTERFACES "The http executor" has it. It is safe for concurrent use.
 type HTTP struct {
 	client *http.Client
@@ -62,7 +55,7 @@ func (h *HTTP) Close() { h.client.CloseIdleConnections() }
 // Execute makes one attempt. It returns when the backend has answered, the route's timeout has passed, or ctx has
 // ended: in the last two cases the outcome is Transient.
 func (h *HTTP) Execute(ctx context.Context, r *route.Route, req Request) conversation.Outcome {
-	body, err := requestBody(req)
+	body, err := req.body()
 	if err != nil {
 		return failed(schemas.Internal, "encode request: "+err.Error())
 	}
@@ -73,7 +66,9 @@ func (h *HTTP) Execute(ctx context.Context, r *route.Route, req Request) convers
 		return failed(schemas.Internal, "make request: "+err.Error())
 	}
 	post.Header.Set("Content-Type", schemas.ContentJSON)
-	post.Header.Set("Idempotency-Key", req.Call.RequestId)
+	post.Header.Set(HeaderIdempotencyKey, req.Call.RequestId)
+	post.Header.Set(HeaderDeferredToken, req.Token)
+	post.Header.Set(HeaderFence, strconv.FormatInt(req.Fence, 10))
 	answer, err := h.client.Do(post)
 	if err != nil {
 		return transient("no answer: " + reason(err))
@@ -87,30 +82,6 @@ func (h *HTTP) Execute(ctx context.Context, r *route.Route, req Request) convers
 		return failed(schemas.InvalidResponse, fmt.Sprintf("answer is longer than %d bytes", AnswerBytesMax))
 	}
 	return outcome(answer, content, req.Call)
-}
-
-// requestBody is the call with its objects as they were received.
-func requestBody(req Request) ([]byte, error) {
-	c := req.Call
-	sequenceCode, calls := schemas.Place(c)
-	head, err := json.Marshal(struct {
-		Account             string `json:"account"`
-		RequestID           string `json:"requestId"`
-		ConversationID      string `json:"conversationId"`
-		SequenceCode        int32  `json:"sequenceCode"`
-		CallsInConversation int32  `json:"callsInConversation"`
-		Attempt             int32  `json:"attempt"`
-		Method              string `json:"method"`
-		Action              string `json:"action"`
-	}{c.Account, c.RequestId, c.GetOptions().GetConversationId(), sequenceCode, calls, req.Attempt, c.Method, c.Action})
-	if err != nil {
-		return nil, err
-	}
-	b := append(head[:len(head)-1], `,"objects":`...)
-	if b, err = schemas.AppendObjects(b, c.Objects); err != nil {
-		return nil, err
-	}
-	return append(b, '}'), nil
 }
 
 // reason leaves out the method and the address, which the route already tells.
