@@ -1,0 +1,138 @@
+// Package control knows what all processes of Parley must agree on while they run. It is kept in the control topic,
+// which has one partition and is compacted: the last record of a key is what holds, and one without a value takes the
+// key back. Every process follows the topic and hears of a change within a moment; one that starts reads it first.
+//
+//	key                   value
+//	layout                how the topics are divided: package topics
+//	maintenance/{route}   {"version": 1, "route", "reason", "by", "since", "until"?}
+//
+// A version of Parley that does not know a key leaves it alone; so it does, with a warning, with a value of a version
+// that is later than its own.
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Config is what a Control is made of. Every field is required.
+type Config struct {
+	// Kafka connects to the cluster: seed brokers, and SASL or TLS where needed.
+	Kafka []kgo.Opt
+	// Topic is the control topic, which exists.
+	Topic string
+	// Log receives what operators should know.
+	Log *slog.Logger
+}
+
+// Control is what is in the control topic. It is safe for concurrent use. While Kafka is away it stays as it was.
+type Control struct {
+	topic  string
+	client *kgo.Client
+	log    *slog.Logger
+
+	mu           sync.RWMutex
+	maintenances map[string]entry // by route
+}
+
+// Open reads what is in the control topic now. From then on Run must be called to hear of changes, and Close at the
+// end. Its error says that Kafka does not answer before ctx ends, or does not give the topic.
+func Open(ctx context.Context, cfg Config) (*Control, error) {
+	client, err := kgo.NewClient(append(append([]kgo.Opt(nil), cfg.Kafka...),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{cfg.Topic: {0: kgo.NewOffset().AtStart()}}))...)
+	if err != nil {
+		return nil, fmt.Errorf("configure Kafka client of control: %w", err)
+	}
+	c := &Control{topic: cfg.Topic, client: client, log: cfg.Log, maintenances: make(map[string]entry)}
+	if err := c.catchUp(ctx); err != nil {
+		client.Close()
+		return nil, fmt.Errorf("read %s: %w", cfg.Topic, err)
+	}
+	c.logStanding()
+	return c, nil
+}
+
+// Close ends everything that Control does with Kafka. It may be called more than once.
+func (c *Control) Close() { c.client.Close() }
+
+// catchUp reads to what is now the end. The last record of a log is never compacted away, so the end is always seen.
+func (c *Control) catchUp(ctx context.Context) error {
+	ends, err := kadm.NewClient(c.client).ListEndOffsets(ctx, c.topic)
+	if err != nil {
+		return fmt.Errorf("list end: %w", err)
+	}
+	end, ok := ends.Lookup(c.topic, 0)
+	if !ok {
+		return errors.New("list end: the brokers do not know the topic")
+	}
+	if end.Err != nil {
+		return fmt.Errorf("list end: %w", end.Err)
+	}
+	for at := int64(0); at < end.Offset; {
+		fetches := c.client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return err
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			at = r.Offset + 1
+			c.apply(r)
+		})
+	}
+	return nil
+}
+
+// retryPause is the time between two looks at a topic that cannot be read.
+const retryPause = time.Second
+
+// Run follows the topic until ctx ends, and returns nil. It is called once.
+func (c *Control) Run(ctx context.Context) error {
+	for {
+		fetches := c.client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if c.apply(r) {
+				c.logChange(r)
+			}
+		})
+		if err := fetches.Err(); err != nil {
+			c.log.Warn("control topic not read; what it said last stays in force", slog.Any("error", err))
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(retryPause):
+			}
+		}
+	}
+}
+
+// write appends a record, and returns when it is in the log and applied here. When ctx ends before, nobody knows; to
+// write the same again does no harm.
+func (c *Control) write(ctx context.Context, key string, value []byte) error {
+	written := make(chan error, 1) // nobody may wait for it any more
+	r := &kgo.Record{Topic: c.topic, Partition: 0, Key: []byte(key), Value: value}
+	c.client.Produce(ctx, r, func(r *kgo.Record, err error) {
+		if err == nil && c.apply(r) {
+			c.logChange(r)
+		}
+		written <- err
+	})
+	select {
+	case err := <-written:
+		if err != nil {
+			return fmt.Errorf("write %s: %w", c.topic, err)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("write %s: %w", c.topic, ctx.Err())
+	}
+}
