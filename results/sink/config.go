@@ -36,6 +36,9 @@ type Config struct {
 	InsertTimeout time.Duration
 	// RetryMax bounds the time between two attempts while ClickHouse or Kafka refuses. Zero: 5 s.
 	RetryMax time.Duration
+	// TrimAfter is how long an event is kept in the log at the least, for those who look back; one that is not stored is
+	// kept whatever its age. Zero: all are kept.
+	TrimAfter time.Duration
 	// Log is told of what an operator may want to know. Nil: slog.Default().
 	Log *slog.Logger
 	// Registerer receives the metrics parley_sink_*. Nil: they are not exported.
@@ -73,6 +76,7 @@ func (c Config) Validate() error {
 	check(c.BlockBytesMax > 0, "BlockBytesMax: %d is not positive", c.BlockBytesMax)
 	check(c.BlockWait > 0, "BlockWait: %v is not positive", c.BlockWait)
 	check(c.InsertTimeout > 0 && c.InsertTimeout <= insertTimeoutCeiling, "InsertTimeout: %v is not within 0 and %v", c.InsertTimeout, insertTimeoutCeiling)
+	check(c.TrimAfter >= 0, "TrimAfter: %v is negative", c.TrimAfter)
 	check(c.RetryMax > 0, "RetryMax: %v is not positive", c.RetryMax)
 	if _, err := record.ParseDSN(c.DSN); err != nil {
 		problems = append(problems, fmt.Errorf("DSN: %w", err))

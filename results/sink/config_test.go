@@ -14,12 +14,12 @@ func TestConfigValidate(t *testing.T) {
 	if _, err := New(good); err != nil {
 		t.Errorf("New: %v", err)
 	}
-	bad := Config{BlockRowsMax: blockRowsCeiling + 1, BlockBytesMax: -1, BlockWait: -1, InsertTimeout: time.Minute, RetryMax: -1}
+	bad := Config{BlockRowsMax: blockRowsCeiling + 1, BlockBytesMax: -1, BlockWait: -1, InsertTimeout: time.Minute, RetryMax: -1, TrimAfter: -1}
 	_, err := New(bad)
 	if err == nil {
 		t.Fatal("New: no error")
 	}
-	for _, field := range []string{"Client", "BlockRowsMax", "BlockBytesMax", "BlockWait", "InsertTimeout", "RetryMax", "DSN"} {
+	for _, field := range []string{"Client", "BlockRowsMax", "BlockBytesMax", "BlockWait", "InsertTimeout", "RetryMax", "TrimAfter", "DSN"} {
 		if !strings.Contains(err.Error(), field+":") {
 			t.Errorf("New: %v; does not tell of %s", err, field)
 		}

@@ -73,7 +73,7 @@ func TestDeadEvents(t *testing.T) {
 		record *kgo.Record
 		reason string
 	}{
-		{&kgo.Record{Topic: topics.Results, Value: []byte("\xff\xff")}, "decode event"},
+		{&kgo.Record{Topic: kafkaTopics.Results, Value: []byte("\xff\xff")}, "decode event"},
 		{b.record(&parleyv1.ResultEvent{Account: "acc"}), "neither a call nor a conversation"},
 		{b.record(&parleyv1.ResultEvent{Event: &parleyv1.ResultEvent_Call{Call: &parleyv1.CallEvent{RequestId: "x"}}}), `parse request id "x" of call`},
 		{b.record(&parleyv1.ResultEvent{Event: &parleyv1.ResultEvent_Conversation{Conversation: &parleyv1.ConversationEvent{}}}), `parse request id "" of conversation`},
@@ -91,7 +91,7 @@ func TestDeadEvents(t *testing.T) {
 	stop()
 	checkStored(t, conn, "_log", b.events)
 
-	dead := b.client(kgo.ConsumeTopics(topics.Dead))
+	dead := b.client(kgo.ConsumeTopics(kafkaTopics.Dead))
 	for _, c := range bad {
 		fetches := dead.PollRecords(t.Context(), 1)
 		if err := fetches.Err(); err != nil {
@@ -106,7 +106,7 @@ func TestDeadEvents(t *testing.T) {
 			got[h.Key] = string(h.Value)
 		}
 		if got[schemas.HeaderAccount] != "acc" || got[schemas.HeaderErrorCode] != "InvalidBody" || !strings.Contains(got[schemas.HeaderErrorDetail], c.reason) ||
-			got[schemas.HeaderSourceTopic] != topics.Results || got[schemas.HeaderSourcePartition] != "0" || got[schemas.HeaderSourceOffset] == "" {
+			got[schemas.HeaderSourceTopic] != kafkaTopics.Results || got[schemas.HeaderSourcePartition] != "0" || got[schemas.HeaderSourceOffset] == "" {
 			t.Errorf("headers of dead record = %v, want the reason %q", got, c.reason)
 		}
 	}
@@ -123,7 +123,7 @@ func TestOffsetMovedBack(t *testing.T) {
 	stop()
 
 	var o kadm.Offsets
-	o.Add(kadm.Offset{Topic: topics.Results, Partition: 0, At: 3, LeaderEpoch: -1, Metadata: "moved by hand"})
+	o.Add(kadm.Offset{Topic: kafkaTopics.Results, Partition: 0, At: 3, LeaderEpoch: -1, Metadata: "moved by hand"})
 	if err := kadm.NewClient(b.client()).CommitAllOffsets(t.Context(), "parley.sink", o); err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	parleyv1 "parley/schemas/parley/v1"
 )
 
-var topics = schemas.TopicsOf("parley")
+var kafkaTopics = schemas.TopicsOf("parley")
 
 // broker is a Kafka of one test.
 type broker struct {
@@ -28,7 +28,7 @@ type broker struct {
 
 func newBroker(t testing.TB, partitions int32) *broker {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topics.Results), kfake.SeedTopics(1, topics.Dead))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, kafkaTopics.Results), kfake.SeedTopics(1, kafkaTopics.Dead))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +85,12 @@ func (b *broker) record(e *parleyv1.ResultEvent) *kgo.Record {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return &kgo.Record{Topic: topics.Results, Partition: e.Partition, Value: value}
+	return &kgo.Record{Topic: kafkaTopics.Results, Partition: e.Partition, Value: value}
 }
 
 // end is the offset behind the last record of a partition; the marker of its transaction follows.
 func (b *broker) end(partition int32) int64 {
-	return b.PartitionInfo(topics.Results, partition).HighWatermark - 1
+	return b.PartitionInfo(kafkaTopics.Results, partition).HighWatermark - 1
 }
 
 // makeEvents returns the events of a conversation of one call: every third has no ConversationID, every fifth fails.

@@ -37,6 +37,8 @@ type member struct {
 	store   blockStore
 	offsets markStore
 	inbox   inbox
+	// needless is shared with the trimmer.
+	needless needless
 
 	partitions map[int32]*partition
 	// prepared is set while the store is known to have its schema.
@@ -101,6 +103,7 @@ func (m *member) run(ctx context.Context) error {
 // turn reads what has come and writes what is due. A write that has begun does not end with ctx; it bounds itself.
 func (m *member) turn(ctx context.Context) error {
 	defer m.client.AllowRebalance()
+	defer func() { m.needless.update(m.partitions) }()
 	held, err := m.take(ctx)
 	if err != nil || !held || time.Now().Before(m.retryAt) {
 		return err

@@ -98,3 +98,15 @@ func (p *partition) due(now time.Time, wait time.Duration) bool {
 
 // idle reports whether nothing waits and the last block still stands as a plan.
 func (p *partition) idle() bool { return p.block == nil && !p.settled && !p.storedAt.IsZero() }
+
+// needs returns the offset of the first record that is not known to be stored; -1 or 0: all are needed.
+func (p *partition) needs() int64 {
+	switch {
+	case p.block != nil:
+		return p.block.from
+	case !p.storedAt.IsZero():
+		return p.stored
+	default:
+		return p.plan.offset // as it was on assignment
+	}
+}

@@ -63,5 +63,6 @@ func (s *Sink) join(ctx context.Context, blocks blockStore) error {
 		return err
 	}
 	defer m.client.CloseAllowingRebalance()
+	defer m.trim()()
 	return m.run(ctx)
 }

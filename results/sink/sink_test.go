@@ -57,7 +57,7 @@ func TestSettles(t *testing.T) {
 	admin := kadm.NewClient(b.client())
 	await(t, "the end of the log committed without a plan", func() bool {
 		offsets, err := admin.FetchOffsets(t.Context(), "parley.sink")
-		o, ok := offsets.Lookup(topics.Results, 0)
+		o, ok := offsets.Lookup(kafkaTopics.Results, 0)
 		return err == nil && ok && o.At == b.end(0) && o.Metadata == ""
 	})
 }
@@ -94,7 +94,7 @@ func TestViewsShowOnce(t *testing.T) {
 		for _, group := range []string{"parley.sink", "parley.zombie"} {
 			offsets, err := admin.FetchOffsets(t.Context(), group)
 			for p := range int32(2) {
-				if o, ok := offsets.Lookup(topics.Results, p); err != nil || !ok || o.At != b.end(p) {
+				if o, ok := offsets.Lookup(kafkaTopics.Results, p); err != nil || !ok || o.At != b.end(p) {
 					return false
 				}
 			}
