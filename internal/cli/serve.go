@@ -27,11 +27,12 @@ type serveCmd struct {
 	Advertise string `name:"advertise-addr" env:"PARLEY_ADVERTISE_ADDR" placeholder:"HOST:PORT" help:"Where other nodes reach this one. Default: the address of --http-addr. The nodes of this version do not ask one another yet." group:"This node"`
 	Routes    string `env:"PARLEY_ROUTES" placeholder:"FILE" help:"YAML file that says which backend takes which calls. Default: everything goes to the demo backend." group:"This node"`
 
-	KafkaBrokers     []string `env:"PARLEY_KAFKA_BROKERS" sep:"," placeholder:"HOST:PORT,..." help:"Kafka cluster. Default: a broker of its own, embedded." group:"Kafka and ClickHouse"`
-	ClickHouseDSN    string   `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse, as clickhouse://user:password@host:9000/parley. Default: one of its own, embedded." group:"Kafka and ClickHouse"`
-	TopicPrefix      string   `default:"parley" env:"PARLEY_TOPIC_PREFIX" placeholder:"PREFIX" help:"Begins the names of topics and consumer groups." group:"Kafka and ClickHouse"`
-	Partitions       int32    `env:"PARLEY_PARTITIONS" placeholder:"N" help:"Partitions of topics that it makes, then fixed. Default: 8 embedded, else 48." group:"Kafka and ClickHouse"`
-	ResultPartitions int32    `env:"PARLEY_RESULT_PARTITIONS" placeholder:"N" help:"Partitions of the results; they divide --partitions. Default: 8." group:"Kafka and ClickHouse"`
+	KafkaBrokers     []string      `env:"PARLEY_KAFKA_BROKERS" sep:"," placeholder:"HOST:PORT,..." help:"Kafka cluster. Default: a broker of its own, embedded." group:"Kafka and ClickHouse"`
+	ClickHouseDSN    string        `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse, as clickhouse://user:password@host:9000/parley. Default: one of its own, embedded." group:"Kafka and ClickHouse"`
+	TopicPrefix      string        `default:"parley" env:"PARLEY_TOPIC_PREFIX" placeholder:"PREFIX" help:"Begins the names of topics and consumer groups." group:"Kafka and ClickHouse"`
+	Partitions       int32         `env:"PARLEY_PARTITIONS" placeholder:"N" help:"Partitions of topics that it makes, then fixed. Default: 8 embedded, else 48." group:"Kafka and ClickHouse"`
+	ResultPartitions int32         `env:"PARLEY_RESULT_PARTITIONS" placeholder:"N" help:"Partitions of the results; they divide --partitions. Default: 8." group:"Kafka and ClickHouse"`
+	TrimAfter        time.Duration `default:"24h" env:"PARLEY_TRIM_AFTER" placeholder:"DURATION" help:"How long calls that were carried out, and results that are in ClickHouse, stay in Kafka for those who look back; 0: for ever." group:"Kafka and ClickHouse"`
 
 	EmbeddedKafkaAddr          string `default:"127.0.0.1:9092" env:"PARLEY_EMBEDDED_KAFKA_ADDR" placeholder:"HOST:PORT" help:"Where the embedded broker listens." group:"Embedded engines"`
 	EmbeddedClickHouseAddr     string `name:"embedded-clickhouse-addr" default:"127.0.0.1:9000" env:"PARLEY_EMBEDDED_CLICKHOUSE_ADDR" placeholder:"HOST:PORT" help:"Where the embedded ClickHouse speaks its native protocol." group:"Embedded engines"`
@@ -162,6 +163,7 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		Instance:                   cmp.Or(c.Instance, host),
 		PartTimeout:                c.PartTimeout,
 		ForwardGrace:               c.ForwardGrace,
+		TrimAfter:                  c.TrimAfter,
 		Log:                        log,
 	}, nil
 }

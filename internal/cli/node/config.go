@@ -56,6 +56,8 @@ type Config struct {
 	// PartTimeout and ForwardGrace are those of processor.Config.
 	PartTimeout  time.Duration
 	ForwardGrace time.Duration
+	// TrimAfter is that of processor.Config and sink.Config.
+	TrimAfter time.Duration
 	// Log is told what an operator should know. Required.
 	Log *slog.Logger
 }
@@ -128,6 +130,7 @@ func (c Config) Validate() error {
 	need(c.DataDir != "", "PARLEY_DATA_DIR is empty; name a folder")
 	need(c.PartTimeout > 0, "PARLEY_PART_TIMEOUT is %s; it is positive", c.PartTimeout)
 	need(c.ForwardGrace > 0, "PARLEY_FORWARD_GRACE is %s; it is positive", c.ForwardGrace)
+	need(c.TrimAfter >= 0, "PARLEY_TRIM_AFTER is %s; it is positive, or 0 to keep everything", c.TrimAfter)
 	if err := (topics.Layout{Partitions: c.Partitions, ResultPartitions: c.ResultPartitions}).Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("PARLEY_PARTITIONS, PARLEY_RESULT_PARTITIONS: %w", err))
 	}
@@ -201,5 +204,6 @@ func (c Config) LogValue() slog.Value {
 		slog.String("instance", c.Instance),
 		slog.Duration("part_timeout", c.PartTimeout),
 		slog.Duration("forward_grace", c.ForwardGrace),
+		slog.Duration("trim_after", c.TrimAfter),
 	)
 }

@@ -91,6 +91,7 @@ func (n *node) openProcessor() (ingest.Source, error) {
 		Limits:             schemas.DefaultLimits(),
 		PartTimeout:        n.cfg.PartTimeout,
 		ForwardGrace:       n.cfg.ForwardGrace,
+		TrimAfter:          n.cfg.TrimAfter,
 		SessionTimeout:     n.sessionTimeout(),
 		TransactionTimeout: n.sessionTimeout(),
 		Log:                n.log,
@@ -116,6 +117,7 @@ func (n *node) openSink() error {
 		Topics:     n.topics,
 		DSN:        n.dsn(),
 		Group:      n.group("sink"),
+		TrimAfter:  n.cfg.TrimAfter,
 		Log:        n.log,
 		Registerer: n.metrics,
 	})
