@@ -93,7 +93,7 @@ func TestBreaks(t *testing.T) {
 		{edge{from: "results/sink", target: "github.com/twmb/franz-go/pkg/kgo"}, true},
 		{edge{from: "results/query", target: "github.com/twmb/franz-go/pkg/kgo"}, false},
 		{edge{from: "results/query", target: "github.com/twmb/franz-go/pkg/kgo", inTest: true}, true},
-		{edge{from: "processor/executor", target: "github.com/twmb/franz-go/pkg/kgo"}, false},
+		{edge{from: "processor/notify", target: "github.com/twmb/franz-go/pkg/kgo"}, false},
 		{edge{from: "processor", target: "github.com/cockroachdb/pebble/v2"}, false},
 		{edge{from: "processor/store", target: "github.com/cockroachdb/pebble/v2/vfs"}, true},
 		{edge{from: "results/sink", target: "parley/internal/embedded/chdb"}, false},

@@ -53,6 +53,8 @@ var homes = []home{
 		[]string{
 			"ingest",             // the producer of calls
 			"processor",          // the shell: one transaction a turn
+			"processor/executor", // the record that carries a call out by Kafka
+			"processor/replies",  // reads what backends answer by Kafka
 			"results/sink",       // reads results, writes down which block comes next
 			"results/subscriber", // the second transactional hop
 			"internal/topics",    // creates and checks the topics, places keys

@@ -1,7 +1,9 @@
 package executor
 
 import (
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -26,8 +28,16 @@ func FuzzAnswer(f *testing.F) {
 		for i := range objects {
 			call.Objects = append(call.Objects, &parleyv1.Object{Type: "Row", CorrelationId: string([]byte{'o', '0' + i})})
 		}
-		answer := &http.Response{StatusCode: status, Status: http.StatusText(status), Header: http.Header{"Retry-After": {retryAfter}}}
-		o := outcome(answer, []byte(body), call)
+		a, err := readAnswer(&http.Response{
+			StatusCode: status,
+			Status:     http.StatusText(status),
+			Header:     http.Header{"Retry-After": {retryAfter}},
+			Body:       io.NopCloser(strings.NewReader(body)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := a.outcome(call)
 		if o.Kind == conversation.Answered && len(o.Results) != len(call.Objects) || o.Kind != conversation.Answered && len(o.Results) > 0 {
 			t.Errorf("kind %d with %d results for %d objects", o.Kind, len(o.Results), len(call.Objects))
 		}

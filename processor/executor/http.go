@@ -1,56 +1,71 @@
 // Package executor carries calls out. An executor makes one attempt and says what came of it; whether, when and how
 // often to try again is decided elsewhere.
+//
+// HTTP posts a call, or many in one request, and waits for the answer. KafkaRequest makes the record that the shell
+// writes in the transaction of its state. Outcome says what an answer means, whichever way it came.
 package executor
 
 import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strconv"
-	"strings"
+	"sync/atomic"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"parley/internal/route"
 	"parley/processor/conversation"
 	"parley/schemas"
-	parleyv1 "parley/schemas/parley/v1"
 )
-
-// AnswerBytesMax bounds what is read of a backend's answer.
-const AnswerBytesMax = 16 << 20
 
 // HTTP carries calls out by POST, as INTERFACES "The http executor" has it. It is safe for concurrent use.
 type HTTP struct {
-	client *http.Client
+	// repeatable sends what may be sent again, once what must not be.
+	repeatable, once *http.Client
 }
 
 // NewHTTP returns an executor that keeps as many idle connections per backend as a route may use at once.
 func NewHTTP(idlePerHost int) *HTTP {
-	return &HTTP{client: &http.Client{
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			MaxIdleConns:          0,
-			MaxIdleConnsPerHost:   idlePerHost,
-			IdleConnTimeout:       90 * time.Second,
-			TLSHandshakeTimeout:   5 * time.Second,
-			ExpectContinueTimeout: time.Second,
-			ForceAttemptHTTP2:     true,
-		},
+	repeatable := transport(idlePerHost)
+	repeatable.ForceAttemptHTTP2 = true
+
+	// A backend that closes an idle connection just when a request goes out leaves it open whether it has the request.
+	// So a call that must not be repeated only takes a connection that was in use a moment ago, and HTTP/1.1, which
+	// shares it with no other call.
+	once := transport(idlePerHost)
+	once.IdleConnTimeout = time.Second
+	once.Protocols = new(http.Protocols)
+	once.Protocols.SetHTTP1(true)
+	return &HTTP{repeatable: client(repeatable), once: client(once)}
+}
+
+func transport(idlePerHost int) *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		MaxIdleConns:        0,
+		MaxIdleConnsPerHost: idlePerHost,
+		IdleConnTimeout:     90 * time.Second,
+		TLSHandshakeTimeout: 5 * time.Second,
+	}
+}
+
+func client(t *http.Transport) *http.Client {
+	return &http.Client{
+		Transport: t,
 		// A redirected POST would be another request than the one that is recorded.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
 }
 
 // Close drops the idle connections.
-func (h *HTTP) Close() { h.client.CloseIdleConnections() }
+func (h *HTTP) Close() {
+	h.repeatable.CloseIdleConnections()
+	h.once.CloseIdleConnections()
+}
 
 // Execute makes one attempt. It returns when the backend has answered, the route's timeout has passed, or ctx has
 // ended: in the last two cases the outcome is Transient.
@@ -59,29 +74,48 @@ func (h *HTTP) Execute(ctx context.Context, r *route.Route, req Request) convers
 	if err != nil {
 		return failed(schemas.Internal, "encode request: "+err.Error())
 	}
+	a, none := h.post(ctx, r, body, http.Header{
+		HeaderIdempotencyKey: {req.Call.RequestId},
+		HeaderDeferredToken:  {req.Token},
+		HeaderFence:          {strconv.FormatInt(req.Fence, 10)},
+	})
+	if a == nil {
+		return none
+	}
+	return a.outcome(req.Call)
+}
+
+// post returns the backend's answer; nil: there is none, and the outcome says why.
+func (h *HTTP) post(ctx context.Context, r *route.Route, body []byte, header http.Header) (*answer, conversation.Outcome) {
 	ctx, cancel := context.WithTimeout(ctx, r.Executor.Timeout)
 	defer cancel()
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	post, err := http.NewRequestWithContext(ctx, http.MethodPost, r.Executor.URL, bytes.NewReader(body))
 	if err != nil {
-		return failed(schemas.Internal, "make request: "+err.Error())
+		return nil, failed(schemas.Internal, "make request: "+err.Error())
 	}
+	post.Header = header
 	post.Header.Set("Content-Type", schemas.ContentJSON)
-	post.Header.Set(HeaderIdempotencyKey, req.Call.RequestId)
-	post.Header.Set(HeaderDeferredToken, req.Token)
-	post.Header.Set(HeaderFence, strconv.FormatInt(req.Fence, 10))
-	answer, err := h.client.Do(post)
+	client := h.repeatable
+	if r.Delivery == route.AtMostOnce {
+		client = h.once
+		// net/http sends a request with an Idempotency-Key again by itself when a connection breaks, unless it cannot
+		// have the body a second time.
+		post.GetBody = nil
+	}
+	response, err := client.Do(post)
 	if err != nil {
-		return transient("no answer: " + reason(err))
+		o := transient("no answer: " + reason(err))
+		o.Unsent = !connected.Load() // not one byte is written before there is a connection, TLS included
+		return nil, o
 	}
-	defer answer.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(answer.Body, AnswerBytesMax+1))
+	defer response.Body.Close()
+	a, err := readAnswer(response)
 	if err != nil {
-		return transient("answer broke off: " + reason(err))
+		return nil, transient("answer broke off: " + reason(err))
 	}
-	if len(content) > AnswerBytesMax {
-		return failed(schemas.InvalidResponse, fmt.Sprintf("answer is longer than %d bytes", AnswerBytesMax))
-	}
-	return outcome(answer, content, req.Call)
+	return a, conversation.Outcome{}
 }
 
 // reason leaves out the method and the address, which the route already tells.
@@ -97,79 +131,4 @@ func reason(err error) string {
 		}
 		err = inner
 	}
-}
-
-// outcome says what a complete answer means: INTERFACES, the table of the http executor.
-func outcome(answer *http.Response, content []byte, call *parleyv1.Call) conversation.Outcome {
-	switch code := answer.StatusCode; {
-	case code == http.StatusNoContent, code == http.StatusOK && len(bytes.TrimSpace(content)) == 0:
-		return results(nil, call)
-	case code == http.StatusOK:
-		return answered(content, call)
-	case code == http.StatusAccepted:
-		return failed(schemas.InvalidResponse, "the backend deferred its answer (202), which this version does not wait for")
-	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
-		o := transient("the backend answered " + answer.Status)
-		o.RetryAfter = retryAfter(answer.Header.Get("Retry-After"))
-		return o
-	case code >= 400:
-		return refused(answer, content)
-	}
-	return failed(schemas.InvalidResponse, "the backend answered "+answer.Status+", which means nothing here")
-}
-
-// retryAfterMax bounds how long a backend can put us off.
-const retryAfterMax = time.Hour
-
-// retryAfter reads a number of seconds or a date (RFC 9110, section 10.2.3); zero: neither.
-func retryAfter(s string) time.Duration {
-	if n, err := strconv.Atoi(s); err == nil && n > 0 {
-		return min(time.Duration(min(n, int(retryAfterMax/time.Second)))*time.Second, retryAfterMax)
-	}
-	if at, err := http.ParseTime(s); err == nil {
-		return min(max(0, time.Until(at)), retryAfterMax)
-	}
-	return 0
-}
-
-// refused is a final answer of 4xx, with the reason that its body gives if it is JSON.
-func refused(answer *http.Response, content []byte) conversation.Outcome {
-	var why struct {
-		Code      string `json:"code"`
-		ErrorCode string `json:"errorCode"`
-		Detail    string `json:"detail"`
-		Message   string `json:"message"`
-	}
-	_ = json.Unmarshal(content, &why) // not JSON: the status says it all
-	o := failed(schemas.CallFailed, "the backend answered "+answer.Status)
-	if code := firstOf(why.Code, why.ErrorCode); code != "" {
-		o.Code = schemas.Code(clip(code, codeBytesMax))
-	}
-	if message := firstOf(why.Detail, why.Message); message != "" {
-		o.Message = clip(message, messageBytesMax)
-	}
-	return o
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
-// isJSON reports whether an answer is one: a proxy's error page with status 200 is not an answer of the backend.
-func isJSON(content []byte) bool { return jsontext.Value(content).IsValid() }
-
-func transient(message string) conversation.Outcome {
-	return conversation.Outcome{Kind: conversation.Transient, Code: schemas.CallFailed, Message: recordable(message)}
-}
-
-func failed(code schemas.Code, message string) conversation.Outcome {
-	return conversation.Outcome{Kind: conversation.Failed, Code: code, Message: recordable(message)}
-}
-
-// recordable makes s a text that an event can hold: a status line is whatever bytes the backend likes.
-func recordable(s string) string {
-	return clip(strings.ToValidUTF8(s, "\uFFFD"), messageBytesMax)
 }

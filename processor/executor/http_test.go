@@ -96,6 +96,12 @@ func transient(message string) conversation.Outcome {
 	return conversation.Outcome{Kind: conversation.Transient, Code: schemas.CallFailed, Message: message}
 }
 
+func unsent(message string) conversation.Outcome {
+	o := transient(message)
+	o.Unsent = true
+	return o
+}
+
 func invalid(message string) conversation.Outcome { return failed(schemas.InvalidResponse, message) }
 
 // TestAnswers goes through INTERFACES "The http executor", the table, row by row.
@@ -150,11 +156,12 @@ func TestAnswers(t *testing.T) {
 		{"not JSON", 200, `<html>Bad gateway</html>`, transient("the backend answered 200 with something that is not JSON")},
 		{"JSON cut off", 200, `{"results":[{"status":"OK"}`, transient("the backend answered 200 with something that is not JSON")},
 
-		{"deferred", 202, ``, invalid("the backend deferred its answer (202), which this version does not wait for")},
+		{"deferred", 202, ``, conversation.Outcome{Kind: conversation.Deferred}},
+		{"deferred with words", 202, `{"results":[{"status":"Error"}]}`, conversation.Outcome{Kind: conversation.Deferred}},
 
 		{"request timeout", 408, ``, transient("the backend answered 408 Request Timeout")},
 		{"too early", 425, ``, transient("the backend answered 425 Too Early")},
-		{"too many requests", 429, `{"code":"Slow"}`, transient("the backend answered 429 Too Many Requests")},
+		{"too many requests", 429, `{"code":"Slow"}`, unsent("the backend answered 429 Too Many Requests")},
 		{"server error", 500, `{"code":"Bug"}`, transient("the backend answered 500 Internal Server Error")},
 		{"not implemented", 501, ``, transient("the backend answered 501 Not Implemented")},
 		{"bad gateway", 502, `<html>`, transient("the backend answered 502 Bad Gateway")},
@@ -293,7 +300,7 @@ func TestNoConnectionIsTransient(t *testing.T) {
 	}
 	_ = l.Close()
 	got := newHTTP(t).Execute(t.Context(), routeTo("http://"+l.Addr().String()), request())
-	if want := transient("no answer: connection refused"); !reflect.DeepEqual(got, want) {
+	if want := unsent("no answer: connection refused"); !reflect.DeepEqual(got, want) {
 		t.Errorf("outcome %+v, want %+v", got, want)
 	}
 }

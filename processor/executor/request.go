@@ -29,25 +29,53 @@ type Request struct {
 	Token string
 }
 
-// body is the call with its objects as they were received.
-func (req Request) body() ([]byte, error) {
+// requestJSON is all of a request but the objects, which stand behind it as they were received.
+type requestJSON struct {
+	Account             string `json:"account"`
+	RequestID           string `json:"requestId"`
+	ConversationID      string `json:"conversationId"`
+	SequenceCode        int32  `json:"sequenceCode"`
+	CallsInConversation int32  `json:"callsInConversation"`
+	Attempt             int32  `json:"attempt"`
+	Method              string `json:"method"`
+	Action              string `json:"action"`
+	// DeferredToken and Fence are in headers, but not those of a batch, which belong to all its calls.
+	DeferredToken string `json:"deferredToken,omitzero"`
+	Fence         int64  `json:"fence,omitzero"`
+}
+
+// body is the request as it goes alone.
+func (req Request) body() ([]byte, error) { return req.json().with(req.Call.Objects) }
+
+// element is the request as it goes in a batch.
+func (req Request) element() ([]byte, error) {
+	j := req.json()
+	j.DeferredToken, j.Fence = req.Token, req.Fence
+	return j.with(req.Call.Objects)
+}
+
+func (req Request) json() requestJSON {
 	c := req.Call
 	sequenceCode, calls := schemas.Place(c)
-	head, err := json.Marshal(struct {
-		Account             string `json:"account"`
-		RequestID           string `json:"requestId"`
-		ConversationID      string `json:"conversationId"`
-		SequenceCode        int32  `json:"sequenceCode"`
-		CallsInConversation int32  `json:"callsInConversation"`
-		Attempt             int32  `json:"attempt"`
-		Method              string `json:"method"`
-		Action              string `json:"action"`
-	}{c.Account, c.RequestId, c.GetOptions().GetConversationId(), sequenceCode, calls, req.Attempt, c.Method, c.Action})
+	return requestJSON{
+		Account:             c.Account,
+		RequestID:           c.RequestId,
+		ConversationID:      c.GetOptions().GetConversationId(),
+		SequenceCode:        sequenceCode,
+		CallsInConversation: calls,
+		Attempt:             req.Attempt,
+		Method:              c.Method,
+		Action:              c.Action,
+	}
+}
+
+func (j requestJSON) with(objects []*parleyv1.Object) ([]byte, error) {
+	head, err := json.Marshal(&j)
 	if err != nil {
 		return nil, err
 	}
 	b := append(head[:len(head)-1], `,"objects":`...)
-	if b, err = schemas.AppendObjects(b, c.Objects); err != nil {
+	if b, err = schemas.AppendObjects(b, objects); err != nil {
 		return nil, err
 	}
 	return append(b, '}'), nil
