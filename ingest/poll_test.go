@@ -218,7 +218,7 @@ func TestStatusAsJSON(t *testing.T) {
 	})
 	want := map[string]string{
 		requestsPath + someID:         `{"requestId":"018f4c1e-7c1a-7b5e-9d55-0242ac120002","account":"default","conversationId":"","sequenceCode":1,"callsInConversation":1,"status":"Queued","errorCode":"","message":"","total":0,"processed":0,"errors":0,"results":[],"attempts":0,"acceptedAt":"2026-12-01T08:00:00.5Z"}`,
-		conversationsPath + "%3Cc%3E": `{"conversationId":"<c>","account":"default","status":"Staging","errorCode":"","message":"","callsInConversation":3,"received":0,"missing":[],"partsExpireAt":null,"total":0,"processed":0,"errors":0,"calls":[]}`,
+		conversationsPath + "%3Cc%3E": `{"conversationId":"<c>","account":"default","status":"Staging","errorCode":"","message":"","callsInConversation":3,"received":0,"missing":[],"partsExpireAt":null,"total":0,"processed":0,"errors":0,"continues":null,"continuedBy":null,"calls":[]}`,
 	}
 	for path, want := range want {
 		r := h.get(t, path)

@@ -300,6 +300,11 @@ func (l *live) queued(q schemas.RequestQuery, home int32, find func(int32) (sche
 }
 
 func (l *live) conversation(ctx context.Context, q schemas.ConversationQuery, keys []schemas.ConversationKey) (schemas.ConversationResource, error) {
+	if q.Accepted != nil {
+		if err := l.passed(ctx, *q.Accepted); err != nil {
+			return schemas.ConversationResource{}, err
+		}
+	}
 	find := func(key schemas.ConversationKey) (schemas.ConversationResource, error) {
 		return withView(l, l.homeOfConversation(key), func(v *lookup) (schemas.ConversationResource, error) { return v.conversation(key, q) })
 	}
@@ -375,6 +380,19 @@ func (l *live) caughtUp(ctx context.Context, partitions ...int32) error {
 		}
 	}
 	return nil
+}
+
+// passed returns when the record at a place has been applied.
+func (l *live) passed(ctx context.Context, at schemas.Position) error {
+	ctx, cancel := context.WithTimeout(ctx, catchUpMax)
+	defer cancel()
+	l.mu.RLock()
+	r := l.run
+	l.mu.RUnlock()
+	if r == nil {
+		return errNotOwned
+	}
+	return r.reach(ctx, at.Partition, at.Offset+1)
 }
 
 // ownedOthers are the partitions that are ours, without home.

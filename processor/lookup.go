@@ -2,6 +2,7 @@ package processor
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -11,10 +12,11 @@ import (
 	parleyv1 "parley/schemas/parley/v1"
 )
 
-// lookup builds status resources from the committed state of one partition.
+// lookup builds status resources from the committed state of one partition, as of now.
 type lookup struct {
 	*store.View
 	running *running
+	now     time.Time
 }
 
 // withView calls f with the committed state of an owned partition.
@@ -25,7 +27,7 @@ func withView[R any](l *live, partition int32, f func(*lookup) (R, error)) (R, e
 	if l.store == nil || l.run == nil || !l.run.owns(partition) {
 		return none, notOwned(partition)
 	}
-	v := &lookup{View: l.store.View(partition), running: l.run.running}
+	v := &lookup{View: l.store.View(partition), running: l.run.running, now: time.Now()}
 	defer v.Close()
 	return f(v)
 }
@@ -35,11 +37,6 @@ func (r *liveRun) owns(partition int32) bool {
 	defer r.mu.Unlock()
 	_, ok := r.owned[partition]
 	return ok
-}
-
-// gone is the error for what was here once: the marker is left, the record in ClickHouse has the rest.
-func gone(what string) error {
-	return fmt.Errorf("%s has ended, its result is not here any more: %w", what, schemas.ErrUnavailable)
 }
 
 // request finds a call under its request id.
@@ -67,18 +64,19 @@ func (v *lookup) request(q schemas.RequestQuery) (schemas.CallResource, error) {
 	if err != nil {
 		return schemas.CallResource{}, err
 	}
-	switch {
-	case s.Phase == conversation.New && !referred:
+	if s.Phase == conversation.New && !referred {
 		return schemas.CallResource{}, fmt.Errorf("request %s: %w", q.ID, schemas.ErrUnknown)
-	case s.Phase == conversation.New, s.Phase == conversation.Ended, referred && ref.Rejected:
-		return schemas.CallResource{}, gone("request " + q.ID.String())
 	}
 	p, ok, err := v.Part(key, sequenceCode)
 	if err != nil {
 		return schemas.CallResource{}, err
 	}
-	if !ok {
-		return schemas.CallResource{}, gone("request " + q.ID.String())
+	if !ok || ref.Rejected || ended(s, sequenceCode) {
+		_, conversationID, _ := key.Split()
+		return schemas.CallResource{}, &schemas.RecordedError{
+			As:   id,
+			Part: schemas.Part{ConversationID: conversationID, SequenceCode: sequenceCode},
+		}
 	}
 	r, err := v.open(key, s, sequenceCode, p)
 	if err != nil {
@@ -95,7 +93,13 @@ func owned(r schemas.CallResource, account string) (schemas.CallResource, error)
 	return r, nil
 }
 
-// open is the status of a part of a conversation that has not ended.
+// ended reports whether a part of a conversation has ended.
+func ended(s conversation.State, sequenceCode int32) bool {
+	return s.Phase == conversation.New || s.Phase == conversation.Ended ||
+		s.Phase == conversation.Processing && sequenceCode < s.Turn.SequenceCode
+}
+
+// open is the status of a part that has not ended.
 func (v *lookup) open(key schemas.ConversationKey, s conversation.State, sequenceCode int32, p store.Part) (schemas.CallResource, error) {
 	var call parleyv1.Call
 	if err := proto.Unmarshal(p.Call, &call); err != nil {
@@ -108,123 +112,43 @@ func (v *lookup) open(key schemas.ConversationKey, s conversation.State, sequenc
 		SequenceCode:        sequenceCode,
 		CallsInConversation: s.Calls,
 		Method:              call.Method,
-		Status:              schemas.Waiting,
+		Status:              v.status(key, s, sequenceCode),
 		Total:               len(call.Objects),
 		Results:             []schemas.ResultResource{},
 		AcceptedAt:          schemas.TimeOf(schemas.MilliOf(p.AcceptedAt)),
 	}
-	switch {
-	case s.Phase == conversation.Staging:
-		r.Status = schemas.Staged
+	if s.Phase == conversation.Staging {
 		r.Missing = s.Received.Missing(s.Calls, schemas.MissingMax)
 		r.PartsExpireAt = schemas.TimeOf(schemas.MilliOf(s.Deadline))
-	case sequenceCode == s.Turn:
-		r.Attempts = s.Attempt - 1
-		if v.running.has(key) {
-			r.Status, r.Attempts = schemas.Executing, s.Attempt
-		}
-	case sequenceCode < s.Turn:
-		return r, gone("request " + r.RequestID)
+	}
+	if sequenceCode != s.Turn.SequenceCode {
+		return r, nil
+	}
+	r.StartedAt = schemas.TimeOf(schemas.MilliOf(s.Turn.StartedAt))
+	r.Attempts = s.Turn.Attempt - 1
+	switch r.Status {
+	case schemas.Executing:
+		r.Attempts = s.Turn.Attempt
+	case schemas.Deferred:
+		r.Attempts = s.Turn.Attempt
+		r.Processed = min(int(s.Turn.Progress), r.Total)
 	}
 	return r, nil
 }
 
-// conversation finds a conversation and one page of its calls.
-func (v *lookup) conversation(key schemas.ConversationKey, q schemas.ConversationQuery) (schemas.ConversationResource, error) {
-	s, err := v.Conversation(key)
-	if err != nil {
-		return schemas.ConversationResource{}, err
+// status is where a part stands that has not ended.
+func (v *lookup) status(key schemas.ConversationKey, s conversation.State, sequenceCode int32) schemas.CallStatus {
+	switch turn := s.Turn; {
+	case s.Phase == conversation.Staging:
+		return schemas.Staged
+	case sequenceCode != turn.SequenceCode:
+		return schemas.Waiting
+	case !turn.AnswerBy.IsZero():
+		return schemas.Deferred
+	case !turn.LostAt.IsZero(), v.running.has(key):
+		return schemas.Executing
+	case turn.Attempt == 1 && turn.NotBefore.After(v.now):
+		return schemas.Scheduled
 	}
-	switch s.Phase {
-	case conversation.New:
-		return schemas.ConversationResource{}, fmt.Errorf("conversation: %w", schemas.ErrUnknown)
-	case conversation.Ended:
-		return v.endedConversation(key, q)
-	}
-	account, _, _ := key.Split()
-	r := schemas.ConversationResource{
-		ConversationID:      q.ID,
-		Account:             account,
-		Status:              schemas.ConversationStaging,
-		CallsInConversation: s.Calls,
-		Received:            s.Received.Count(),
-		Missing:             s.Received.Missing(s.Calls, schemas.MissingMax),
-		PartsExpireAt:       schemas.TimeOf(schemas.MilliOf(s.Deadline)),
-		Total:               s.Calls,
-		Errors:              s.Errors,
-		Calls:               []schemas.CallResource{},
-	}
-	if r.Missing == nil {
-		r.Missing = []int32{}
-	}
-	if s.Phase == conversation.Processing {
-		r.Status, r.Processed = schemas.ConversationProcessing, s.Turn-1
-	}
-	err = v.openCalls(&r, key, s, q.After)
-	return r, err
-}
-
-func (v *lookup) openCalls(r *schemas.ConversationResource, key schemas.ConversationKey, s conversation.State, after int32) error {
-	parts, codes, err := v.Parts(key, after, schemas.CallsPage+1)
-	if err != nil {
-		return err
-	}
-	for i, p := range parts {
-		if i == schemas.CallsPage {
-			r.Next = codes[i-1]
-			break
-		}
-		e, err := v.Finished(p.RequestID)
-		if err != nil {
-			return err
-		}
-		if e != nil {
-			r.Calls = append(r.Calls, schemas.CallResourceOf(e))
-			continue
-		}
-		c, err := v.open(key, s, codes[i], p)
-		if err != nil {
-			return err
-		}
-		r.Calls = append(r.Calls, c)
-	}
-	return nil
-}
-
-func (v *lookup) endedConversation(key schemas.ConversationKey, q schemas.ConversationQuery) (schemas.ConversationResource, error) {
-	e, err := v.Ended(key)
-	if err != nil {
-		return schemas.ConversationResource{}, err
-	}
-	if e == nil {
-		return schemas.ConversationResource{}, gone("conversation")
-	}
-	r := schemas.ConversationResourceOf(e)
-	events, err := v.endedCalls(key, q.After)
-	if err != nil {
-		return r, err
-	}
-	for i, e := range events {
-		if i == schemas.CallsPage {
-			r.Next = events[i-1].GetCall().GetSequenceCode()
-			break
-		}
-		r.Calls = append(r.Calls, schemas.CallResourceOf(e))
-	}
-	if want := min(int(r.Received), schemas.CallsPage); q.After == 0 && len(r.Calls) < want {
-		return r, gone("a call of the conversation") // it ended long before the others
-	}
-	return r, nil
-}
-
-func (v *lookup) endedCalls(key schemas.ConversationKey, after int32) ([]*parleyv1.ResultEvent, error) {
-	if !key.Single() {
-		return v.EndedCalls(key, after, schemas.CallsPage+1)
-	}
-	_, _, id := key.Split()
-	e, err := v.Finished(id)
-	if err != nil || e == nil || after > 0 {
-		return nil, err
-	}
-	return []*parleyv1.ResultEvent{e}, nil
+	return schemas.Waiting
 }

@@ -90,8 +90,18 @@ func ConversationResourceOf(e *parleyv1.ResultEvent) ConversationResource {
 		Total:               c.GetCallsInConversation(),
 		Processed:           c.GetReceived(),
 		Errors:              c.GetErrors(),
+		Continues:           TextOf(c.GetContinues()),
+		ContinuedBy:         TextOf(c.GetContinuedBy()),
 		Calls:               []CallResource{},
 	}
+}
+
+// TextOf is s; nil when it is empty.
+func TextOf(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 // MilliOf is t in milliseconds since 1970, the inverse of TimeOf; zero for the zero time.

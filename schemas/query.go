@@ -18,8 +18,18 @@ type RequestQuery struct {
 	// Accepted is the place that the call's receipt tells; nil without a receipt. A call whose place has not been
 	// read yet is Queued, not unknown.
 	Accepted *Position
+	// Part is asked for in place of ID when the call is recorded under another request id that nobody knows any more;
+	// nil: ask for ID.
+	Part *Part
 	// Wait is how long to wait for a final status; zero: answer what is.
 	Wait time.Duration
+}
+
+// Part is a call in its place in a conversation.
+type Part struct {
+	// ConversationID is empty for a call without one.
+	ConversationID string
+	SequenceCode   int32
 }
 
 // ConversationQuery asks for the status of one conversation.
@@ -64,3 +74,16 @@ var (
 	// ErrUnavailable: whoever was asked cannot tell now; ask again later.
 	ErrUnavailable = errors.New("unavailable")
 )
+
+// RecordedError says of a call that it has ended and that the record alone has its result, maybe under another request
+// id: a resend has the result of the first. It is an ErrUnavailable.
+type RecordedError struct {
+	// As is the request id that the call is recorded under; zero: only its place is known.
+	As   RequestID
+	Part Part
+}
+
+func (e *RecordedError) Error() string { return "call has ended, its result is not here any more" }
+
+// Unwrap returns ErrUnavailable.
+func (e *RecordedError) Unwrap() error { return ErrUnavailable }

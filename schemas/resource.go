@@ -58,9 +58,26 @@ type ConversationResource struct {
 	Total               int32              `json:"total"`
 	Processed           int32              `json:"processed"`
 	Errors              int32              `json:"errors"`
-	Calls               []CallResource     `json:"calls"`
+	// Continues is the conversation that this one resubmits, ContinuedBy the one that resubmits this; nil: none.
+	Continues   *string `json:"continues"`
+	ContinuedBy *string `json:"continuedBy"`
+	// Kept is given while payloads of a conversation that failed are kept for a resubmission.
+	Kept  *KeptResource  `json:"kept,omitempty"`
+	Calls []CallResource `json:"calls"`
 	// Next is the sequence code after which the next page of Calls begins; absent on the last page.
 	Next int32 `json:"next,omitempty"`
+	// InRecord are the sequence codes of this page whose calls only the record has. It is between those who answer: a
+	// caller finds those calls in Calls.
+	InRecord []int32 `json:"inRecord,omitempty"`
+}
+
+// KeptResource tells which parts of a conversation that failed can be resubmitted, and until when.
+type KeptResource struct {
+	// From is the sequence code of the first part that was not processed, one behind the last when all were.
+	From int32 `json:"from"`
+	// Failed is the sequence code of the part that failed; absent when it must not be repeated.
+	Failed int32     `json:"failed,omitempty"`
+	Until  time.Time `json:"until"`
 }
 
 // CallsPage is how many calls a page of a ConversationResource holds.

@@ -1,0 +1,163 @@
+package processor
+
+import (
+	"fmt"
+
+	"parley/processor/conversation"
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// conversation finds a conversation and one page of its calls.
+func (v *lookup) conversation(key schemas.ConversationKey, q schemas.ConversationQuery) (schemas.ConversationResource, error) {
+	s, err := v.Conversation(key)
+	if err != nil {
+		return schemas.ConversationResource{}, err
+	}
+	switch s.Phase {
+	case conversation.New:
+		return schemas.ConversationResource{}, fmt.Errorf("conversation: %w", schemas.ErrUnknown)
+	case conversation.Ended:
+		return v.endedConversation(key, s, q.After)
+	}
+	account, _, _ := key.Split()
+	r := schemas.ConversationResource{
+		ConversationID:      q.ID,
+		Account:             account,
+		Status:              schemas.ConversationStaging,
+		CallsInConversation: s.Calls,
+		Received:            s.Received.Count(),
+		Missing:             s.Received.Missing(s.Calls, schemas.MissingMax),
+		PartsExpireAt:       schemas.TimeOf(schemas.MilliOf(s.Deadline)),
+		Total:               s.Calls,
+		Errors:              s.Errors,
+		Continues:           schemas.TextOf(s.Continues),
+		Calls:               []schemas.CallResource{},
+	}
+	if r.Missing == nil {
+		r.Missing = []int32{}
+	}
+	if s.Phase == conversation.Processing {
+		r.Status, r.Processed = schemas.ConversationProcessing, s.Turn.SequenceCode-1
+		if r.Processed == 0 && v.status(key, s, 1) == schemas.Scheduled {
+			r.Status = schemas.ConversationScheduled
+		}
+	}
+	err = v.openCalls(&r, key, s, q.After)
+	return r, err
+}
+
+func (v *lookup) openCalls(r *schemas.ConversationResource, key schemas.ConversationKey, s conversation.State, after int32) error {
+	parts, codes, err := v.Parts(key, after, schemas.CallsPage+1)
+	if err != nil {
+		return err
+	}
+	for i, p := range parts {
+		if i == schemas.CallsPage {
+			r.Next = codes[i-1]
+			break
+		}
+		e, err := v.Finished(p.RequestID)
+		if err != nil {
+			return err
+		}
+		if e != nil {
+			r.Calls = append(r.Calls, schemas.CallResourceOf(e))
+			continue
+		}
+		if ended(s, codes[i]) {
+			r.InRecord = append(r.InRecord, codes[i])
+			continue
+		}
+		c, err := v.open(key, s, codes[i], p)
+		if err != nil {
+			return err
+		}
+		r.Calls = append(r.Calls, c)
+	}
+	return nil
+}
+
+// errGone says that only a marker is left of a conversation: the record in ClickHouse has the rest.
+var errGone = fmt.Errorf("conversation has ended, its result is not here any more: %w", schemas.ErrUnavailable)
+
+// endedConversation is a conversation that has ended, as long as there is more of it here than its marker.
+func (v *lookup) endedConversation(key schemas.ConversationKey, s conversation.State, after int32) (schemas.ConversationResource, error) {
+	e, err := v.Ended(key)
+	if err != nil {
+		return schemas.ConversationResource{}, err
+	}
+	if e == nil && s.EndedAt.IsZero() {
+		return schemas.ConversationResource{}, errGone
+	}
+	if e == nil { // what failed or was continued keeps all that its event said
+		account, _, _ := key.Split()
+		e = &parleyv1.ResultEvent{Account: account, Event: &parleyv1.ResultEvent_Conversation{Conversation: conversationEvent(key, s)}}
+	}
+	r := schemas.ConversationResourceOf(e)
+	r.ContinuedBy = schemas.TextOf(s.ContinuedBy)
+	if s.Kept.From > 0 {
+		r.Kept = &schemas.KeptResource{From: s.Kept.From, Failed: s.Kept.Failed, Until: s.Kept.Until}
+	}
+	err = v.endedCalls(&r, key, receivedBy(s), after)
+	return r, err
+}
+
+// receivedBy are the parts that had arrived at the end of a conversation. Empty: its marker does not tell.
+func receivedBy(s conversation.State) conversation.Parts {
+	if s.End == schemas.ConversationComplete {
+		return conversation.All(s.Calls)
+	}
+	return s.Received
+}
+
+// endedCalls adds a page of calls. Those whose events are here no more are named as InRecord; when it is not known
+// which there were, the page is here as a whole or not at all.
+func (v *lookup) endedCalls(r *schemas.ConversationResource, key schemas.ConversationKey, received conversation.Parts, after int32) error {
+	events, err := v.endedEvents(key, after)
+	if err != nil {
+		return err
+	}
+	known := make(map[int32]*parleyv1.ResultEvent, len(events))
+	for _, e := range events {
+		known[e.GetCall().GetSequenceCode()] = e
+	}
+	switch {
+	case received.Count() > 0:
+	case after == 0 && len(events) < min(int(r.Received), schemas.CallsPage):
+		return errGone
+	default:
+		for k := range known {
+			received = received.With(k)
+		}
+	}
+	var last int32
+	for k, n := after+1, 0; k <= r.CallsInConversation; k++ {
+		if !received.Has(k) {
+			continue
+		}
+		if n++; n > schemas.CallsPage {
+			r.Next = last
+			break
+		}
+		last = k
+		if e, ok := known[k]; ok {
+			r.Calls = append(r.Calls, schemas.CallResourceOf(e))
+		} else {
+			r.InRecord = append(r.InRecord, k)
+		}
+	}
+	return nil
+}
+
+func (v *lookup) endedEvents(key schemas.ConversationKey, after int32) ([]*parleyv1.ResultEvent, error) {
+	if !key.Single() {
+		return v.EndedCalls(key, after, schemas.CallsPage+1)
+	}
+	_, _, id := key.Split()
+	e, err := v.Finished(id)
+	if err != nil || e == nil || after > 0 {
+		return nil, err
+	}
+	return []*parleyv1.ResultEvent{e}, nil
+}
