@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -42,7 +43,9 @@ func Parse(b []byte) (*Table, error) {
 		if !ok {
 			return nil, fmt.Errorf("parse: %w", err)
 		}
-		c.add(te.Errors...)
+		for _, e := range te.Errors {
+			c.add(unknownMember.ReplaceAllString(e, `there is no member "$1" here`))
+		}
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		c.add("a routes file is one YAML document; this has more after it")
@@ -53,6 +56,9 @@ func Parse(b []byte) (*Table, error) {
 	}
 	return t, nil
 }
+
+// unknownMember is how the decoder says it, with a name that is none of the reader's business.
+var unknownMember = regexp.MustCompile(`field (.+) not found in type route\.\w+$`)
 
 // Error says everything that is wrong with a table.
 type Error struct {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parley/internal/route"
+	"parley/schemas"
 )
 
 func TestParseReadsEveryField(t *testing.T) {
@@ -115,8 +116,8 @@ func TestParseRefuses(t *testing.T) {
 		{"not YAML", "routes: [", []string{"parse:", "line 1"}},
 		{"a list of words", "routes: [a, b]", []string{"line 1"}},
 		{"a second document", "routes: [{name: a, " + executor + "}]\n---\nroutes: []", []string{"more after it"}},
-		{"unknown member", "routes:\n- name: a\n  " + executor + "\n  concurency: 3", []string{"line 4", "concurency"}},
-		{"unknown member inside", "routes:\n- name: a\n  match: {objecttype: Row}\n  " + executor, []string{"line 3", "objecttype"}},
+		{"unknown member", "routes:\n- name: a\n  " + executor + "\n  concurency: 3", []string{`line 4: there is no member "concurency" here`}},
+		{"unknown member inside", "routes:\n- name: a\n  match: {objecttype: Row}\n  " + executor, []string{`line 3: there is no member "objecttype" here`}},
 		{"repeated member", "routes:\n- name: a\n  name: b\n  " + executor, []string{"line 3", "already defined"}},
 		{"no name", "routes:\n- " + executor, []string{"line 2: routes[0].name: a name is"}},
 		{"bad name", "routes:\n- name: a b\n  " + executor, []string{`line 2: routes[0].name`, `not "a b"`}},
@@ -204,6 +205,25 @@ func write(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestApart(t *testing.T) {
+	t.Parallel()
+	routes := parse(t, `
+routes:
+- {name: a, match: {objectType: A}, executor: {type: kafka, topic: orders, replyTopic: orders.done}}
+- {name: b, match: {objectType: B}, executor: {type: kafka, topic: parley.calls}}
+- {name: c, match: {objectType: C}, executor: {type: kafka, topic: orders, replyTopic: parley.state}}
+- {name: d, match: {objectType: D}, executor: {type: kafka, topic: orders, replyTopic: parley.calls}}
+- {name: e, match: {objectType: E}, executor: {type: http, url: "http://h/"}}
+`)
+	e, ok := errors.AsType[*route.Error](routes.Apart(schemas.TopicsOf("parley")))
+	if !ok || len(e.Problems) != 2 || !strings.Contains(e.Problems[0], `"parley.calls"`) || !strings.Contains(e.Problems[1], `"parley.state"`) {
+		t.Errorf("Apart: %v, want a problem for each of b and c", e)
+	}
+	if err := routes.Apart(schemas.TopicsOf("other")); err != nil {
+		t.Errorf("topics of another Parley: %v", err)
 	}
 }
 

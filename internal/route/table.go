@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"parley/schemas"
@@ -84,6 +85,28 @@ func (t *Table) ForCall(call *parleyv1.Call) (*Route, *schemas.Problem) {
 		}
 	}
 	return first, nil
+}
+
+// Apart refuses routes that would write to the topics of Parley itself, or have answers come there; but an answer may
+// come to the topic of the calls. The error is an *Error.
+func (t *Table) Apart(own schemas.Topics) error {
+	closed := []string{own.State, own.Results, own.Dead, own.Control}
+	var problems []string
+	refuse := func(i int, topic string) {
+		problems = append(problems, fmt.Sprintf("routes[%d] (%s): %q is a topic of Parley itself; name another", i, t.routes[i].Name, topic))
+	}
+	for i, r := range t.routes {
+		if to := r.Executor.Topic; to == own.Calls || slices.Contains(closed, to) {
+			refuse(i, to)
+		}
+		if from := r.Executor.ReplyTopic; slices.Contains(closed, from) {
+			refuse(i, from)
+		}
+	}
+	if len(problems) > 0 {
+		return &Error{Problems: problems}
+	}
+	return nil
 }
 
 func typePointer(object int) string { return fmt.Sprintf("/objects/%d/type", object) }
