@@ -88,6 +88,12 @@ func said(results ...conversation.ObjectOutcome) conversation.Outcome {
 	return conversation.Outcome{Kind: conversation.Answered, Results: results}
 }
 
+// because is o with the reason why the call failed.
+func because(code schemas.Code, message string, o conversation.Outcome) conversation.Outcome {
+	o.Code, o.Message = code, message
+	return o
+}
+
 func failed(code schemas.Code, message string) conversation.Outcome {
 	return conversation.Outcome{Kind: conversation.Failed, Code: code, Message: message}
 }
@@ -137,6 +143,13 @@ func TestAnswers(t *testing.T) {
 			said(object{Failed: true, Code: schemas.Code(strings.Repeat("é", 100))}, object{}, object{})},
 		{"a message that is too long", 200, `{"results":[{"status":"OK","message":"x` + strings.Repeat("é", 1500) + `"}]}`,
 			said(object{Message: "x" + strings.Repeat("é", 999)}, object{}, object{})},
+
+		{"all failed alike", 200, `{"results":[{"status":"Error","errorCode":"E","message":"m"},{"status":"Error","errorCode":"E","message":"m"},{"status":"Error","errorCode":"E","message":"m"}]}`,
+			because("E", "m", said(object{Failed: true, Code: "E", Message: "m"}, object{Failed: true, Code: "E", Message: "m"}, object{Failed: true, Code: "E", Message: "m"}))},
+		{"all failed, each in its way", 200, `{"results":[{"status":"Error","errorCode":"E","message":"m"},{"status":"Error","errorCode":"F","message":"n"},{"status":"Error","errorCode":"E","message":"m"}]}`,
+			because(schemas.CallFailed, "all 3 objects failed", said(object{Failed: true, Code: "E", Message: "m"}, object{Failed: true, Code: "F", Message: "n"}, object{Failed: true, Code: "E", Message: "m"}))},
+		{"all failed without a code", 200, `{"results":[{"status":"Error"},{"status":"Error"},{"status":"Error"}]}`,
+			because(schemas.CallFailed, "", said(object{Failed: true}, object{Failed: true}, object{Failed: true}))},
 
 		{"ordinal out of range", 200, `{"results":[{"ordinal":3,"status":"OK"}]}`, invalid("result 0: ordinal 3, but the call has 3 objects")},
 		{"ordinal below zero", 200, `{"results":[{"ordinal":-1,"status":"OK"}]}`, invalid("result 0: ordinal -1, but the call has 3 objects")},
@@ -383,9 +396,9 @@ func TestRequestIsTheCallAsReceived(t *testing.T) {
 			seen := make(chan seenRequest, 1)
 			url := serve(t, func(_ http.ResponseWriter, r *http.Request) { seen <- see(r) })
 			for attempt := range int32(3) {
-				x.Execute(t.Context(), routeTo(url+"/calls?x=1"), executor.Request{Call: call, Attempt: attempt + 1})
+				x.Execute(t.Context(), routeTo(url+"/calls?x=1"), executor.Request{Call: call, Attempt: attempt + 1, Fence: 1 << 62, Token: "t-_"})
 				want := seenRequest{
-					method: "POST", target: "/calls?x=1", contentType: "application/json", idempotencyKey: call.RequestId,
+					method: "POST", target: "/calls?x=1", contentType: "application/json", idempotencyKey: call.RequestId, token: "t-_", fence: "4611686018427387904",
 					body: strings.Replace(tt.want, `"attempt":1`, fmt.Sprintf(`"attempt":%d`, attempt+1), 1),
 				}
 				if got := <-seen; got != want {
@@ -397,12 +410,13 @@ func TestRequestIsTheCallAsReceived(t *testing.T) {
 }
 
 // seenRequest is what a backend sees of a request.
-type seenRequest struct{ method, target, contentType, idempotencyKey, body string }
+type seenRequest struct{ method, target, contentType, idempotencyKey, token, fence, body string }
 
 func see(r *http.Request) seenRequest {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		body = []byte(err.Error())
 	}
-	return seenRequest{r.Method, r.RequestURI, r.Header.Get("Content-Type"), r.Header.Get("Idempotency-Key"), string(body)}
+	h := r.Header
+	return seenRequest{r.Method, r.RequestURI, h.Get("Content-Type"), h.Get("Idempotency-Key"), h.Get("Parley-Deferred-Token"), h.Get("Parley-Fence"), string(body)}
 }
