@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -92,6 +93,9 @@ func (f *Follower) Run(ctx context.Context, again <-chan os.Signal) error {
 
 func (f *Follower) look() look {
 	b, err := os.ReadFile(f.cfg.File)
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err // the file is named by who says it
+	}
 	if err != nil {
 		return look{err: err.Error()}
 	}

@@ -5,7 +5,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -14,8 +13,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/control"
 	"parley/internal/embedded"
 	"parley/internal/route"
+	"parley/internal/token"
 	"parley/internal/topics"
 	"parley/schemas"
 )
@@ -27,7 +28,9 @@ type node struct {
 	metrics *prometheus.Registry
 
 	routes  *route.Current
+	control *control.Control // nil: no role of this node needs it
 	secret  []byte
+	tokens  *token.Signer
 	topics  schemas.Topics
 	layout  topics.Layout
 	engines *embedded.Engines // nil: none is needed
@@ -81,6 +84,7 @@ func (n *node) open(ctx context.Context) error {
 		n.openEngines,
 		n.openSecret,
 		n.openTopics,
+		n.openControl,
 		n.openRoles,
 	} {
 		if err := context.Cause(ctx); err != nil {
@@ -102,22 +106,13 @@ func (n *node) close() error {
 	return errors.Join(errs...)
 }
 
-func (n *node) openRoutes(context.Context) error {
-	if n.cfg.RoutesFile == "" {
-		return nil // openBackend knows where everything goes
-	}
-	table, err := route.Load(n.cfg.RoutesFile)
-	if err != nil {
-		return fmt.Errorf("%w; correct the file, or name another with PARLEY_ROUTES", err)
-	}
-	n.routes = route.NewCurrent(table)
-	return nil
-}
-
 func (n *node) openFolder(context.Context) error { return embedded.PrepareFolder(n.cfg.DataDir) }
 
 func (n *node) openSecret(context.Context) (err error) {
-	n.secret, err = n.cfg.secret()
+	if n.secret, err = n.cfg.secret(); err != nil {
+		return err
+	}
+	n.tokens, err = token.NewSigner(n.secret)
 	return err
 }
 
