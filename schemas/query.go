@@ -46,6 +46,19 @@ type ConversationQuery struct {
 	Wait time.Duration
 }
 
+// FailedQuery asks for conversations that failed and have not been resubmitted.
+type FailedQuery struct {
+	Account string
+	// Route is the name of the route that took the call which failed; empty: any.
+	Route string
+	// Code is that of the conversation, or of an object of the call which failed; empty: any.
+	Code Code
+	// From and To are when the conversation ended, From inclusive, To exclusive.
+	From, To time.Time
+	// Limit is how many are asked for, at least 1: those that ended first.
+	Limit int
+}
+
 // AnswerQuery asks what came of a late answer to a deferred call.
 type AnswerQuery struct {
 	// ID is of the call that the answer's token names.

@@ -18,6 +18,9 @@ FROM calls `
 const (
 	// account, request id
 	callByRequest = selectCalls + `WHERE account = ? AND request_id = toUUID(?) ORDER BY sequence DESC LIMIT 1`
+	// account, ConversationID, sequence code
+	callByPart = selectCalls + `WHERE account = ? AND conversation_id = ? AND sequence_code = ? AND status != 'Rejected'
+		ORDER BY sequence DESC LIMIT 1`
 	// account, request id; the call has no ConversationID
 	callAlone = selectCalls + `WHERE account = ? AND conversation_id = '' AND request_id = toUUID(?) AND status != 'Rejected'
 		ORDER BY sequence DESC LIMIT 1`
@@ -74,6 +77,19 @@ func (q *Query) calls(ctx context.Context, statement string, args ...any) ([]sch
 		calls[i] = schemas.CallResourceOf(c.event(results[c.RequestID]))
 	}
 	return calls, nil
+}
+
+// page returns the calls of a conversation behind a sequence code, at most one more than fit on a page.
+func (q *Query) page(ctx context.Context, ask schemas.ConversationQuery) ([]schemas.CallResource, error) {
+	calls, err := q.calls(ctx, callsOfConversation, ask.Account, ask.ID, ask.After, schemas.CallsPage+1)
+	if err != nil || len(calls) > 0 || ask.After > 0 {
+		return calls, err
+	}
+	id, err := uuid.Parse(ask.ID)
+	if err != nil {
+		return calls, nil
+	}
+	return q.calls(ctx, callAlone, ask.Account, id.String())
 }
 
 // results returns the results of calls of one conversation, by request id.

@@ -9,9 +9,12 @@ import (
 	parleyv1 "parley/schemas/parley/v1"
 )
 
+const selectConversations = `SELECT account, conversation_id, request_id, status, error_code, message, calls_in_conversation, received, errors,
+	continues, continued_by
+FROM conversations `
+
 // conversationByName takes the account and the ConversationID, or the request id of a call without one.
-const conversationByName = `SELECT account, conversation_id, request_id, status, error_code, message, calls_in_conversation, received, errors
-	FROM conversations WHERE account = ? AND conversation_id = ? ORDER BY sequence DESC LIMIT 1`
+const conversationByName = selectConversations + `WHERE account = ? AND conversation_id = ? ORDER BY sequence DESC LIMIT 1`
 
 // conversationRow is a row of the view conversations.
 type conversationRow struct {
@@ -24,6 +27,8 @@ type conversationRow struct {
 	CallsInConversation int32      `ch:"calls_in_conversation"`
 	Received            int32      `ch:"received"`
 	Errors              int32      `ch:"errors"`
+	Continues           string     `ch:"continues"`
+	ContinuedBy         string     `ch:"continued_by"`
 }
 
 func (q *Query) conversation(ctx context.Context, ask schemas.ConversationQuery) (schemas.ConversationResource, error) {
@@ -35,27 +40,14 @@ func (q *Query) conversation(ctx context.Context, ask schemas.ConversationQuery)
 		return schemas.ConversationResource{}, schemas.ErrUnknown
 	}
 	r := schemas.ConversationResourceOf(found[0].event())
-	if r.Calls, r.Next, err = q.page(ctx, found[0], ask.After); err != nil {
+	if r.Calls, err = q.page(ctx, ask); err != nil {
 		return schemas.ConversationResource{}, err
 	}
+	if len(r.Calls) > schemas.CallsPage {
+		r.Calls = r.Calls[:schemas.CallsPage]
+		r.Next = r.Calls[schemas.CallsPage-1].SequenceCode
+	}
 	return r, nil
-}
-
-// page returns the calls after a sequence code, and the code after which the next page begins; 0: there is none.
-func (q *Query) page(ctx context.Context, c conversationRow, after int32) (calls []schemas.CallResource, next int32, err error) {
-	switch {
-	case c.RequestID == nil:
-		calls, err = q.calls(ctx, callsOfConversation, c.Account, c.ConversationID, after, schemas.CallsPage+1)
-	case after > 0:
-		calls = []schemas.CallResource{}
-	default:
-		calls, err = q.calls(ctx, callAlone, c.Account, c.RequestID.String())
-	}
-	if len(calls) > schemas.CallsPage {
-		calls = calls[:schemas.CallsPage]
-		next = calls[schemas.CallsPage-1].SequenceCode
-	}
-	return calls, next, err
 }
 
 // event is the event that the row was made of, but for what a status does not tell.
@@ -68,6 +60,8 @@ func (c conversationRow) event() *parleyv1.ResultEvent {
 		CallsInConversation: c.CallsInConversation,
 		Received:            c.Received,
 		Errors:              c.Errors,
+		Continues:           c.Continues,
+		ContinuedBy:         c.ContinuedBy,
 	}
 	if c.RequestID != nil {
 		conversation.ConversationId, conversation.RequestId = "", c.RequestID.String()

@@ -30,7 +30,7 @@ func New(conn driver.Conn) *Query { return &Query{conn: conn} }
 func (q *Query) Request(ctx context.Context, ask schemas.RequestQuery) (schemas.CallResource, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	calls, err := q.calls(ctx, callByRequest, ask.Account, ask.ID.String())
+	calls, err := q.request(ctx, ask)
 	if err != nil {
 		return schemas.CallResource{}, fmt.Errorf("look up request %s: %w", ask.ID, err)
 	}
@@ -50,6 +50,28 @@ func (q *Query) Conversation(ctx context.Context, ask schemas.ConversationQuery)
 		return schemas.ConversationResource{}, fmt.Errorf("look up conversation %q: %w", ask.ID, err)
 	}
 	return c, nil
+}
+
+// Calls returns a page of the calls of a conversation that have ended, as Conversation does, whether the conversation
+// has ended or not. None is no error.
+func (q *Query) Calls(ctx context.Context, ask schemas.ConversationQuery) ([]schemas.CallResource, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	calls, err := q.page(ctx, ask)
+	if err != nil {
+		return nil, fmt.Errorf("look up calls of conversation %q: %w", ask.ID, err)
+	}
+	return calls[:min(len(calls), schemas.CallsPage)], nil
+}
+
+func (q *Query) request(ctx context.Context, ask schemas.RequestQuery) ([]schemas.CallResource, error) {
+	switch {
+	case ask.Part == nil:
+		return q.calls(ctx, callByRequest, ask.Account, ask.ID.String())
+	case ask.Part.ConversationID == "":
+		return q.calls(ctx, callAlone, ask.Account, ask.ID.String())
+	}
+	return q.calls(ctx, callByPart, ask.Account, ask.Part.ConversationID, ask.Part.SequenceCode)
 }
 
 // rows reads all rows of a statement.

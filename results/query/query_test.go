@@ -70,7 +70,7 @@ func stored(t *testing.T, events ...*parleyv1.ResultEvent) *Query {
 			t.Fatalf("%d of %d events are stored", n, len(events))
 		case <-tick.C:
 		}
-		if err := conn.QueryRow(t.Context(), "SELECT (SELECT count() FROM calls) + (SELECT count() FROM conversations)").Scan(&n); err != nil {
+		if err := conn.QueryRow(t.Context(), "SELECT (SELECT count() FROM calls_log) + (SELECT count() FROM conversations_log)").Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -260,6 +260,7 @@ func TestLookupsReadLittle(t *testing.T) {
 	}{
 		{"callByRequest", callByRequest, []any{"acc", id}},
 		{"callAlone", callAlone, []any{"acc", id}},
+		{"callByPart", callByPart, []any{"acc", "order-77", 1}},
 		{"callsOfConversation", callsOfConversation, []any{"acc", "order-77", 0, 101}},
 		{"resultsOfCalls", resultsOfCalls, []any{"acc", "order-77", 1, 2, []string{id}}},
 		{"conversationByName", conversationByName, []any{"acc", "order-77"}},

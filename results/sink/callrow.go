@@ -42,5 +42,6 @@ func callColumns() []column[callRow] {
 		of("partition", func(r callRow) int32 { return r.event.Partition }),
 		of("sequence", func(r callRow) int64 { return r.event.Sequence }),
 		of("digest", func(r callRow) string { return string(r.call.Digest) }),
+		of("route", func(r callRow) string { return r.call.Route }),
 	}
 }

@@ -46,5 +46,7 @@ func conversationColumns() []column[conversationRow] {
 		of("completed_at", func(r conversationRow) int64 { return r.conversation.CompletedAtMs }),
 		of("partition", func(r conversationRow) int32 { return r.event.Partition }),
 		of("sequence", func(r conversationRow) int64 { return r.event.Sequence }),
+		of("continues", func(r conversationRow) string { return r.conversation.Continues }),
+		of("continued_by", func(r conversationRow) string { return r.conversation.ContinuedBy }),
 	}
 }
