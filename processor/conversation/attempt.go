@@ -8,7 +8,7 @@ import (
 
 // attemptBegun makes the beginning of an attempt that must not be repeated a part of the state, before it begins.
 func (r Rules) attemptBegun(s State, in AttemptBegun) (State, []Effect, error) {
-	if !s.awaits(in.SequenceCode, in.Attempt) || !s.Turn.LostAt.IsZero() {
+	if !s.Awaits(in.SequenceCode, in.Attempt) || !s.Turn.LostAt.IsZero() {
 		return s, nil, nil
 	}
 	if !s.StartBy.IsZero() && !in.At.Before(s.StartBy) {
@@ -20,7 +20,7 @@ func (r Rules) attemptBegun(s State, in AttemptBegun) (State, []Effect, error) {
 }
 
 func (r Rules) attemptLost(s State, in AttemptLost) (State, []Effect, error) {
-	if !s.awaits(in.SequenceCode, in.Attempt) || s.Turn.LostAt.IsZero() {
+	if !s.Awaits(in.SequenceCode, in.Attempt) || s.Turn.LostAt.IsZero() {
 		return s, nil, nil
 	}
 	o := Outcome{Kind: Failed, Code: schemas.OutcomeUnknown, Message: "the call had begun and nobody knows what came of it; it is not repeated"}

@@ -1,10 +1,6 @@
 package conversation
 
-import (
-	"time"
-
-	"parley/schemas"
-)
+import "parley/schemas"
 
 // state returns the state that the list amounts to, without Received and Message, and the parts received.
 func (h history) state() (State, []int32) {
@@ -12,12 +8,21 @@ func (h history) state() (State, []int32) {
 	if len(accepted) == 0 {
 		return State{}, nil
 	}
+	first := accepted[0]
 	s := State{
 		Phase:      h.phase(),
-		Single:     accepted[0].Single,
-		Calls:      accepted[0].Calls,
-		AcceptedAt: accepted[0].At,
-		StartedAt:  h.startedAt(),
+		Single:     first.Single,
+		Calls:      first.Calls,
+		Priority:   first.Priority,
+		StartBy:    h.startBy(),
+		AcceptedAt: first.At,
+		StartedAt:  h.startedAt(1),
+		Turn:       h.turn(),
+		Continues:  first.Continues,
+	}
+	for _, p := range accepted {
+		s.Priority = max(s.Priority, p.Priority)
+		s.Scheduled = s.Scheduled || p.Scheduled
 	}
 	received := make([]int32, 0, s.Calls)
 	for k := range s.Calls {
@@ -26,64 +31,51 @@ func (h history) state() (State, []int32) {
 		}
 	}
 	if len(received) == int(s.Calls) {
-		s.Ready = accepted[len(accepted)-1].Offset
+		last := accepted[len(accepted)-1]
+		s.Ready, s.ReadyAt = last.Offset, last.At
 	}
 	for _, e := range all[EndCall](h) {
-		if e.Status == schemas.NotProcessed {
-			continue
-		}
-		s.Processed++
-		if e.Status != schemas.OK {
+		switch e.Status {
+		case schemas.HasErrors, schemas.Error:
 			s.Errors++
+			s.Processed++
+		case schemas.OK:
+			s.Processed++
 		}
 	}
 	switch s.Phase {
 	case Staging:
 		s.Deadline = h.deadline()
-	case Processing:
-		s.Turn, s.Attempt = h.awaited().sequenceCode, h.awaited().number
-		executions := all[Execute](h)
-		s.RetryAt = executions[len(executions)-1].NotBefore
 	case Ended:
-		s.Code = h.code()
-		s.End = schemas.ConversationComplete
-		if s.Code != "" {
-			s.End = schemas.ConversationError
-		}
+		s.End, s.Code = h.end()
+		s.EndedAt, s.ContinuedBy = h.endedAt(), h.continuedBy()
+		s.Kept, s.ForgetAt = h.kept(), h.forgetAt()
 	}
 	return s, received
 }
 
-// startedAt is the beginning of the first attempt whose outcome had an effect.
-func (h history) startedAt() time.Time {
-	for _, e := range h.list {
-		if o, ok := e.in.(OutcomeReceived); ok && len(e.effects) > 0 {
-			return o.StartedAt
-		}
-	}
-	return time.Time{}
-}
-
-// code is why the conversation ended in Error; empty: it ended Complete.
-func (h history) code() schemas.Code {
+// end tells how the conversation ended; empty: it has not.
+func (h history) end() (schemas.ConversationStatus, schemas.Code) {
 	for _, e := range h.list {
 		if len(of[EndConversation](e.effects)) == 0 {
 			continue
 		}
-		switch in := e.in.(type) {
-		case DecisionFailed:
-			return schemas.Internal
-		case OutcomeReceived:
-			if fails(in.FailOn, statusOf(in.Outcome)) {
-				return schemas.CallFailed
-			}
-			return ""
-		case PartReceived:
-			if code := of[Reject](e.effects)[0].Code; code != schemas.ConversationIDUsed {
-				return code
-			}
+		calls := of[EndCall](e.effects)
+		last := calls[len(calls)-1]
+		_, defect := e.in.(DecisionFailed)
+		switch {
+		case last.Status == schemas.Cancelled:
+			return schemas.ConversationCancelled, last.Code
+		case last.Status == schemas.Expired:
+			return schemas.ConversationExpired, last.Code
+		case last.Status == schemas.NotProcessed:
+			return schemas.ConversationError, last.Code
+		case defect:
+			return schemas.ConversationError, schemas.Internal
+		case fails(endingIn(e.in).FailOn, last.Status):
+			return schemas.ConversationError, schemas.CallFailed
 		}
-		return schemas.PartTimeout
+		return schemas.ConversationComplete, ""
 	}
-	return ""
+	return "", ""
 }

@@ -7,8 +7,9 @@ import (
 	"parley/schemas"
 )
 
-// history is the dumbest model of a conversation: a list of everything that happened. It keeps nothing else; what
-// it must know in order to decide, it finds by reading the whole list again. Its effects carry no messages.
+// history is the dumbest model of a conversation: a list of everything that happened and was not stale. It keeps
+// nothing else; what it must know in order to decide, it finds by reading the whole list again. Its effects carry no
+// messages.
 type history struct {
 	rules Rules
 	list  []happened
@@ -18,6 +19,12 @@ type history struct {
 type happened struct {
 	in      Input
 	effects []Effect
+}
+
+// after is the history with one more input in it.
+func (h history) after(in Input, effects ...Effect) history {
+	h.list = append(slices.Clip(h.list), happened{in, effects})
+	return h
 }
 
 // all returns the effects of one kind, oldest first.
@@ -103,121 +110,155 @@ func (h history) open() []int32 {
 	return out
 }
 
-// decide returns the effects that an input must have now.
-func (h history) decide(in Input) []Effect {
+// startedAt is when the first attempt of a part began; zero: nothing is known of one.
+func (h history) startedAt(sequenceCode int32) time.Time {
+	for _, e := range h.list {
+		switch in := e.in.(type) {
+		case AttemptBegun:
+			if in.SequenceCode == sequenceCode && len(of[Begin](e.effects)) > 0 {
+				return in.At
+			}
+		case OutcomeReceived:
+			if in.SequenceCode == sequenceCode {
+				return in.StartedAt
+			}
+		case AnswerReceived:
+			if in.SequenceCode == sequenceCode {
+				return in.At
+			}
+		}
+	}
+	return time.Time{}
+}
+
+// startBy is when the conversation expires; zero: never, or it has begun, or has been seen to have begun, or ended.
+func (h history) startBy() time.Time {
+	var earliest time.Time
+	for _, p := range with[Accept](h) {
+		if !p.StartBy.IsZero() && (earliest.IsZero() || p.StartBy.Before(earliest)) {
+			earliest = p.StartBy
+		}
+	}
+	seen := slices.ContainsFunc(h.list, func(e happened) bool { _, ok := e.in.(ClockDue); return ok })
+	if seen || h.phase() == Ended || !h.startedAt(1).IsZero() {
+		return time.Time{}
+	}
+	return earliest
+}
+
+// untouched reports whether no attempt has begun.
+func (h history) untouched(begun bool) bool {
+	switch h.phase() {
+	case Staging:
+		return true
+	case Processing:
+		return !begun && h.startedAt(1).IsZero()
+	}
+	return false
+}
+
+// awaits reports whether the outcome of an attempt is waited for.
+func (h history) awaits(sequenceCode, attempt int32) bool {
+	t := h.turn()
+	return h.phase() == Processing && t.SequenceCode == sequenceCode && t.Attempt == attempt && t.AnswerBy.IsZero()
+}
+
+// turn is the part in turn: what was said since it was to be executed.
+func (h history) turn() Turn {
+	if h.phase() != Processing {
+		return Turn{}
+	}
+	var t Turn
+	for _, e := range h.list {
+		switch in := e.in.(type) {
+		case AttemptBegun:
+			t.LostAt, t.NotBefore = in.LostAt, time.Time{}
+		case OutcomeReceived:
+			t.AnswerBy, t.LostAt, t.NotBefore = in.AnswerBy, time.Time{}, time.Time{}
+		case ProgressReceived:
+			t.Progress = max(t.Progress, in.Processed)
+		}
+		for _, x := range of[Execute](e.effects) {
+			route := t.Route
+			if x.Attempt == 1 {
+				route = nextIn(e.in).Route
+			}
+			t = Turn{SequenceCode: x.SequenceCode, Route: route, Attempt: x.Attempt, NotBefore: x.NotBefore}
+		}
+	}
+	t.StartedAt = h.startedAt(t.SequenceCode)
+	return t
+}
+
+// nextIn is what an input tells of the part that comes in turn with it.
+func nextIn(in Input) Next {
+	if in, ok := in.(PartReceived); ok {
+		return in.First
+	}
+	return endingIn(in).Following
+}
+
+func endingIn(in Input) Ending {
 	switch in := in.(type) {
-	case PartReceived:
-		return h.decidePart(in)
+	case AttemptLost:
+		return in.Ending
 	case OutcomeReceived:
-		return h.decideOutcome(in)
-	case TimerDue:
-		if h.phase() == Staging && in.At.After(h.deadline()) {
-			return fail(h.open(), schemas.PartTimeout, h.deadline())
+		return in.Ending
+	case AnswerReceived:
+		return in.Ending
+	case ClockDue:
+		return in.Ending
+	}
+	return Ending{}
+}
+
+// kept are the payloads that are left of a conversation which failed: of the parts that nobody carried out, and of the
+// last one that somebody did, unless what came of it is not known.
+func (h history) kept() Kept {
+	status, _ := h.end()
+	if h.rules.KeepFailed == 0 || status != schemas.ConversationError || len(all[Release](h)) > 0 {
+		return Kept{}
+	}
+	k := Kept{From: 1, Until: h.endedAt().Add(h.rules.KeepFailed)}
+	for _, e := range all[EndCall](h) {
+		if e.Status == schemas.NotProcessed {
+			continue
 		}
-	case DecisionFailed:
-		if h.phase() == Staging || h.phase() == Processing {
-			return fail(h.open(), schemas.Internal, in.At)
+		k.From, k.Failed = e.SequenceCode+1, e.SequenceCode
+		if e.Code == schemas.OutcomeUnknown {
+			k.Failed = 0
 		}
 	}
-	return nil
+	if k.Failed == 0 && k.From > with[Accept](h)[0].Calls {
+		return Kept{}
+	}
+	return k
 }
 
-func (h history) decidePart(in PartReceived) []Effect {
-	reject := func(code schemas.Code) Effect { return Reject{Code: code, At: in.At} }
-	same := h.held(in.SequenceCode) == in.Content || h.refused(in)
-	switch phase := h.phase(); {
-	case same, in.Single && phase != New:
-		return []Effect{Resend{SequenceCode: in.SequenceCode}}
-	case phase == Ended:
-		return []Effect{reject(schemas.ConversationIDUsed)}
-	case phase == Staging && in.At.After(h.deadline()):
-		return append(fail(h.open(), schemas.PartTimeout, h.deadline()), reject(schemas.ConversationIDUsed))
-	case in.Problem != nil:
-		return []Effect{reject(in.Problem.Code)}
-	case phase != New && (in.Calls != with[Accept](h)[0].Calls || h.held(in.SequenceCode) != 0):
-		code := schemas.SequenceCodeConflict
-		if in.Calls != with[Accept](h)[0].Calls {
-			code = schemas.CallsInConversationMismatch
+func (h history) continuedBy() string {
+	for _, e := range h.list {
+		if in, ok := e.in.(ResubmitRequested); ok {
+			return in.As
 		}
-		if phase == Processing {
-			return []Effect{reject(code)}
-		}
-		return append([]Effect{reject(code)}, fail(h.open(), code, in.At)...)
 	}
-	if len(with[Accept](h))+1 < int(in.Calls) {
-		return []Effect{Accept{}}
-	}
-	return []Effect{Accept{}, Execute{SequenceCode: 1, Attempt: 1}}
+	return ""
 }
 
-func (h history) decideOutcome(in OutcomeReceived) []Effect {
-	if h.phase() != Processing || h.awaited() != (attempt{in.SequenceCode, in.Attempt}) {
-		return nil
+func (h history) endedAt() time.Time {
+	for _, e := range all[EndConversation](h) {
+		return e.At
 	}
-	if in.Outcome.Kind == Transient && (in.Retry.MaxAttempts == 0 || in.Attempt < in.Retry.MaxAttempts) {
-		pause := max(in.Retry.pause(in.Attempt, in.RequestID), in.Outcome.RetryAfter)
-		return []Effect{Execute{SequenceCode: in.SequenceCode, Attempt: in.Attempt + 1, NotBefore: in.At.Add(pause)}}
-	}
-	status := statusOf(in.Outcome)
-	ended := EndCall{
-		SequenceCode: in.SequenceCode,
-		Status:       status,
-		Results:      in.Outcome.Results,
-		Code:         in.Outcome.Code,
-		Attempts:     in.Attempt,
-		StartedAt:    in.StartedAt,
-		At:           in.At,
-	}
-	open := h.open()[1:]
-	switch {
-	case fails(in.FailOn, status):
-		return append([]Effect{ended}, fail(open, schemas.CallFailed, in.At)...)
-	case len(open) == 0:
-		return []Effect{ended, EndConversation{At: in.At}}
-	}
-	return []Effect{ended, Execute{SequenceCode: open[0], Attempt: 1}}
+	return time.Time{}
 }
 
-// attempt names one attempt of one part.
-type attempt struct{ sequenceCode, number int32 }
-
-// awaited is the attempt that was released last; zero: none was.
-func (h history) awaited() attempt {
-	executions := all[Execute](h)
-	if len(executions) == 0 {
-		return attempt{}
+// forgetAt is when the marker may go; zero: never.
+func (h history) forgetAt() time.Time {
+	keep := h.rules.KeepConversation
+	if with[Accept](h)[0].Single {
+		keep = h.rules.KeepSingle
 	}
-	last := executions[len(executions)-1]
-	return attempt{last.SequenceCode, last.Attempt}
-}
-
-func fail(open []int32, code schemas.Code, at time.Time) []Effect {
-	var effects []Effect
-	for _, k := range open {
-		effects = append(effects, EndCall{SequenceCode: k, Status: schemas.NotProcessed, Code: code, At: at})
+	if keep == 0 {
+		return time.Time{}
 	}
-	return append(effects, EndConversation{At: at})
-}
-
-// statusOf says what INTERFACES.md says of a call: OK all good, HasErrors some failed, Error all or as a whole.
-func statusOf(o Outcome) schemas.CallStatus {
-	good := slices.ContainsFunc(o.Results, func(r ObjectOutcome) bool { return !r.Failed })
-	bad := slices.ContainsFunc(o.Results, func(r ObjectOutcome) bool { return r.Failed })
-	switch {
-	case o.Kind != Answered, bad && !good:
-		return schemas.Error
-	case bad:
-		return schemas.HasErrors
-	}
-	return schemas.OK
-}
-
-func fails(failOn schemas.FailOn, status schemas.CallStatus) bool {
-	switch failOn {
-	case schemas.FailOnNever:
-		return false
-	case schemas.FailOnError:
-		return status == schemas.Error
-	}
-	return status != schemas.OK
+	return h.endedAt().Add(keep)
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"pgregory.net/rapid"
+
+	"parley/schemas"
 )
 
 // ledger counts the effects of a conversation's whole life, and refuses one that must not happen (DESIGN section 7).
@@ -11,9 +13,18 @@ type ledger struct {
 	calls    int32
 	accepted []int32
 	ended    []int32
-	awaited  attempt
-	over     bool
+	// again are the ended parts that a resubmission may repeat.
+	again   []int32
+	awaited attempt
+	// begun is set while the attempt that is awaited must not be repeated, and has begun.
+	begun       bool
+	over        bool
+	resubmitted bool
+	released    bool
 }
+
+// attempt names one attempt of one part.
+type attempt struct{ sequenceCode, number int32 }
 
 func checkLedger(t rapid.TB, h history, s State) {
 	t.Helper()
@@ -32,8 +43,16 @@ func checkLedger(t rapid.TB, h history, s State) {
 
 // enter adds an effect and returns what is wrong with it.
 func (l *ledger) enter(in Input, e Effect) (wrong string) {
-	switch e.(type) {
+	switch e := e.(type) {
 	case Resend, Reject:
+		return ""
+	case Resubmit:
+		return l.resubmit(e)
+	case Release:
+		if !l.over || l.released {
+			return "nothing is kept"
+		}
+		l.released = true
 		return ""
 	}
 	if l.over {
@@ -41,15 +60,16 @@ func (l *ledger) enter(in Input, e Effect) (wrong string) {
 	}
 	switch e := e.(type) {
 	case Accept:
-		p, ok := in.(PartReceived)
-		if !ok {
-			return "no call was received"
-		}
-		l.accepted = append(l.accepted, p.SequenceCode)
+		l.accepted = append(l.accepted, in.(PartReceived).SequenceCode)
 	case Execute:
-		return l.execute(attempt{e.SequenceCode, e.Attempt})
+		return l.execute(in, attempt{e.SequenceCode, e.Attempt})
+	case Begin:
+		if l.begun || l.awaited != (attempt{e.SequenceCode, e.Attempt}) {
+			return "it has begun before, or is not awaited"
+		}
+		l.begun = true
 	case EndCall:
-		return l.endCall(e.SequenceCode)
+		return l.endCall(e)
 	case EndConversation:
 		l.over = true
 		slices.Sort(l.accepted)
@@ -60,7 +80,7 @@ func (l *ledger) enter(in Input, e Effect) (wrong string) {
 	return ""
 }
 
-func (l *ledger) execute(a attempt) (wrong string) {
+func (l *ledger) execute(in Input, a attempt) (wrong string) {
 	if len(l.accepted) != int(l.calls) {
 		return "not all parts have arrived"
 	}
@@ -70,17 +90,48 @@ func (l *ledger) execute(a attempt) (wrong string) {
 	if a != next && a != again || ended != (a == next) {
 		return "another part or attempt is in turn"
 	}
-	l.awaited = a
+	if a == again && l.begun && !in.(OutcomeReceived).Outcome.Unsent {
+		return "the call may have been carried out"
+	}
+	l.awaited, l.begun = a, false
 	return ""
 }
 
-func (l *ledger) endCall(sequenceCode int32) (wrong string) {
-	if !slices.Contains(l.accepted, sequenceCode) {
+func (l *ledger) endCall(e EndCall) (wrong string) {
+	if !slices.Contains(l.accepted, e.SequenceCode) {
 		return "the part was never accepted"
 	}
-	if len(l.ended) > 0 && sequenceCode <= l.ended[len(l.ended)-1] {
+	if len(l.ended) > 0 && e.SequenceCode <= l.ended[len(l.ended)-1] {
 		return "the part, or one behind it, has ended before"
 	}
-	l.ended = append(l.ended, sequenceCode)
+	l.ended = append(l.ended, e.SequenceCode)
+	switch e.Status {
+	case schemas.Cancelled, schemas.Expired:
+		if l.begun || l.awaited.sequenceCode > 1 || l.awaited.number > 1 {
+			return "the conversation has begun"
+		}
+	case schemas.HasErrors, schemas.Error, schemas.NotProcessed:
+		if e.Code != schemas.OutcomeUnknown && (!l.begun || e.Code != schemas.Internal) {
+			l.again = append(l.again, e.SequenceCode)
+		}
+	}
+	l.begun = false
+	return ""
+}
+
+func (l *ledger) resubmit(e Resubmit) (wrong string) {
+	if !l.over || l.resubmitted || l.released {
+		return "nothing is left to resubmit"
+	}
+	l.resubmitted = true
+	again := slices.DeleteFunc(slices.Clone(l.accepted), func(k int32) bool { return k < e.From })
+	if len(again) == 0 {
+		return "no part is behind it"
+	}
+	for _, k := range again {
+		if !slices.Contains(l.again, k) {
+			return "a part may have been carried out, and must not be repeated"
+		}
+	}
 	return ""
 }

@@ -28,7 +28,8 @@ type Outcome struct {
 	Kind Kind
 	// Results has one entry per object of the call, in their order. Empty unless Answered.
 	Results []ObjectOutcome
-	// Code and Message say what went wrong. Empty when Answered or Deferred.
+	// Code and Message say what went wrong: with the call, or (when Answered) with all its objects alike. Empty if nothing
+	// did.
 	Code    schemas.Code
 	Message string
 	// RetryAfter is how long the backend asks to be left alone; zero: it does not say.
@@ -86,13 +87,13 @@ func (r Retry) pause(attempt int32, id schemas.RequestID) time.Duration {
 	return shortest + time.Duration(part)
 }
 
-// awaits reports whether an attempt is the one that the conversation waits for.
-func (s State) awaits(sequenceCode, attempt int32) bool {
+// Awaits reports whether an attempt is the one that the conversation waits for.
+func (s State) Awaits(sequenceCode, attempt int32) bool {
 	return s.Phase == Processing && s.Turn.SequenceCode == sequenceCode && s.Turn.Attempt == attempt && s.Turn.AnswerBy.IsZero()
 }
 
 func (r Rules) outcomeReceived(s State, in OutcomeReceived) (State, []Effect, error) {
-	if !s.awaits(in.SequenceCode, in.Attempt) {
+	if !s.Awaits(in.SequenceCode, in.Attempt) {
 		return s, nil, nil // of an attempt that is not awaited any more
 	}
 	s = s.begun(in.StartedAt)
@@ -131,33 +132,44 @@ func (s State) again(in OutcomeReceived) (State, []Effect, error) {
 	return s, []Effect{s.InTurn()}, nil
 }
 
-// callEnded ends the part in turn with an outcome that is Answered or Failed.
+// callEnded ends the part in turn with an outcome that is Answered or Failed, and goes on to the next.
 func (r Rules) callEnded(s State, o Outcome, at time.Time, end Ending) (State, []Effect, error) {
-	k, status := s.Turn.SequenceCode, o.Status()
-	s.Processed++
-	if status != schemas.OK {
-		s.Errors++
+	s, call := s.endTurn(o, at)
+	k := call.SequenceCode
+	if end.FailOn.Fails(call.Status) {
+		return r.failTurn(s, call, schemas.CallFailed, fmt.Sprintf("part %d ended %s", k, call.Status))
 	}
-	effects := []Effect{EndCall{
-		SequenceCode: k,
-		Status:       status,
+	if k == s.Calls {
+		return r.end(s, schemas.ConversationComplete, "", "", at), []Effect{call, EndConversation{At: at}}, nil
+	}
+	s.Turn = turnOf(k+1, end.Following, at)
+	return s, []Effect{call, s.InTurn()}, nil
+}
+
+// endTurn counts the part in turn as carried out.
+func (s State) endTurn(o Outcome, at time.Time) (State, EndCall) {
+	call := EndCall{
+		SequenceCode: s.Turn.SequenceCode,
+		Status:       o.Status(),
 		Results:      o.Results,
 		Code:         o.Code,
 		Message:      o.Message,
 		Attempts:     s.Turn.Attempt,
 		StartedAt:    s.Turn.StartedAt,
 		At:           at,
-	}}
-	if end.FailOn.Fails(status) {
-		failed, more := r.fail(s, at, schemas.CallFailed, fmt.Sprintf("part %d ended %s", k, status))
-		if o.Code != schemas.OutcomeUnknown {
-			failed.Kept = r.kept(k, k+1, at, s.Calls)
-		}
-		return failed, append(effects, more...), nil
 	}
-	if k == s.Calls {
-		return r.end(s, schemas.ConversationComplete, "", "", at), append(effects, EndConversation{At: at}), nil
+	s.Processed++
+	if call.Status != schemas.OK {
+		s.Errors++
 	}
-	s.Turn = turnOf(k+1, end.Following, at)
-	return s, append(effects, s.InTurn()), nil
+	return s, call
+}
+
+// failTurn ends the conversation with the part in turn, which may be repeated unless nobody knows what came of it.
+func (r Rules) failTurn(s State, call EndCall, code schemas.Code, message string) (State, []Effect, error) {
+	failed, effects := r.fail(s, call.At, code, message)
+	if k := call.SequenceCode; call.Code != schemas.OutcomeUnknown {
+		failed.Kept = r.kept(k, k+1, call.At, s.Calls)
+	}
+	return failed, append([]Effect{call}, effects...), nil
 }

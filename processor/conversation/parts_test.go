@@ -56,6 +56,16 @@ func TestPartsMissingIsBounded(t *testing.T) {
 	}
 }
 
+func TestAllParts(t *testing.T) {
+	t.Parallel()
+	for _, calls := range []int32{0, 1, 8, 9, 10_000} {
+		all := All(calls)
+		if all.Count() != calls || len(all.Missing(calls, 1)) > 0 || len(all) != int(calls+7)/8 {
+			t.Errorf("All(%d) has %d parts in %d bytes, missing %v", calls, all.Count(), len(all), all.Missing(calls, 1))
+		}
+	}
+}
+
 // A set outlives those made of it, even where its bytes have room behind them.
 func TestPartsWithLeavesTheSet(t *testing.T) {
 	t.Parallel()

@@ -15,17 +15,28 @@ import (
 // TestScenarios tells the life of conversations in testdata/*.txt, for people to read. After each step comes the
 // state, then what must be done. The commands:
 //
-//	conversation [part-timeout=5m]
+//	conversation [part-timeout=5m] [keep-failed=D] [keep-single=D] [keep-conversation=D]
 //	call at=T                                   a call without a ConversationID
-//	part seq=K of=N at=T [content=WORD] [problem=CODE]
+//	part seq=K of=N at=T [content=WORD] [problem=CODE] [priority=High|Low] [start-by=T] [scheduled=T]
+//	begun seq=K at=T lost-at=T                  an attempt that must not be repeated has its place on the route
+//	lost seq=K at=T                             it is not known what came of it
 //	answered seq=K at=T [objects=(OK,CODE,…)]   the backend answered, by default that all is well
 //	failed seq=K at=T code=CODE                 it refused the call as a whole
 //	no-answer seq=K at=T [retry-after=D]        nothing is known to be wrong with the call
+//	          [unsent]                          ... and it is proven that nothing was handed over
+//	deferred seq=K at=T answer-by=T             it will answer later
+//	answer seq=K at=T [objects=(…)] [code=CODE] that answer, by default that all is well
+//	progress seq=K processed=N                  so far it has processed as many objects
+//	cancel at=T [executing]
+//	resubmit as=ID [include-failed]
 //	time at=T                                   everything that was appended before T has been read
+//	clock at=T [executing]                      it is T by the owner's clock
 //	defect at=T                                 our own code failed on a record of the conversation
 //
-// What the backend says takes attempt=N (by default 1), fail-on=STATUS and max-attempts=N, too. A part is the same as
-// another when seq, of and content are. go test ./processor/conversation -run Scenarios -rewrite writes the answers.
+// An attempt takes attempt=N (by default 1); what ends a part takes fail-on=STATUS, and what has no answer takes
+// max-attempts=N. T is a time of the first day, or d8/10:00:00 of the eighth. A conversation keeps nothing unless it
+// says for how long. A part is the same as another when seq, of and content are.
+// go test ./processor/conversation -run Scenarios -rewrite writes the answers.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txt")
@@ -46,14 +57,22 @@ type scenario struct {
 	trial *trial
 	// contents numbers what the calls of the file ask for.
 	contents map[string]uint64
-	offset   int64
+	// scheduled is when the parts of the conversation may begin.
+	scheduled map[int32]time.Time
+	offset    int64
 }
 
 // run carries out one command.
 func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
 	if d.Cmd == "conversation" {
-		s.trial = newTrial(Rules{PartTimeout: duration(t, d, "part-timeout", 5*time.Minute)})
+		s.scheduled = make(map[int32]time.Time)
+		s.trial = newTrial(Rules{
+			PartTimeout:      duration(t, d, "part-timeout", 5*time.Minute),
+			KeepFailed:       duration(t, d, "keep-failed", 0),
+			KeepSingle:       duration(t, d, "keep-single", 0),
+			KeepConversation: duration(t, d, "keep-conversation", 0),
+		})
 		return stateWords(s.trial.state)
 	}
 	if s.trial == nil {
@@ -65,28 +84,40 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 
 func (s *scenario) input(t *testing.T, d *datadriven.TestData) Input {
 	t.Helper()
-	at := instant(t, d)
+	k, attempt, at := number(t, d, "seq", 1), number(t, d, "attempt", 1), instant(t, d, "at")
+	ending := Ending{FailOn: schemas.FailOn(word(t, d, "fail-on", "")), Following: s.next(k + 1)}
 	switch d.Cmd {
 	case "call":
-		return s.part(PartReceived{At: at, Single: true, SequenceCode: 1, Calls: 1}, "")
+		return s.part(t, d, PartReceived{At: at, Single: true, SequenceCode: 1, Calls: 1})
 	case "part":
-		in := PartReceived{At: at, SequenceCode: number(t, d, "seq", 0), Calls: number(t, d, "of", 0)}
-		if code := word(t, d, "problem", ""); code != "" {
-			in.Problem = &schemas.Problem{Code: schemas.Code(code), Pointer: "/objects", Detail: "as validation says"}
-		}
-		return s.part(in, word(t, d, "content", ""))
-	case "answered", "failed", "no-answer":
+		return s.part(t, d, PartReceived{At: at, SequenceCode: k, Calls: number(t, d, "of", 0)})
+	case "begun":
+		return AttemptBegun{SequenceCode: k, Attempt: attempt, At: at, LostAt: instant(t, d, "lost-at")}
+	case "lost":
+		return AttemptLost{SequenceCode: k, Attempt: attempt, At: at, Ending: ending}
+	case "answered", "failed", "no-answer", "deferred":
 		return OutcomeReceived{
-			SequenceCode: number(t, d, "seq", 0),
-			Attempt:      number(t, d, "attempt", 1),
+			SequenceCode: k,
+			Attempt:      attempt,
 			StartedAt:    at.Add(-time.Second),
 			At:           at,
 			Outcome:      outcome(t, d),
-			FailOn:       schemas.FailOn(word(t, d, "fail-on", "")),
 			Retry:        Retry{Initial: 200 * time.Millisecond, Max: 30 * time.Second, MaxAttempts: number(t, d, "max-attempts", 0)},
+			AnswerBy:     instant(t, d, "answer-by"),
+			Ending:       ending,
 		}
+	case "answer":
+		return AnswerReceived{SequenceCode: k, At: at, Outcome: outcome(t, d), Ending: ending}
+	case "progress":
+		return ProgressReceived{SequenceCode: k, Processed: number(t, d, "processed", 0)}
+	case "cancel":
+		return CancelRequested{At: at, Begun: d.HasArg("executing")}
+	case "resubmit":
+		return ResubmitRequested{As: word(t, d, "as", ""), IncludeFailed: d.HasArg("include-failed")}
 	case "time":
 		return TimerDue{At: at}
+	case "clock":
+		return ClockDue{At: at, Begun: d.HasArg("executing"), Ending: ending}
 	case "defect":
 		return DecisionFailed{At: at, Reason: "the reason"}
 	}
@@ -94,24 +125,47 @@ func (s *scenario) input(t *testing.T, d *datadriven.TestData) Input {
 	return nil
 }
 
-// part completes a call with its content and with what the shell knows of it.
-func (s *scenario) part(in PartReceived, content string) PartReceived {
-	key := fmt.Sprintf("%d of %d: %s", in.SequenceCode, in.Calls, content)
+// next is what the shell knows of a part whose turn comes.
+func (s *scenario) next(sequenceCode int32) Next {
+	return Next{Route: "crm", ScheduledAt: s.scheduled[sequenceCode]}
+}
+
+// part completes a call with its options and content, and with what the shell knows of it.
+func (s *scenario) part(t *testing.T, d *datadriven.TestData, in PartReceived) PartReceived {
+	t.Helper()
+	if code := word(t, d, "problem", ""); code != "" {
+		in.Problem = &schemas.Problem{Code: schemas.Code(code), Pointer: "/objects", Detail: "as validation says"}
+	}
+	in.Priority = map[string]schemas.Priority{"": schemas.Medium, "High": schemas.High, "Low": schemas.Low}[word(t, d, "priority", "")]
+	in.StartBy = instant(t, d, "start-by")
+	if scheduled := instant(t, d, "scheduled"); !scheduled.IsZero() {
+		s.scheduled[in.SequenceCode], in.Scheduled = scheduled, true
+	}
+	key := fmt.Sprintf("%d of %d: %s", in.SequenceCode, in.Calls, word(t, d, "content", ""))
 	if s.contents[key] == 0 {
 		s.contents[key] = uint64(len(s.contents)) + 1
 	}
 	s.offset++
-	in.Content, in.Offset = s.contents[key], s.offset
+	in.Content, in.Offset, in.First = s.contents[key], s.offset, s.next(1)
 	return s.trial.known(in)
 }
 
 func outcome(t *testing.T, d *datadriven.TestData) Outcome {
 	t.Helper()
-	switch d.Cmd {
-	case "failed":
-		return Outcome{Kind: Failed, Code: schemas.Code(word(t, d, "code", "")), Message: "as the backend says"}
-	case "no-answer":
-		return Outcome{Kind: Transient, Code: "Unreachable", Message: "no connection", RetryAfter: duration(t, d, "retry-after", 0)}
+	code := schemas.Code(word(t, d, "code", ""))
+	switch {
+	case d.Cmd == "deferred":
+		return Outcome{Kind: Deferred}
+	case d.Cmd == "no-answer":
+		return Outcome{
+			Kind:       Transient,
+			Code:       "Unreachable",
+			Message:    "no connection",
+			RetryAfter: duration(t, d, "retry-after", 0),
+			Unsent:     d.HasArg("unsent"),
+		}
+	case code != "":
+		return Outcome{Kind: Failed, Code: code, Message: "as the backend says"}
 	}
 	var o Outcome
 	objects, _ := d.Arg("objects")
@@ -125,13 +179,21 @@ func outcome(t *testing.T, d *datadriven.TestData) Outcome {
 	return o
 }
 
-func instant(t *testing.T, d *datadriven.TestData) time.Time {
+// instant is the time that a key says; zero: it says none.
+func instant(t *testing.T, d *datadriven.TestData, key string) time.Time {
 	t.Helper()
-	at, err := time.Parse(time.TimeOnly, word(t, d, "at", ""))
-	if err != nil {
-		d.Fatalf(t, "at: %v", err)
+	said := word(t, d, key, "")
+	if said == "" {
+		return time.Time{}
 	}
-	return at.AddDate(2026, 0, 0)
+	if !strings.Contains(said, "/") {
+		said = "d1/" + said
+	}
+	at, err := time.Parse("2006 d2/15:04:05", "2026 "+said)
+	if err != nil {
+		d.Fatalf(t, "%s: %v", key, err)
+	}
+	return at
 }
 
 func word(t *testing.T, d *datadriven.TestData, key, absent string) string {

@@ -64,7 +64,8 @@ func (r Rules) timeout(s State) (State, []Effect) {
 	return r.fail(s, s.Deadline, schemas.PartTimeout, message)
 }
 
-// decisionFailed ends a conversation that we cannot go on with. What came of the part in turn nobody will tell.
+// decisionFailed ends a conversation that we cannot go on with. What came of the part in turn nobody will tell: if it
+// must not be repeated and has begun, no resubmission repeats it either.
 func (r Rules) decisionFailed(s State, in DecisionFailed) (State, []Effect, error) {
 	switch s.Phase {
 	case Staging:
@@ -72,7 +73,11 @@ func (r Rules) decisionFailed(s State, in DecisionFailed) (State, []Effect, erro
 		return s, effects, nil
 	case Processing:
 		o := Outcome{Kind: Failed, Code: schemas.Internal, Message: in.Reason}
-		return r.callEnded(s, o, in.At, Ending{FailOn: schemas.FailOnError})
+		if !s.Turn.LostAt.IsZero() {
+			o.Code = schemas.OutcomeUnknown
+		}
+		s, call := s.endTurn(o, in.At)
+		return r.failTurn(s, call, schemas.Internal, in.Reason)
 	}
 	return s, nil, nil
 }

@@ -74,17 +74,28 @@ func clone(s State) State {
 // checkModel holds effects and state against the history, which takes the input in.
 func (c *trial) checkModel(t rapid.TB, in Input, next State, effects []Effect) {
 	t.Helper()
-	want := c.history.decide(in)
+	want, stale := c.history.decide(in)
 	if got := withoutMessages(effects); !reflect.DeepEqual(got, want) {
 		t.Fatalf("%s: %s\n got %s\nwant %s", stateWords(c.state), inputWords(in), effectsWords(got), effectsWords(want))
 	}
-	c.history.list = append(c.history.list, happened{in, want})
+	if stale && !reflect.DeepEqual(next, c.state) {
+		t.Fatalf("%s: %s is stale, and changes the state to %s", stateWords(c.state), inputWords(in), stateWords(next))
+	}
+	if !stale {
+		c.history = c.history.after(in, want...)
+	}
+	if len(of[Forget](effects)) > 0 {
+		c.history.list = nil
+	}
 
 	wantState, wantReceived := c.history.state()
 	got, gotReceived := next, received(next)
 	got.Received, got.Message = nil, ""
 	if !reflect.DeepEqual(got, wantState) || !slices.Equal(gotReceived, wantReceived) {
 		t.Fatalf("after %s\n got %+v, parts %v\nwant %+v, parts %v", inputWords(in), got, gotReceived, wantState, wantReceived)
+	}
+	if woken := next.Wake(); !woken.Equal(c.history.wake()) {
+		t.Fatalf("after %s: %s wakes at %s, want %s", inputWords(in), stateWords(next), clock(woken), clock(c.history.wake()))
 	}
 }
 

@@ -13,25 +13,74 @@ func stateWords(s State) string {
 	switch s.Phase {
 	case Staging:
 		return fmt.Sprintf("Staging: %d of %d parts, missing %s, the next by %s",
-			s.Received.Count(), s.Calls, list(s.Received.Missing(s.Calls, schemas.MissingMax)), clock(s.Deadline))
+			s.Received.Count(), s.Calls, list(s.Received.Missing(s.Calls, schemas.MissingMax)), clock(s.Deadline)) + terms(s)
 	case Processing:
-		words := fmt.Sprintf("Processing: part %d of %d, attempt %d", s.Turn, s.Calls, s.Attempt)
-		if !s.RetryAt.IsZero() {
-			words += " from " + clock(s.RetryAt)
-		}
-		return words + counts(s)
+		return fmt.Sprintf("Processing: part %d of %d, attempt %d", s.Turn.SequenceCode, s.Calls, s.Turn.Attempt) +
+			turnWords(s.Turn) + terms(s) + counts(s)
 	case Ended:
 		words := fmt.Sprintf("Ended: %s", s.End)
 		if s.Code != "" {
 			words += fmt.Sprintf(", %s: %s", s.Code, s.Message)
 		}
-		return words + counts(s)
+		return words + counts(s) + leftWords(s)
 	}
 	return s.Phase.String()
 }
 
+func turnWords(t Turn) string {
+	switch {
+	case !t.AnswerBy.IsZero() && t.Progress > 0:
+		return fmt.Sprintf(" deferred, %d objects so far, answer by %s", t.Progress, clock(t.AnswerBy))
+	case !t.AnswerBy.IsZero():
+		return " deferred, answer by " + clock(t.AnswerBy)
+	case !t.LostAt.IsZero():
+		return " begun, lost at " + clock(t.LostAt)
+	case !t.NotBefore.IsZero():
+		return " from " + clock(t.NotBefore)
+	}
+	return ""
+}
+
+// terms are what the parts ask for as a whole.
+func terms(s State) string {
+	words := ""
+	if s.Priority != schemas.Medium {
+		words += ", priority " + map[schemas.Priority]string{schemas.Low: "Low", schemas.High: "High"}[s.Priority]
+	}
+	if !s.StartBy.IsZero() {
+		words += ", expires at " + clock(s.StartBy)
+	}
+	return words
+}
+
 func counts(s State) string {
 	return fmt.Sprintf(" (%d processed, %d errors)", s.Processed, s.Errors)
+}
+
+// leftWords are what is left of a conversation after its end.
+func leftWords(s State) string {
+	words := ""
+	if s.ContinuedBy != "" {
+		words += ", continued by " + s.ContinuedBy
+	}
+	if s.Kept.From > 0 {
+		words += fmt.Sprintf(", keeps %s until %s", list(kept(s)), clock(s.Kept.Until))
+	}
+	if !s.ForgetAt.IsZero() {
+		words += ", remembered until " + clock(s.ForgetAt)
+	}
+	return words
+}
+
+// kept lists the parts whose payloads are kept.
+func kept(s State) []int32 {
+	var out []int32
+	for _, k := range received(s) {
+		if s.Kept.Has(k) {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 // effectsWords tells each effect in a line of its own.
@@ -56,10 +105,18 @@ func effectWords(e Effect) string {
 		return fmt.Sprintf("reject it at %s, %s: %s", clock(e.At), e.Code, e.Message)
 	case Execute:
 		return executeWords(e)
+	case Begin:
+		return fmt.Sprintf("begin part %d, attempt %d, now", e.SequenceCode, e.Attempt)
 	case EndCall:
 		return endCallWords(e)
 	case EndConversation:
 		return "end the conversation at " + clock(e.At)
+	case Resubmit:
+		return fmt.Sprintf("send the parts from %d on as %s", e.From, e.As)
+	case Release:
+		return "give up what was kept"
+	case Forget:
+		return "forget the conversation"
 	}
 	return fmt.Sprintf("%T", e)
 }
@@ -98,19 +155,15 @@ func objectWords(r ObjectOutcome) string {
 
 // inputWords names an input in the message of a failed test.
 func inputWords(in Input) string {
-	switch in := in.(type) {
-	case PartReceived:
-		return fmt.Sprintf("part %d of %d, content %x, at %s", in.SequenceCode, in.Calls, in.Content, clock(in.At))
-	case OutcomeReceived:
-		return fmt.Sprintf("outcome of part %d, attempt %d, at %s: %+v", in.SequenceCode, in.Attempt, clock(in.At), in.Outcome)
-	case TimerDue:
-		return "timer due at " + clock(in.At)
-	case DecisionFailed:
-		return fmt.Sprintf("decision failed at %s: %s", clock(in.At), in.Reason)
-	}
-	return fmt.Sprintf("%T", in)
+	return strings.TrimPrefix(fmt.Sprintf("%T %+v", in, in), "conversation.")
 }
 
 func list(numbers []int32) string { return strings.Trim(fmt.Sprint(numbers), "[]") }
 
-func clock(t time.Time) string { return t.Format("15:04:05.999") }
+// clock tells the time of the day, and the day of January when it is not the first.
+func clock(t time.Time) string {
+	if t.YearDay() == 1 {
+		return t.Format("15:04:05.999")
+	}
+	return t.Format("day 2 15:04:05.999")
+}
