@@ -78,9 +78,6 @@ func (v *lookup) openCalls(r *schemas.ConversationResource, key schemas.Conversa
 	return nil
 }
 
-// errGone says that only a marker is left of a conversation: the record in ClickHouse has the rest.
-var errGone = fmt.Errorf("conversation has ended, its result is not here any more: %w", schemas.ErrUnavailable)
-
 // endedConversation is a conversation that has ended, as long as there is more of it here than its marker.
 func (v *lookup) endedConversation(key schemas.ConversationKey, s conversation.State, after int32) (schemas.ConversationResource, error) {
 	e, err := v.Ended(key)
@@ -88,7 +85,7 @@ func (v *lookup) endedConversation(key schemas.ConversationKey, s conversation.S
 		return schemas.ConversationResource{}, err
 	}
 	if e == nil && s.EndedAt.IsZero() {
-		return schemas.ConversationResource{}, errGone
+		return schemas.ConversationResource{}, inRecord(key)
 	}
 	if e == nil { // what failed or was continued keeps all that its event said
 		account, _, _ := key.Split()
@@ -101,6 +98,12 @@ func (v *lookup) endedConversation(key schemas.ConversationKey, s conversation.S
 	}
 	err = v.endedCalls(&r, key, receivedBy(s), after)
 	return r, err
+}
+
+// inRecord says that only a marker is left of a conversation.
+func inRecord(key schemas.ConversationKey) error {
+	_, conversationID, id := key.Split()
+	return &schemas.RecordedError{As: id, Part: schemas.Part{ConversationID: conversationID}}
 }
 
 // receivedBy are the parts that had arrived at the end of a conversation. Empty: its marker does not tell.
@@ -125,7 +128,7 @@ func (v *lookup) endedCalls(r *schemas.ConversationResource, key schemas.Convers
 	switch {
 	case received.Count() > 0:
 	case after == 0 && len(events) < min(int(r.Received), schemas.CallsPage):
-		return errGone
+		return inRecord(key)
 	default:
 		for k := range known {
 			received = received.With(k)

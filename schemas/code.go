@@ -45,7 +45,6 @@ const (
 	SequenceCodeConflict        Code = "SequenceCodeConflict"
 	CallsInConversationMismatch Code = "CallsInConversationMismatch"
 	PartTimeout                 Code = "PartTimeout"
-	ConversationIDUsed          Code = "ConversationIdUsed"
 	CallFailed                  Code = "CallFailed"
 	OutcomeUnknown              Code = "OutcomeUnknown"
 	DeferredTimeout             Code = "DeferredTimeout"
@@ -53,25 +52,28 @@ const (
 	CodeCancelled               Code = "Cancelled"
 	InvalidResponse             Code = "InvalidResponse"
 	Internal                    Code = "Internal"
+	// ConversationIDUsed is both: of a part that came after the end, and of a resubmission under an id that is not new.
+	ConversationIDUsed Code = "ConversationIdUsed"
 	// CodeExpired is both: a deferred token that is too old, and a conversation that began too late.
 	CodeExpired Code = "Expired"
 )
 
 // httpStatus holds the codes whose problem is not answered with 400.
 var httpStatus = map[Code]int{
-	Unauthenticated:  http.StatusUnauthorized,
-	Forbidden:        http.StatusForbidden,
-	NotFound:         http.StatusNotFound,
-	AlreadyAnswered:  http.StatusConflict,
-	AlreadyStarted:   http.StatusConflict,
-	CodeExpired:      http.StatusGone,
-	PayloadGone:      http.StatusGone,
-	TooLarge:         http.StatusRequestEntityTooLarge,
-	RateLimited:      http.StatusTooManyRequests,
-	QueueUnavailable: http.StatusServiceUnavailable,
-	RouteUnavailable: http.StatusServiceUnavailable,
-	OwnerUnavailable: http.StatusServiceUnavailable,
-	Internal:         http.StatusInternalServerError,
+	Unauthenticated:    http.StatusUnauthorized,
+	Forbidden:          http.StatusForbidden,
+	NotFound:           http.StatusNotFound,
+	AlreadyAnswered:    http.StatusConflict,
+	AlreadyStarted:     http.StatusConflict,
+	ConversationIDUsed: http.StatusConflict,
+	CodeExpired:        http.StatusGone,
+	PayloadGone:        http.StatusGone,
+	TooLarge:           http.StatusRequestEntityTooLarge,
+	RateLimited:        http.StatusTooManyRequests,
+	QueueUnavailable:   http.StatusServiceUnavailable,
+	RouteUnavailable:   http.StatusServiceUnavailable,
+	OwnerUnavailable:   http.StatusServiceUnavailable,
+	Internal:           http.StatusInternalServerError,
 }
 
 // HTTPStatus is the status of a problem document with this code.

@@ -88,15 +88,15 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 )
 
-// RecordedError says of a call that it has ended and that the record alone has its result, maybe under another request
-// id: a resend has the result of the first. It is an ErrUnavailable.
+// RecordedError says of a call or of a conversation that it has ended and that the record alone has its result, maybe
+// under another request id: a resend has the result of the first. It is an ErrUnavailable.
 type RecordedError struct {
 	// As is the request id that the call is recorded under; zero: only its place is known.
 	As   RequestID
 	Part Part
 }
 
-func (e *RecordedError) Error() string { return "call has ended, its result is not here any more" }
+func (e *RecordedError) Error() string { return "it has ended, its result is not here any more" }
 
 // Unwrap returns ErrUnavailable.
 func (e *RecordedError) Unwrap() error { return ErrUnavailable }
