@@ -25,13 +25,14 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"calls":  makeCalls,
-			"expand": expand,
-			"gone":   awaitGone,
-			"metric": awaitMetric,
-			"occupy": occupy,
-			"ready":  awaitReady,
-			"until":  until,
+			"calls":   makeCalls,
+			"expand":  expand,
+			"gone":    awaitGone,
+			"metric":  awaitMetric,
+			"occupy":  occupy,
+			"produce": produce,
+			"ready":   awaitReady,
+			"until":   until,
 		},
 	})
 }

@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // patience bounds every wait of a script; none should come near it.
@@ -80,7 +83,7 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 		printed.Reset()
 		cmd := exec.Command(args[1], args[2:]...)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), &printed, &printed
-		for _, name := range []string{"PARLEY_URL", "PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR"} {
+		for _, name := range []string{"PARLEY_URL", "PARLEY_EMBEDDED_KAFKA_ADDR", "PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR"} {
 			cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 		}
 		return cmd.Run() == nil && pattern.Match(printed.Bytes())
@@ -98,6 +101,29 @@ func occupy(ts *testscript.TestScript, _ bool, args []string) {
 // expand is "expand FILE": it puts the settings of the script into a file, where it says ${NAME}.
 func expand(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
+}
+
+// produce is "produce TOPIC PARTITION KEY FILE [HEADER=VALUE...]": it appends a record to a topic of the script's
+// server. A file named .hex holds the bytes in hex.
+func produce(ts *testscript.TestScript, _ bool, args []string) {
+	partition, err := strconv.ParseInt(args[1], 10, 32)
+	ts.Check(err)
+	value := []byte(ts.ReadFile(args[3]))
+	if strings.HasSuffix(args[3], ".hex") {
+		value, err = hex.DecodeString(strings.TrimSpace(string(value)))
+		ts.Check(err)
+	}
+	r := &kgo.Record{Topic: args[0], Partition: int32(partition), Key: []byte(args[2]), Value: value}
+	for _, h := range args[4:] {
+		name, value, _ := strings.Cut(h, "=")
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("PARLEY_EMBEDDED_KAFKA_ADDR")), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	ts.Check(err)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ts.Check(client.ProduceSync(ctx, r).FirstErr())
 }
 
 // makeCalls is "calls FILE N PARTS": N conversations of as many parts, shuffled, one call a line.
