@@ -72,16 +72,17 @@ func compare(b *testing.B, media string, calls int, body func(n int64) []byte) {
 
 func benchServer(b *testing.B, broker string) string {
 	s, err := New(Config{
-		Client:     startClient(b, broker),
-		Topics:     testTopics,
-		Partitions: partitions,
-		Secret:     testSecret,
-		Routes:     route.NewCurrent(route.Default("http://127.0.0.1:1/")),
-		Auth:       OpenAccess{},
-		Live:       unknowing(),
-		Record:     unknowing(),
-		Log:        slog.New(slog.DiscardHandler),
-		Metrics:    prometheus.NewRegistry(),
+		Client:       startClient(b, broker),
+		Topics:       testTopics,
+		Partitions:   partitions,
+		Secret:       testSecret,
+		Routes:       route.NewCurrent(route.Default("http://127.0.0.1:1/")),
+		Auth:         OpenAccess{},
+		Maintenances: new(fakeControl),
+		Live:         unknowing(),
+		Record:       unknowing(),
+		Log:          slog.New(slog.DiscardHandler),
+		Metrics:      prometheus.NewRegistry(),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -28,10 +28,14 @@ type Config struct {
 	Auth   Authenticator
 	// Live knows the calls that are open or have just ended; Record those that have ended.
 	Live, Record Source
+	// Maintenances knows and changes which routes are in maintenance.
+	Maintenances Maintenances
 	Log          *slog.Logger
 	// Metrics is where the server's metrics are registered, and what /metrics shows.
 	Metrics *prometheus.Registry
 
+	// RouteWatch knows how the routes do in this process. Nil: nothing is shown of it.
+	RouteWatch RouteWatch
 	// Ready asks after the things that /readyz reports. Nil: there are none.
 	Ready ReadyFunc
 	// Limits bound one call. Zero: schemas.DefaultLimits.
@@ -71,6 +75,7 @@ func (c *Config) validate() error {
 	need(c.Routes != nil, "no routes")
 	need(c.Auth != nil, "no authenticator")
 	need(c.Live != nil && c.Record != nil, "no live source or no record source")
+	need(c.Maintenances != nil, "no maintenances")
 	need(c.Log != nil, "no log")
 	need(c.Metrics != nil, "no metrics registry")
 	need(c.RequestCallsMax >= 1, "request calls max: at least 1, not %d", c.RequestCallsMax)

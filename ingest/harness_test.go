@@ -56,6 +56,7 @@ type harness struct {
 	metrics *prometheus.Registry
 	live    *fakeSource
 	record  *fakeSource
+	control *fakeControl
 	logged  *syncBuffer
 	stop    func() error // ends Serve; may be called more than once
 }
@@ -70,19 +71,21 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 		metrics: prometheus.NewRegistry(),
 		live:    unknowing(),
 		record:  unknowing(),
+		control: new(fakeControl),
 		logged:  new(syncBuffer),
 	}
 	cfg := Config{
-		Client:     h.client,
-		Topics:     testTopics,
-		Partitions: partitions,
-		Secret:     testSecret,
-		Routes:     route.NewCurrent(route.Default("http://127.0.0.1:1/")),
-		Auth:       OpenAccess{},
-		Live:       h.live,
-		Record:     h.record,
-		Log:        slog.New(slog.NewTextHandler(h.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Metrics:    h.metrics,
+		Client:       h.client,
+		Topics:       testTopics,
+		Partitions:   partitions,
+		Secret:       testSecret,
+		Routes:       route.NewCurrent(route.Default("http://127.0.0.1:1/")),
+		Auth:         OpenAccess{},
+		Live:         h.live,
+		Record:       h.record,
+		Maintenances: h.control,
+		Log:          slog.New(slog.NewTextHandler(h.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Metrics:      h.metrics,
 	}
 	for _, change := range changes {
 		change(&cfg)

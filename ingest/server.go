@@ -22,6 +22,8 @@ type Server struct {
 	recorder        *recorder
 	producer        *producer
 	poller          poller
+	maintenances    Maintenances
+	routeWatch      RouteWatch // nil: nothing is known
 	receipts        receipts
 	budget          *budget
 	metrics         *metrics
@@ -30,6 +32,7 @@ type Server struct {
 	requestBytesMax int64
 	waitMax         time.Duration
 	shutdownTimeout time.Duration
+	now             func() time.Time
 	handler         http.Handler
 	log             *slog.Logger
 }
@@ -56,6 +59,8 @@ func New(cfg Config) (*Server, error) {
 		},
 		producer:        &producer{client: cfg.Client, timeout: cfg.ProduceTimeout, now: cfg.Now, log: cfg.Log},
 		poller:          poller{live: cfg.Live, record: cfg.Record, log: cfg.Log},
+		maintenances:    cfg.Maintenances,
+		routeWatch:      cfg.RouteWatch,
 		receipts:        receipts{secret: cfg.Secret},
 		budget:          b,
 		metrics:         m,
@@ -64,6 +69,7 @@ func New(cfg Config) (*Server, error) {
 		requestBytesMax: cfg.RequestBytesMax,
 		waitMax:         cfg.WaitMax,
 		shutdownTimeout: cfg.ShutdownTimeout,
+		now:             cfg.Now,
 		log:             cfg.Log,
 	}
 	s.handler = s.routes(promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{}))
@@ -80,6 +86,9 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	e.POST(callsPath, s.postCalls)
 	e.GET(requestsPath+":id", s.getRequest)
 	e.GET(conversationsPath+":id", s.getConversation)
+	e.GET(routesPath, s.getRoutes)
+	e.PUT(maintenancePath, s.putMaintenance)
+	e.DELETE(maintenancePath, s.deleteMaintenance)
 	e.GET("/healthz", healthz)
 	e.GET("/readyz", s.readyz)
 	e.GET("/metrics", echo.WrapHandler(metrics))
