@@ -61,11 +61,15 @@ func (s *session) commit(records [][]*kgo.Record, offsets map[int32]int64) (bool
 		}
 		return true, nil
 	}
-	if !errors.Is(err, errAbortable) {
+	unwritable, refused := errors.AsType[*UnwritableError](err)
+	if !refused && !errors.Is(err, errAbortable) {
 		return false, err
 	}
 	if end := errors.Join(s.client.AbortBufferedRecords(ctx), s.client.EndTransaction(ctx, kgo.TryAbort)); end != nil {
 		return false, fmt.Errorf("abort transaction: %w, after %w", end, err)
+	}
+	if refused {
+		return false, unwritable
 	}
 	return false, nil
 }
@@ -79,17 +83,17 @@ func (s *session) produce(ctx context.Context, records [][]*kgo.Record) error {
 		}
 	}
 	d.wg.Wait()
-	if d.first != nil {
-		return fmt.Errorf("produce: %w: %w", d.first, errAbortable)
+	if d.worst != nil {
+		return fmt.Errorf("produce: %w", d.worst)
 	}
 	return nil
 }
 
-// deliveries waits for the records of one transaction, and keeps the first failure.
+// deliveries waits for the records of one transaction, and keeps the failure that says most.
 type deliveries struct {
 	wg    sync.WaitGroup
 	mu    sync.Mutex
-	first error
+	worst error
 }
 
 func (d *deliveries) done(r *kgo.Record, err error) {
@@ -99,8 +103,8 @@ func (d *deliveries) done(r *kgo.Record, err error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.first == nil {
-		d.first = fmt.Errorf("%s partition %d: %w", r.Topic, r.Partition, err)
+	if _, known := errors.AsType[*UnwritableError](d.worst); !known {
+		d.worst = undelivered(r, err)
 	}
 }
 
