@@ -174,7 +174,7 @@ func (h history) turn() Turn {
 		case AttemptBegun:
 			t.LostAt, t.NotBefore = in.LostAt, time.Time{}
 		case OutcomeReceived:
-			t.AnswerBy, t.LostAt, t.NotBefore = in.AnswerBy, time.Time{}, time.Time{}
+			t.AnswerBy, t.NotBefore = in.AnswerBy, time.Time{}
 		case ProgressReceived:
 			t.Progress = max(t.Progress, in.Processed)
 		}
@@ -213,7 +213,7 @@ func endingIn(in Input) Ending {
 }
 
 // kept are the payloads that are left of a conversation which failed: of the parts that nobody carried out, and of the
-// last one that somebody did, unless what came of it is not known.
+// last one that somebody did, unless it must not be repeated and what came of it is not known.
 func (h history) kept() Kept {
 	status, _ := h.end()
 	if h.rules.KeepFailed == 0 || status != schemas.ConversationError || len(all[Release](h)) > 0 {
@@ -225,7 +225,8 @@ func (h history) kept() Kept {
 			continue
 		}
 		k.From, k.Failed = e.SequenceCode+1, e.SequenceCode
-		if e.Code == schemas.OutcomeUnknown {
+		once := slices.Contains(all[Begin](h), Begin{SequenceCode: e.SequenceCode, Attempt: e.Attempts})
+		if e.Code == schemas.OutcomeUnknown || once && e.Code == schemas.DeferredTimeout {
 			k.Failed = 0
 		}
 	}

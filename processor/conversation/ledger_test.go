@@ -111,7 +111,8 @@ func (l *ledger) endCall(e EndCall) (wrong string) {
 			return "the conversation has begun"
 		}
 	case schemas.HasErrors, schemas.Error, schemas.NotProcessed:
-		if e.Code != schemas.OutcomeUnknown && (!l.begun || e.Code != schemas.Internal) {
+		unknown := e.Code == schemas.OutcomeUnknown || e.Code == schemas.DeferredTimeout || e.Code == schemas.Internal
+		if !l.begun || !unknown {
 			l.again = append(l.again, e.SequenceCode)
 		}
 	}

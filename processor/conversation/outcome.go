@@ -100,7 +100,7 @@ func (r Rules) outcomeReceived(s State, in OutcomeReceived) (State, []Effect, er
 	o := in.Outcome
 	switch {
 	case o.Kind == Deferred:
-		s.Turn.AnswerBy, s.Turn.LostAt, s.Turn.NotBefore = in.AnswerBy, time.Time{}, time.Time{}
+		s.Turn.AnswerBy, s.Turn.NotBefore = in.AnswerBy, time.Time{}
 		return s, nil, nil
 	case o.Kind == Transient && !s.Turn.LostAt.IsZero() && !o.Unsent:
 		o = Outcome{Kind: Failed, Code: schemas.OutcomeUnknown, Message: "the call may have been carried out, and is not repeated: " + o.Message}
@@ -168,7 +168,8 @@ func (s State) endTurn(o Outcome, at time.Time) (State, EndCall) {
 // failTurn ends the conversation with the part in turn, which may be repeated unless nobody knows what came of it.
 func (r Rules) failTurn(s State, call EndCall, code schemas.Code, message string) (State, []Effect, error) {
 	failed, effects := r.fail(s, call.At, code, message)
-	if k := call.SequenceCode; call.Code != schemas.OutcomeUnknown {
+	unanswered := call.Code == schemas.DeferredTimeout && !s.Turn.LostAt.IsZero()
+	if k := call.SequenceCode; call.Code != schemas.OutcomeUnknown && !unanswered {
 		failed.Kept = r.kept(k, k+1, call.At, s.Calls)
 	}
 	return failed, append([]Effect{call}, effects...), nil

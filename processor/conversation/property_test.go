@@ -57,13 +57,13 @@ type life struct {
 
 func newLife(t *rapid.T, calls int32) *life {
 	const week = 7 * 24 * time.Hour
-	keep := rapid.SampledFrom([]time.Duration{0, week})
+	keep := rapid.SampledFrom([]time.Duration{0, week, 2 * week})
 	return &life{
 		trial: newTrial(Rules{
 			PartTimeout:      time.Minute,
 			KeepFailed:       keep.Draw(t, "keep failed"),
 			KeepSingle:       keep.Draw(t, "keep single"),
-			KeepConversation: 52 * keep.Draw(t, "keep conversation"),
+			KeepConversation: keep.Draw(t, "keep conversation"),
 		}),
 		calls:  calls,
 		single: calls == 1 && rapid.Bool().Draw(t, "single"),

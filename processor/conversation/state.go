@@ -80,8 +80,8 @@ type Turn struct {
 	NotBefore time.Time
 	// StartedAt is when the first attempt began. Zero before its outcome is known.
 	StartedAt time.Time
-	// LostAt is set while an attempt that must not be repeated is under way: whoever becomes the partition's owner
-	// declares it lost at that time.
+	// LostAt is set from the beginning of an attempt that must not be repeated: whoever becomes the partition's owner
+	// declares it lost at that time, unless it was deferred.
 	LostAt time.Time
 	// AnswerBy is set while the call is Deferred: the answer is waited for until then.
 	AnswerBy time.Time

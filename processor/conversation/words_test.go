@@ -112,7 +112,7 @@ func effectWords(e Effect) string {
 	case EndConversation:
 		return "end the conversation at " + clock(e.At)
 	case Resubmit:
-		return fmt.Sprintf("send the parts from %d on as %s", e.From, e.As)
+		return fmt.Sprintf("send what is kept from part %d on as %s", e.From, e.As)
 	case Release:
 		return "give up what was kept"
 	case Forget:
