@@ -18,9 +18,29 @@ import (
 
 // ownership is what the group has said since the loop last looked. The group's callbacks write it.
 type ownership struct {
+	wake   func() // makes the loop come round
 	mu     sync.Mutex
 	gained map[int32]struct{}
 	lost   map[int32]struct{}
+	// rebalance is set while the group waits for us to allow a rebalance.
+	rebalance bool
+}
+
+// blocked says that the group wants to rebalance.
+func (o *ownership) blocked(context.Context, *kgo.Client) {
+	o.mu.Lock()
+	o.rebalance = true
+	o.mu.Unlock()
+	o.wake()
+}
+
+// waits reports whether the group waits for us, once.
+func (o *ownership) waits() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	waits := o.rebalance
+	o.rebalance = false
+	return waits
 }
 
 func (o *ownership) assigned(_ context.Context, _ *kgo.Client, topics map[string][]int32) {
@@ -76,8 +96,7 @@ func (l *loop) adopt(ctx context.Context) error {
 			return err
 		}
 		for _, p := range partitions {
-			l.partitions[p.id] = p
-			l.dispatch.adopt(p.id)
+			l.partitions[p.id] = p // its executions begin when a turn of ours has been committed
 			l.live.adopt(p)
 		}
 	}
@@ -156,10 +175,19 @@ func (r *restorer) catchUp(ctx context.Context, p *partition, committed int64) (
 		return err
 	}
 	timers, err := r.store.Timers(p.id, time.Time{}, 1)
-	if err == nil && len(timers) > 0 {
-		p.nextTimer = timers[0].At
+	if err != nil {
+		return err
 	}
+	wakes, err := r.store.Wakes(p.id, time.Time{}, 1)
+	p.nextTimer, p.nextWake = first(timers), first(wakes)
 	return err
+}
+
+func first(timers []store.Timer) time.Time {
+	if len(timers) == 0 {
+		return time.Time{}
+	}
+	return timers[0].At
 }
 
 // begin returns how far the store has the partition, and wipes it when it is too old to be followed up.

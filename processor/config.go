@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/internal/route"
+	"parley/internal/token"
 	"parley/processor/conversation"
 	"parley/processor/executor"
 	"parley/processor/store"
@@ -38,10 +39,22 @@ type Config struct {
 	// Routes says which backend takes a call, Executor carries it out.
 	Routes   *route.Current
 	Executor Executor
+	// Paused reports whether the route of a name is in maintenance: nothing begins on it. It is asked often, from many
+	// goroutines. Nil: no route ever is.
+	Paused func(route string) bool
+	// Tokens signs and verifies the tokens of deferred calls.
+	Tokens *token.Signer
 	// Limits bound the calls that are read from the log.
 	Limits schemas.Limits
 	// PartTimeout is the longest time between two new parts of a conversation. Default: 5 minutes.
 	PartTimeout time.Duration
+	// KeepFailed is how long the unfinished parts of a conversation that failed are kept for a resubmission. Default:
+	// 7 days.
+	KeepFailed time.Duration
+	// KeepSingle is how long the id of a call without a ConversationID is remembered after its end, so that a resend is
+	// known as one. Default: 7 days. KeepConversation is the same for a ConversationID. Default: for ever.
+	KeepSingle       time.Duration
+	KeepConversation time.Duration
 	// ForwardGrace is how much longer a conversation waits for a part that was sent to the wrong partition and is
 	// being forwarded. Default: 60 s.
 	ForwardGrace time.Duration
@@ -70,6 +83,8 @@ type Executor interface {
 
 func (c Config) withDefaults() Config {
 	setDefault(&c.PartTimeout, 5*time.Minute)
+	setDefault(&c.KeepFailed, 7*24*time.Hour)
+	setDefault(&c.KeepSingle, 7*24*time.Hour)
 	setDefault(&c.ForwardGrace, time.Minute)
 	setDefault(&c.SessionTimeout, 15*time.Second)
 	setDefault(&c.TransactionTimeout, 15*time.Second)
@@ -103,7 +118,8 @@ func (c Config) Validate() error {
 	require(c.Topics != schemas.Topics{}, "topics: required")
 	require(c.Group != "" && c.Instance != "" && c.SinkGroup != "", "group, instance and sink group: required")
 	require(c.StoreDir != "", "store folder: required")
-	require(c.Routes != nil && c.Executor != nil, "routes and executor: required")
+	require(c.Routes != nil && c.Executor != nil && c.Tokens != nil, "routes, executor and tokens: required")
+	require(c.KeepFailed >= 0 && c.KeepSingle >= 0 && c.KeepConversation >= 0, "times to keep: not negative")
 	require(c.PartTimeout >= 0 && c.ForwardGrace >= 0 && c.TrimAfter >= 0, "part timeout, forward grace and the time to look back: not negative")
 	return errors.Join(errs...)
 }

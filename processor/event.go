@@ -11,7 +11,7 @@ import (
 )
 
 // callEvent says that a call has ended.
-func callEvent(call *parleyv1.Call, acceptedAt time.Time, end conversation.EndCall) *parleyv1.CallEvent {
+func (t *turn) callEvent(call *parleyv1.Call, acceptedAt time.Time, end conversation.EndCall) *parleyv1.CallEvent {
 	sequenceCode, calls := schemas.Place(call)
 	e := &parleyv1.CallEvent{
 		RequestId:           call.RequestId,
@@ -28,6 +28,7 @@ func callEvent(call *parleyv1.Call, acceptedAt time.Time, end conversation.EndCa
 		StartedAtMs:         schemas.MilliOf(end.StartedAt),
 		CompletedAtMs:       schemas.MilliOf(end.At),
 		Digest:              call.Digest,
+		Route:               t.routeOf(call),
 		Results:             make([]*parleyv1.ObjectResult, len(call.Objects)),
 	}
 	all := make([]parleyv1.ObjectResult, len(call.Objects))
@@ -38,6 +39,15 @@ func callEvent(call *parleyv1.Call, acceptedAt time.Time, end conversation.EndCa
 		e.Results[i] = r
 	}
 	return e
+}
+
+// routeOf is the name of the route that takes a call; empty: none does.
+func (t *turn) routeOf(call *parleyv1.Call) string {
+	r, problem := t.cfg.Routes.ForCall(call)
+	if problem != nil {
+		return ""
+	}
+	return r.Name
 }
 
 // objectResult is the status, code and message of one object: its own, or those of the call as a whole.
@@ -53,12 +63,12 @@ func objectResult(ordinal int, end conversation.EndCall) (status, code, message 
 }
 
 // rejectedEvent says that a call was no part of its conversation.
-func rejectedEvent(in *received, why conversation.Reject) *parleyv1.CallEvent {
-	return callEvent(in.call, in.at, conversation.EndCall{Status: schemas.Rejected, Code: why.Code, Message: why.Message, At: why.At})
+func (t *turn) rejectedEvent(in *received, why conversation.Reject) *parleyv1.CallEvent {
+	return t.callEvent(in.call, in.at, conversation.EndCall{Status: schemas.Rejected, Code: why.Code, Message: why.Message, At: why.At})
 }
 
-// conversationEvent says that a conversation has ended.
-func conversationEvent(key schemas.ConversationKey, s conversation.State, at time.Time) *parleyv1.ConversationEvent {
+// conversationEvent says that a conversation has ended, or that one which had is continued.
+func conversationEvent(key schemas.ConversationKey, s conversation.State) *parleyv1.ConversationEvent {
 	_, conversationID, id := key.Split()
 	e := &parleyv1.ConversationEvent{
 		ConversationId:      conversationID,
@@ -71,7 +81,9 @@ func conversationEvent(key schemas.ConversationKey, s conversation.State, at tim
 		Errors:              s.Errors,
 		AcceptedAtMs:        schemas.MilliOf(s.AcceptedAt),
 		StartedAtMs:         schemas.MilliOf(s.StartedAt),
-		CompletedAtMs:       schemas.MilliOf(at),
+		CompletedAtMs:       schemas.MilliOf(s.EndedAt),
+		Continues:           s.Continues,
+		ContinuedBy:         s.ContinuedBy,
 	}
 	if key.Single() {
 		e.RequestId = id.String()
@@ -82,6 +94,9 @@ func conversationEvent(key schemas.ConversationKey, s conversation.State, at tim
 // eventType is the type of an event, as its record's header and its receivers know it.
 func eventType(e *parleyv1.ResultEvent) string {
 	if c := e.GetConversation(); c != nil {
+		if c.ContinuedBy != "" {
+			return schemas.EventConversationContinued
+		}
 		if schemas.ConversationStatus(c.Status) == schemas.ConversationComplete {
 			return schemas.EventConversationCompleted
 		}

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/processor/store"
-	"parley/schemas"
 )
 
 // loop is a processor from the moment it joins the group to the moment it leaves. The goroutine that calls run is
@@ -24,7 +24,10 @@ type loop struct {
 	session  *session
 	mailbox  *mailbox   // shared with the executions
 	owner    *ownership // shared with the group's callbacks
+	lease    *lease
 	dispatch *dispatcher
+	// destinations are the topics of kafka routes.
+	destinations *destinations
 	// partitions are those that we own and have caught up with.
 	partitions map[int32]*partition
 	housekept  time.Time
@@ -35,21 +38,23 @@ type partition struct {
 	id      int32
 	meta    store.Meta // as committed
 	applied store.Applied
-	// nextTimer is not after the earliest timer; zero: there is none.
-	nextTimer time.Time
-	ticked    time.Time
+	// fenced is set once a turn of ours has been committed: who owned the partition before cannot change it any more.
+	fenced bool
+	// nextTimer and nextWake are not after the earliest timer, by the log's and by our clock; zero: there is none.
+	nextTimer, nextWake time.Time
+	ticked, swept       time.Time
 }
 
-func newLoop(cfg Config, s *store.Store, lv *live, m *metrics) (*loop, error) {
+func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loop, error) {
 	l := &loop{
 		cfg:        cfg,
 		store:      s,
 		live:       lv,
 		metrics:    m,
 		mailbox:    new(mailbox),
-		owner:      new(ownership),
 		partitions: make(map[int32]*partition),
 	}
+	l.owner = &ownership{wake: l.mailbox.nudge}
 	txn := cfg.Group + "-" + cfg.Instance
 	opts := append([]kgo.Opt{
 		kgo.ConsumerGroup(cfg.Group),
@@ -71,13 +76,17 @@ func newLoop(cfg Config, s *store.Store, lv *live, m *metrics) (*loop, error) {
 		kgo.OnPartitionsAssigned(l.owner.assigned),
 		kgo.OnPartitionsRevoked(l.owner.revoked),
 		kgo.OnPartitionsLost(l.owner.revoked),
+		kgo.OnPartitionsCallbackBlocked(l.owner.blocked),
 	}, cfg.Kafka...)
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("join group %s: %w", cfg.Group, err)
 	}
 	l.session = &session{client: client, group: cfg.Group, txn: txn, calls: cfg.Topics.Calls}
-	l.dispatch = newDispatcher(&l.cfg, s, l.mailbox)
+	l.destinations = &destinations{admin: kadm.NewClient(client), known: make(map[string]destination)}
+	l.lease = newLease(client, cfg.Group)
+	l.lease.keep()
+	l.dispatch = newDispatcher(&l.cfg, s, l.mailbox, dispatchOptions{lease: l.lease, lost: o.send, metrics: m.routes})
 	lv.begin(client, l.dispatch.running)
 	return l, nil
 }
@@ -93,6 +102,7 @@ const (
 func (l *loop) close() {
 	l.live.end()
 	l.dispatch.close()
+	l.lease.close()
 	l.session.client.CloseAllowingRebalance() // an error may have come between a poll and its end
 }
 
@@ -114,22 +124,31 @@ func (l *loop) run(ctx context.Context) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return l.drain()
+			return l.drain(stopTimeout)
+		}
+		if l.owner.waits() {
+			if err := l.drain(l.cfg.SessionTimeout / 3); err != nil {
+				return err
+			}
+			l.session.client.AllowRebalance()
+			l.dispatch.resume()
+			continue
 		}
 		l.session.client.AllowRebalance()
 	}
 }
 
-// drain takes what the executions under way have to say, and starts no other. Rebalances wait until the loop is
-// closed: another owner would begin what is still under way here, and our generation would not tell us apart.
-func (l *loop) drain() error {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+// stopTimeout bounds the wait for executions at the end; what they say later reaches the next owner as an answer.
+const stopTimeout = 10 * time.Second
+
+// drain takes what the executions under way have to say, and starts no other. Rebalances wait until it is over: another
+// owner would begin what is still under way here, and our generation would not tell us apart.
+func (l *loop) drain(limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	l.dispatch.stop()
 	for ctx.Err() == nil && l.dispatch.busy() > 0 {
-		said, stop := l.mailbox.wait(ctx)
-		<-said.Done()
-		stop()
+		l.mailbox.await(ctx)
 		if err := l.turn(nil, l.mailbox.take()); err != nil {
 			return err
 		}
@@ -137,12 +156,10 @@ func (l *loop) drain() error {
 	return l.turn(nil, l.mailbox.take()) // of those that ended during the last turn
 }
 
-// drainTimeout bounds the wait for executions at the end; what they say later is lost, and they are repeated.
-const drainTimeout = 10 * time.Second
-
 // turn is the only place where the state of this member's partitions changes.
 func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
-	t, err := l.decide(records, outcomes)
+	t := l.newTurn()
+	heard, err := l.decide(t, records, outcomes)
 	if err != nil {
 		return fmt.Errorf("decide: %w", err)
 	}
@@ -150,14 +167,15 @@ func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
 		return nil
 	}
 	committed, err := l.commit(t)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case committed:
+		l.release(t)
+	default:
+		l.forget(t, heard)
 	}
-	if !committed {
-		l.forget(outcomes)
-		return nil
-	}
-	l.release(t)
+	l.dispatch.settle()
 	return nil
 }
 
@@ -178,24 +196,18 @@ func (l *loop) take(ctx context.Context) (kgo.Fetches, []finished) {
 
 // alarm is when the loop must come round even if nothing comes in.
 func (l *loop) alarm() time.Time {
-	at := time.Now().Add(housekeepEvery)
-	if next := l.dispatch.next(); !next.IsZero() && next.Before(at) {
-		at = next
+	at := earliest(time.Now().Add(housekeepEvery), l.dispatch.next())
+	for _, p := range l.partitions {
+		at = earliest(at, p.nextWake)
 	}
 	return at
 }
 
-// decide applies everything that was taken, on this turn's copy of the state.
-func (l *loop) decide(records []*kgo.Record, outcomes []finished) (*turn, error) {
-	t := l.newTurn()
-	for _, f := range outcomes {
-		p, ours := l.partitions[f.work.partition]
-		if !l.dispatch.heard(f) || !ours {
-			continue
-		}
-		if err := t.outcome(t.on(p), f); err != nil {
-			return nil, err
-		}
+// decide applies everything that was taken, and what comes of it before the commit, on this turn's copy of the state.
+// It returns all that executions had to say.
+func (l *loop) decide(t *turn, records []*kgo.Record, outcomes []finished) ([]finished, error) {
+	if err := l.hear(t, outcomes); err != nil {
+		return nil, err
 	}
 	for _, in := range l.decodeAll(records) {
 		p, ours := l.partitions[in.record.Partition]
@@ -206,13 +218,58 @@ func (l *loop) decide(records []*kgo.Record, outcomes []finished) (*turn, error)
 			return nil, err
 		}
 	}
+	for _, p := range l.partitions {
+		if !p.nextWake.IsZero() && !t.now.Before(p.nextWake) {
+			t.on(p)
+		}
+	}
 	for _, p := range t.parts {
-		if err := t.timers(p); err != nil {
+		if err := errors.Join(t.timers(p), t.clock(p)); err != nil {
 			return nil, err
 		}
 	}
+	if err := l.sweep(t); err != nil {
+		return nil, err
+	}
 	l.tick(t)
-	return t, nil
+	more, err := l.linger(t)
+	return append(outcomes, more...), err
+}
+
+func (l *loop) hear(t *turn, outcomes []finished) error {
+	for _, f := range outcomes {
+		p, ours := l.partitions[f.work.partition]
+		if !l.dispatch.heard(f) || !ours {
+			continue
+		}
+		if err := t.finished(t.on(p), f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lingerMax bounds how long a turn is held open for the attempts that it began early.
+const lingerMax = 3 * time.Millisecond
+
+// linger holds the turn open while attempts that it began early are under way, so that what they say, and the parts
+// that follow them, are committed with it. It returns what they said.
+func (l *loop) linger(t *turn) ([]finished, error) {
+	if len(t.awaited) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lingerMax)
+	defer cancel()
+	var heard []finished
+	for len(t.awaited) > 0 && ctx.Err() == nil {
+		l.mailbox.await(ctx)
+		said := l.mailbox.take()
+		heard = append(heard, said...)
+		if err := l.hear(t, said); err != nil {
+			return nil, err
+		}
+	}
+	return heard, nil
 }
 
 // decodeAll decodes records on all processors, and keeps their order.
@@ -230,30 +287,6 @@ func (l *loop) decodeAll(records []*kgo.Record) []received {
 	wg.Wait()
 	return out
 }
-
-// tick asks, by a record, what time it is in the log of each partition where a timer is due by our clock. When it is
-// read back, everything that was appended before has been read.
-func (l *loop) tick(t *turn) {
-	for _, p := range l.partitions {
-		next := p.nextTimer
-		if pt, ok := t.byID[p.id]; ok {
-			next = pt.due
-		}
-		if next.IsZero() || t.now.Before(next.Add(l.cfg.ForwardGrace)) || t.now.Sub(p.ticked) < tickEvery {
-			continue
-		}
-		p.ticked = t.now
-		t.on(p)
-		t.produced = append(t.produced, &kgo.Record{
-			Topic:     l.cfg.Topics.Calls,
-			Partition: p.id,
-			Headers:   []kgo.RecordHeader{{Key: schemas.HeaderType, Value: []byte(schemas.RecordTick)}},
-		})
-	}
-}
-
-// tickEvery is the least time between two ticks of a partition.
-const tickEvery = time.Second
 
 // commit writes the turn in one transaction, then applies it to the store. false: the transaction was aborted, and
 // nothing has changed. An error leaves open which.
@@ -293,7 +326,7 @@ func (l *loop) apply(t *turn, changelog [][]*kgo.Record) error {
 		if err := p.tx.Apply(applied, offsets); err != nil {
 			return fmt.Errorf("apply partition %d: %w", p.id, err)
 		}
-		p.meta, p.applied, p.nextTimer = p.tx.Meta, applied, p.due
+		p.meta, p.applied, p.nextTimer, p.nextWake = p.tx.Meta, applied, p.due, p.wake
 	}
 	return nil
 }
@@ -308,23 +341,39 @@ func nextOffset(next int64, records []*kgo.Record) int64 {
 // release performs the effects of a committed turn.
 func (l *loop) release(t *turn) {
 	for _, p := range t.parts {
+		if !p.fenced {
+			p.fenced = true
+			l.dispatch.adopt(p.id, p.meta.Fence)
+		}
 		for _, key := range p.ended {
 			l.dispatch.ended(key)
+		}
+		for _, key := range p.begins {
+			l.dispatch.begin(key)
 		}
 		for _, r := range p.releases {
 			l.dispatch.release(r)
 		}
 		l.live.applied(p)
 	}
+	for _, key := range t.withdrawn {
+		l.dispatch.restore(key) // unless it has ended
+	}
 	l.metrics.records.Add(float64(t.counts.records))
 	l.metrics.dead.Add(float64(t.counts.dead))
 	l.metrics.forwarded.Add(float64(t.counts.forwarded))
-	l.metrics.admitted.Set(float64(len(l.dispatch.admitted)))
 }
 
-// forget drops a turn whose transaction was aborted: the records are read again, what the executions said is kept.
-func (l *loop) forget(outcomes []finished) {
-	l.mailbox.put(outcomes...)
+// forget drops a turn whose transaction was aborted: the records are read again, what the executions said is kept, but
+// for those that the turn began itself.
+func (l *loop) forget(t *turn, heard []finished) {
+	for _, key := range t.early {
+		l.dispatch.retract(key)
+	}
+	for _, key := range t.withdrawn {
+		l.dispatch.restore(key)
+	}
+	l.mailbox.put(heard...)
 	offsets := make(map[int32]int64, len(l.partitions))
 	for _, p := range l.partitions {
 		offsets[p.id] = p.meta.NextOffset

@@ -10,8 +10,8 @@ type metrics struct {
 	turns     *prometheus.CounterVec
 	commit    prometheus.Histogram
 	restarts  prometheus.Counter
-	admitted  prometheus.Gauge
 	owned     prometheus.Gauge
+	routes    *routeMetrics
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -30,8 +30,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		dead:      counter("dead_total", "Records that nothing could be made of, sent to parley.dead."),
 		forwarded: counter("forwarded_total", "Records that were on the wrong partition and were sent on."),
 		restarts:  counter("restarts_total", "Times that the loop ended and began again from what is committed."),
-		admitted:  gauge("admitted", "Conversations that are in memory to be executed."),
 		owned:     gauge("owned_partitions", "Partitions of parley.calls that this process owns and has caught up with."),
+		routes:    newRouteMetrics(r),
 		turns: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "parley", Subsystem: "processor", Name: "turns_total", Help: "Turns, by how their transaction ended.",
 		}, []string{"end"}),

@@ -42,9 +42,13 @@ func (p *Processor) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	o, err := newOrphans(&p.cfg)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
 	p.live.open(s)
 	for ctx.Err() == nil {
-		if err = p.runLoop(ctx, s); err == nil || fatal(err) {
+		if err = p.runLoop(ctx, s, o); err == nil || fatal(err) {
 			break
 		}
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
@@ -59,12 +63,13 @@ func (p *Processor) Run(ctx context.Context) error {
 		}
 		err = nil
 	}
+	o.close()
 	p.live.close()
 	return errors.Join(err, s.Close())
 }
 
-func (p *Processor) runLoop(ctx context.Context, s *store.Store) error {
-	l, err := newLoop(p.cfg, s, p.live, p.metrics)
+func (p *Processor) runLoop(ctx context.Context, s *store.Store, o *orphans) error {
+	l, err := newLoop(p.cfg, s, o, p.live, p.metrics)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"parley/internal/route"
 	"parley/internal/testkit"
+	"parley/internal/token"
 	"parley/internal/topics"
 	"parley/processor"
 	"parley/processor/conversation"
@@ -123,6 +124,7 @@ func (c *cluster) start(x processor.Executor, dir string, adjust ...func(*proces
 		StoreDir:         dir,
 		Routes:           route.NewCurrent(route.Default("http://127.0.0.1:1/calls")),
 		Executor:         x,
+		Tokens:           signer(c.t),
 		Limits:           schemas.DefaultLimits(),
 	}
 	for _, f := range adjust {
@@ -143,6 +145,16 @@ func (c *cluster) start(x processor.Executor, dir string, adjust ...func(*proces
 	})
 	c.t.Cleanup(stop)
 	return p, stop
+}
+
+// signer makes the tokens of the tests.
+func signer(t testing.TB) *token.Signer {
+	t.Helper()
+	s, err := token.NewSigner([]byte("a secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // events reads n events of the results, or as many as come before the test's time is up.

@@ -2,6 +2,7 @@ package processor
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"parley/internal/token"
 	"parley/internal/topics"
 	"parley/processor/conversation"
 	"parley/processor/store"
@@ -17,13 +19,16 @@ import (
 	parleyv1 "parley/schemas/parley/v1"
 )
 
-// Headers of a record that was on the wrong partition and has been forwarded to the right one.
+// Headers that only processors write.
 const (
+	// Of a record that was on the wrong partition and has been forwarded to the right one.
 	headerAppended = "first-appended-ms"
 	headerFrom     = "forwarded-from"
+	// Of a call that was resubmitted: the conversation that it comes from.
+	headerContinues = "continues"
 )
 
-// received is a record of parley.calls and what it means. At most one of tick, dead and call is set.
+// received is a record of parley.calls and what it means. Of tick, dead, call, answer, cancel and resubmit one is set.
 type received struct {
 	record *kgo.Record
 	// at is when the broker first appended it.
@@ -32,13 +37,22 @@ type received struct {
 	tick bool
 	// dead says why nothing can be made of the record.
 	dead *schemas.Problem
-	// home is the partition that the call belongs to.
+	// home is the partition that the record belongs to, key its key there.
 	home int32
+	key  string
 	// call, with account, request id and digest set, and its encoding.
 	call *parleyv1.Call
 	part store.Part
-	// conversation is the key of the call's conversation.
+	// route is the one that takes the call; empty: none does.
+	route string
+	// conversation is the key of the conversation that the record speaks of, unless it is an answer.
 	conversation schemas.ConversationKey
+	// answer is a late answer to the call that token names.
+	answer *schemas.Answer
+	token  token.Token
+	// cancel and resubmit ask something of the conversation.
+	cancel   *schemas.Cancel
+	resubmit *schemas.Resubmit
 	// problem is what is wrong with the call; nil: nothing.
 	problem *schemas.Problem
 }
@@ -50,42 +64,87 @@ func (c *Config) decode(r *kgo.Record) received {
 	if in.tick {
 		return in
 	}
-	switch t := header(r, schemas.HeaderType); t {
-	case schemas.RecordTick:
-		in.tick = true
-		return in
-	case "", schemas.RecordCall:
-	default:
-		return in.undecodable("unknown record type %.100q", t)
-	}
 	if at, ok := firstAppended(r); ok {
 		in.at = at
 	}
-	if n := recordBytes(r); n > c.refusableBytes() {
-		in.dead = &schemas.Problem{Code: schemas.TooLarge, Detail: fmt.Sprintf("a record has at most %d bytes, this one has %d", c.Limits.CallBytesMax, n)}
-		return in
-	}
-	if p := in.decodeCall(); p != nil {
-		in.dead = p
-		return in
-	}
-	if p := c.identify(&in); p != nil {
-		in.dead = p
-		return in
-	}
-	in.problem = c.check(&in)
-	if p := in.fingerprint(); p != nil {
-		in.dead = p
+	switch t := header(r, schemas.HeaderType); t {
+	case schemas.RecordTick:
+		in.tick = true
+	case schemas.RecordAnswer:
+		in.dead = c.decodeAnswer(&in)
+	case schemas.RecordCancel:
+		in.dead = c.decodeCancel(&in)
+	case schemas.RecordResubmit:
+		in.dead = c.decodeResubmit(&in)
+	case "", schemas.RecordCall:
+		in.dead = c.decodeCall(&in)
+	default:
+		in.dead = &schemas.Problem{Code: schemas.InvalidBody, Detail: fmt.Sprintf("unknown record type %.100q", t)}
 	}
 	return in
 }
 
-func (in received) undecodable(format string, args ...any) received {
-	in.dead = &schemas.Problem{Code: schemas.InvalidBody, Detail: fmt.Sprintf(format, args...)}
-	return in
+func (c *Config) decodeCall(in *received) *schemas.Problem {
+	if n := recordBytes(in.record); n > c.refusableBytes() {
+		return &schemas.Problem{Code: schemas.TooLarge, Detail: fmt.Sprintf("a record has at most %d bytes, this one has %d", c.Limits.CallBytesMax, n)}
+	}
+	if p := in.parse(); p != nil {
+		return p
+	}
+	if p := c.identify(in); p != nil {
+		return p
+	}
+	in.problem = c.check(in)
+	return in.fingerprint()
 }
 
-func (in *received) decodeCall() (p *schemas.Problem) {
+func (c *Config) decodeAnswer(in *received) *schemas.Problem {
+	a, p := schemas.DecodeAnswer(in.record.Value)
+	if p != nil {
+		return p
+	}
+	t, err := c.Tokens.Verify(a.Token, in.at)
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		return &schemas.Problem{Code: schemas.CodeExpired, Pointer: "/token", Detail: "the answer came too late: the token has expired"}
+	case err != nil:
+		return &schemas.Problem{Code: schemas.Forbidden, Pointer: "/token", Detail: err.Error()}
+	case t.Partition < 0 || t.Partition >= c.Partitions:
+		return &schemas.Problem{Code: schemas.Forbidden, Pointer: "/token", Detail: fmt.Sprintf("the token names partition %d of %d", t.Partition, c.Partitions)}
+	}
+	in.answer, in.token, in.home, in.key = a, t, t.Partition, string(in.record.Key)
+	return nil
+}
+
+func (c *Config) decodeCancel(in *received) (p *schemas.Problem) {
+	if in.cancel, p = c.Limits.DecodeCancel(in.record.Value); p != nil {
+		return p
+	}
+	c.address(in, in.cancel.Account, in.cancel.ConversationID, in.cancel.RequestID)
+	return nil
+}
+
+func (c *Config) decodeResubmit(in *received) (p *schemas.Problem) {
+	if in.resubmit, p = c.Limits.DecodeResubmit(in.record.Value); p != nil {
+		return p
+	}
+	c.address(in, in.resubmit.Account, in.resubmit.ConversationID, in.resubmit.RequestID)
+	return nil
+}
+
+// address finds the conversation that a command names, by a valid name, and its home.
+func (c *Config) address(in *received, account, conversationID, requestID string) {
+	id, _ := uuid.Parse(requestID) // empty or valid
+	in.conversation = schemas.NewConversationKey(account, conversationID, id)
+	in.key = schemas.RecordKey(account, conversationID, id)
+	if conversationID == "" {
+		in.home = c.homeOf(account, id)
+		return
+	}
+	in.home = topics.Partition(in.key, c.Partitions)
+}
+
+func (in *received) parse() (p *schemas.Problem) {
 	switch t := header(in.record, schemas.HeaderContentType); t {
 	case "", schemas.ContentJSON:
 		in.call, p = schemas.DecodeCall(in.record.Value)
@@ -139,6 +198,7 @@ func (c *Config) identify(in *received) *schemas.Problem {
 	call.RequestId = id.String()
 	in.part.RequestID = id
 	in.conversation = schemas.NewConversationKey(call.Account, conversationID, id)
+	in.key = schemas.RecordKey(call.Account, conversationID, id)
 	return nil
 }
 
@@ -161,8 +221,12 @@ func (c *Config) check(in *received) *schemas.Problem {
 	if p := schemas.Unsupported(in.call); p != nil {
 		return p
 	}
-	_, p := c.Routes.ForCall(in.call)
-	return p
+	r, p := c.Routes.ForCall(in.call)
+	if p != nil {
+		return p
+	}
+	in.route = r.Name
+	return nil
 }
 
 // callOverhead is what the identity adds to a call's own bytes.
@@ -190,25 +254,29 @@ func firstAppended(r *kgo.Record) (time.Time, bool) {
 	return at, err == nil && ms > 0 && !at.After(r.Timestamp)
 }
 
-// fingerprint fills in what is kept of the call while its conversation is open.
+// fingerprint fills in what is kept of the call while its conversation is open. A call with a problem is not kept, but
+// it may be the resend of one that was in order when it came first.
 func (in *received) fingerprint() *schemas.Problem {
+	content, err := schemas.Content(in.call)
+	if err == nil {
+		in.part.Content = content
+	}
 	if in.problem != nil {
 		return nil
 	}
-	content, err := schemas.Content(in.call)
+	var encoded []byte
+	if err == nil {
+		encoded, err = proto.Marshal(in.call)
+	}
 	if err != nil {
 		return &schemas.Problem{Code: schemas.InvalidBody, Detail: err.Error()}
 	}
-	encoded, err := proto.Marshal(in.call)
-	if err != nil {
-		return &schemas.Problem{Code: schemas.InvalidBody, Detail: err.Error()}
-	}
-	in.part.Call, in.part.Content, in.part.AcceptedAt = encoded, content, in.at
+	in.part.Call, in.part.AcceptedAt = encoded, in.at
 	return nil
 }
 
-// input is the call as the core sees it. held and refused are what the store knows of it.
-func (in *received) input(held uint64, refused bool) conversation.PartReceived {
+// input is the call as the core sees it, without what the store knows of it.
+func (in *received) input() conversation.PartReceived {
 	sequenceCode, calls := schemas.Place(in.call)
 	return conversation.PartReceived{
 		At:           in.at,
@@ -217,9 +285,11 @@ func (in *received) input(held uint64, refused bool) conversation.PartReceived {
 		SequenceCode: sequenceCode,
 		Calls:        calls,
 		Content:      in.part.Content,
-		Held:         held,
-		Refused:      refused,
 		Problem:      in.problem,
+		Priority:     schemas.PriorityOf(in.call),
+		StartBy:      schemas.StartByOf(in.call),
+		Scheduled:    in.call.GetOptions().GetScheduledTimeMs() != 0,
+		Continues:    header(in.record, headerContinues),
 	}
 }
 
@@ -252,7 +322,7 @@ func forwarded(in received) *kgo.Record {
 	return &kgo.Record{
 		Topic:     r.Topic,
 		Partition: in.home,
-		Key:       []byte(schemas.RecordKey(in.call.Account, in.call.GetOptions().GetConversationId(), in.part.RequestID)),
+		Key:       []byte(in.key),
 		Value:     r.Value,
 		Headers: append(copyHeaders(r.Headers),
 			kgo.RecordHeader{Key: headerAppended, Value: strconv.AppendInt(nil, in.at.UnixMilli(), 10)},

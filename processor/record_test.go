@@ -226,13 +226,13 @@ func FuzzDecode(f *testing.F) {
 	c := recordConfig()
 	f.Fuzz(func(t *testing.T, value []byte, contentType, recordType string) {
 		in := c.decode(record(string(value), "content-type", contentType, "type", recordType))
-		if in.tick || in.dead != nil {
+		if in.tick || in.dead != nil || in.answer != nil || in.cancel != nil || in.resubmit != nil {
 			return
 		}
 		if in.call == nil || in.home < 0 || in.home >= c.Partitions || in.part.RequestID == (schemas.RequestID{}) && in.call.RequestId == "" {
 			t.Errorf("decoded to %+v", in)
 		}
-		if p := in.input(0, false); in.problem == nil && (p.SequenceCode < 1 || p.SequenceCode > p.Calls) {
+		if p := in.input(); in.problem == nil && (p.SequenceCode < 1 || p.SequenceCode > p.Calls) {
 			t.Errorf("part %d of %d has no problem", p.SequenceCode, p.Calls)
 		}
 	})

@@ -16,17 +16,27 @@ import (
 )
 
 // turn is what one round of the loop decides: changes of the state, events, and what is to be done once they are
-// committed. A turn that is not committed is dropped whole; nothing of it is seen.
+// committed. A turn that is not committed is dropped whole; nothing of it is seen, but for the attempts that it began
+// early, which may be repeated.
 type turn struct {
-	cfg   *Config
-	store *store.Store
-	rules conversation.Rules
-	now   time.Time
+	cfg      *Config
+	store    *store.Store
+	dispatch *dispatcher
+	// destinations are the topics of kafka routes.
+	destinations *destinations
+	rules        conversation.Rules
+	now          time.Time
 
 	parts    []*partTurn // in the order in which their partitions came up
 	byID     map[int32]*partTurn
-	produced []*kgo.Record // to parley.calls and parley.dead
+	produced []*kgo.Record // to parley.calls, parley.dead and the topics of kafka routes
 	counts   turnCounts
+	// early are the conversations with an attempt that was released before the commit, in that order, and awaited those
+	// of them that have not been heard of.
+	early   []schemas.ConversationKey
+	awaited map[schemas.ConversationKey]struct{}
+	// withdrawn are the conversations whose waiting attempt was taken back.
+	withdrawn []schemas.ConversationKey
 }
 
 type turnCounts struct{ records, dead, forwarded int }
@@ -35,42 +45,66 @@ type turnCounts struct{ records, dead, forwarded int }
 type partTurn struct {
 	*partition
 	tx *store.Tx
-	// due is the partition's nextTimer when the turn is committed; set is the earliest deadline that the turn has
-	// set, which the store does not have yet.
-	due, set time.Time
+	// due and wake are the partition's nextTimer and nextWake when the turn is committed; set and wakeSet are the
+	// earliest that the turn has set, which the store does not have yet.
+	due, set      time.Time
+	wake, wakeSet time.Time
 
 	results  []*kgo.Record
 	releases []release
+	begins   []schemas.ConversationKey
 	ended    []schemas.ConversationKey
 	// finished are the request ids of the calls that ended, and of resends: theirs may have ended before.
 	finished []schemas.RequestID
-	// calls are payloads that came with an outcome, so that they need not be read again.
-	calls map[schemas.ConversationKey]*parleyv1.Call
+	// calls are payloads that the turn has seen, so that they need not be read again.
+	calls map[place]*parleyv1.Call
 }
 
-// release is an attempt that may begin after the commit. ready is the conversation's place in its partition's queue.
+// place is a part of a conversation.
+type place struct {
+	key          schemas.ConversationKey
+	sequenceCode int32
+}
+
+// release is an attempt that may begin: state is the conversation's, call the part in turn (nil: it is in the store).
 type release struct {
 	partition int32
 	key       schemas.ConversationKey
-	attempt   conversation.Execute
-	ready     int64
-	call      *parleyv1.Call // nil: it is in the store
+	state     conversation.State
+	call      *parleyv1.Call
 }
 
 func (l *loop) newTurn() *turn {
-	return &turn{
-		cfg:   &l.cfg,
-		store: l.store,
-		rules: conversation.Rules{PartTimeout: l.cfg.PartTimeout},
-		now:   time.Now(),
-		byID:  make(map[int32]*partTurn),
+	t := &turn{
+		cfg:          &l.cfg,
+		store:        l.store,
+		dispatch:     l.dispatch,
+		destinations: l.destinations,
+		rules: conversation.Rules{
+			PartTimeout:      l.cfg.PartTimeout,
+			KeepFailed:       l.cfg.KeepFailed,
+			KeepSingle:       l.cfg.KeepSingle,
+			KeepConversation: l.cfg.KeepConversation,
+		},
+		now:     time.Now(),
+		byID:    make(map[int32]*partTurn),
+		awaited: make(map[schemas.ConversationKey]struct{}),
 	}
+	for _, p := range l.partitions {
+		if !p.fenced {
+			t.on(p)
+		}
+	}
+	return t
 }
 
 func (t *turn) on(p *partition) *partTurn {
 	pt, ok := t.byID[p.id]
 	if !ok {
-		pt = &partTurn{partition: p, due: p.nextTimer, tx: t.store.Begin(p.id, p.meta), calls: make(map[schemas.ConversationKey]*parleyv1.Call)}
+		pt = &partTurn{partition: p, due: p.nextTimer, wake: p.nextWake, tx: t.store.Begin(p.id, p.meta), calls: make(map[place]*parleyv1.Call)}
+		if !p.fenced {
+			pt.tx.Meta.Fence++
+		}
 		t.byID[p.id] = pt
 		t.parts = append(t.parts, pt)
 	}
@@ -97,6 +131,12 @@ func (t *turn) received(p *partTurn, in received) error {
 	case in.home != p.id:
 		t.forward(in)
 		return nil
+	case in.answer != nil:
+		return t.answer(p, &in)
+	case in.cancel != nil:
+		return t.step(p, in.conversation, conversation.CancelRequested{At: t.now, Begun: !t.withdraw(in.conversation)}, nil)
+	case in.resubmit != nil:
+		return t.step(p, in.conversation, conversation.ResubmitRequested{As: in.resubmit.As, IncludeFailed: in.resubmit.IncludeFailed}, nil)
 	}
 	return t.call(p, &in)
 }
@@ -106,7 +146,7 @@ func (t *turn) bury(r *kgo.Record, why *schemas.Problem) {
 	t.produced = append(t.produced, buried(t.cfg.Topics.Dead, r, why))
 }
 
-// forward sends a call on to its own partition, once.
+// forward sends a record on to its own partition, once.
 func (t *turn) forward(in received) {
 	if header(in.record, headerFrom) != "" {
 		t.bury(in.record, &schemas.Problem{Code: schemas.Internal, Detail: "the record was forwarded and is on the wrong partition again"})
@@ -121,11 +161,9 @@ func (t *turn) call(p *partTurn, in *received) error {
 	if err != nil {
 		return err
 	}
-	var held uint64
-	var refused bool
-	if state.Phase != conversation.New && in.problem == nil {
-		sequenceCode, _ := schemas.Place(in.call)
-		if held, err = p.tx.Content(in.conversation, sequenceCode); err != nil {
+	input := in.input()
+	if state.Phase != conversation.New {
+		if input.Held, err = p.tx.Content(in.conversation, input.SequenceCode); err != nil {
 			return err
 		}
 	}
@@ -134,84 +172,142 @@ func (t *turn) call(p *partTurn, in *received) error {
 		if err != nil {
 			return err
 		}
-		refused = ok && ref.Rejected
+		input.Refused = ok && ref.Rejected
 	}
-	p.tx.Meta.Accepted++
-	return t.step(p, in.conversation, in.input(held, refused), in)
-}
-
-// outcome applies what an execution has to say.
-func (t *turn) outcome(p *partTurn, f finished) error {
-	w := f.work
-	call := f.call
-	if call == nil {
-		part, err := p.tx.Part(w.key, w.attempt.SequenceCode)
-		if err != nil {
+	if input.SequenceCode == 1 {
+		input.First = conversation.Next{Route: in.route, ScheduledAt: schemas.ScheduledTimeOf(in.call)}
+	} else if state.Phase == conversation.Staging && state.Received.Has(1) && state.Received.Count() == state.Calls-1 {
+		if input.First, err = t.next(p, in.conversation, 1); err != nil {
 			return err
 		}
-		call = new(parleyv1.Call)
-		if err := proto.Unmarshal(part.Call, call); err != nil {
-			return fmt.Errorf("decode part %d of %q: %w", w.attempt.SequenceCode, w.key, err)
-		}
 	}
-	p.calls[w.key] = call
+	return t.step(p, in.conversation, input, in)
+}
+
+// load returns the call of a part.
+func (t *turn) load(p *partTurn, key schemas.ConversationKey, sequenceCode int32) (*parleyv1.Call, error) {
+	at := place{key: key, sequenceCode: sequenceCode}
+	if call, ok := p.calls[at]; ok {
+		return call, nil
+	}
+	part, err := p.tx.Part(key, sequenceCode)
+	if err != nil {
+		return nil, err
+	}
+	call := new(parleyv1.Call)
+	if err := proto.Unmarshal(part.Call, call); err != nil {
+		return nil, fmt.Errorf("decode part %d of %q: %w", sequenceCode, key, err)
+	}
+	p.calls[at] = call
+	return call, nil
+}
+
+// next tells the core of a part whose turn comes.
+func (t *turn) next(p *partTurn, key schemas.ConversationKey, sequenceCode int32) (conversation.Next, error) {
+	call, err := t.load(p, key, sequenceCode)
+	if err != nil {
+		return conversation.Next{}, err
+	}
+	n := conversation.Next{ScheduledAt: schemas.ScheduledTimeOf(call)}
+	if r, problem := t.cfg.Routes.ForCall(call); problem == nil {
+		n.Route = r.Name
+	}
+	return n, nil
+}
+
+// ending tells the core what it must know to end the part in turn of a conversation that is Processing.
+func (t *turn) ending(p *partTurn, key schemas.ConversationKey, s conversation.State) (conversation.Ending, error) {
+	call, err := t.load(p, key, s.Turn.SequenceCode)
+	if err != nil {
+		return conversation.Ending{}, err
+	}
+	end := conversation.Ending{FailOn: schemas.FailOn(call.GetOptions().GetFailOn())}
+	if s.Turn.SequenceCode < s.Calls {
+		end.Following, err = t.next(p, key, s.Turn.SequenceCode+1)
+	}
+	return end, err
+}
+
+// finished applies what the dispatcher has to say of an attempt.
+func (t *turn) finished(p *partTurn, f finished) error {
+	key, attempt := f.work.key, f.work.attempt
+	delete(t.awaited, key)
+	state, err := p.tx.Conversation(key)
+	if err != nil || !state.Awaits(attempt.SequenceCode, attempt.Attempt) {
+		return err
+	}
+	if f.call != nil {
+		p.calls[place{key: key, sequenceCode: attempt.SequenceCode}] = f.call
+	}
+	if f.kind == attemptBegins {
+		return t.step(p, key, conversation.AttemptBegun{SequenceCode: attempt.SequenceCode, Attempt: attempt.Attempt, At: f.at, LostAt: f.lostAt}, nil)
+	}
+	end, err := t.ending(p, key, state)
+	if err != nil {
+		return err
+	}
+	if f.kind == attemptLost {
+		return t.step(p, key, conversation.AttemptLost{SequenceCode: attempt.SequenceCode, Attempt: attempt.Attempt, At: f.at, Ending: end}, nil)
+	}
+	return t.outcome(p, f, end)
+}
+
+// outcome applies what came of an attempt. An answer that came before it stands in its place.
+func (t *turn) outcome(p *partTurn, f finished, end conversation.Ending) error {
+	key, attempt := f.work.key, f.work.attempt
+	call, err := t.load(p, key, attempt.SequenceCode)
+	if err != nil {
+		return err
+	}
+	if taken, err := t.takeEarly(p, place{key: key, sequenceCode: attempt.SequenceCode}, call, end); err != nil || taken {
+		return err
+	}
+	if f.record != nil {
+		t.request(&f)
+	}
 	in := conversation.OutcomeReceived{
-		SequenceCode: w.attempt.SequenceCode,
-		Attempt:      w.attempt.Attempt,
+		SequenceCode: attempt.SequenceCode,
+		Attempt:      attempt.Attempt,
 		StartedAt:    f.startedAt,
 		At:           f.at,
 		Outcome:      f.outcome,
-		FailOn:       schemas.FailOn(call.GetOptions().GetFailOn()),
 		RequestID:    requestID(call),
+		Ending:       end,
 	}
 	if f.route != nil {
 		in.Retry = retryOf(f.route)
+		in.AnswerBy = f.at.Add(f.route.DeferTimeout)
 	}
-	return t.step(p, w.key, in, nil)
+	if f.outcome.Kind == conversation.Deferred {
+		a := store.Answer{Conversation: key, SequenceCode: attempt.SequenceCode, Expires: in.AnswerBy}
+		if err := p.tx.PutAnswer(in.RequestID, a); err != nil {
+			return err
+		}
+	}
+	return t.step(p, key, in, nil)
+}
+
+// request hands a call over to the topic of its route, in the turn's own transaction.
+func (t *turn) request(f *finished) {
+	if o := t.destinations.place(f.record); o != nil {
+		f.outcome = *o
+		return
+	}
+	t.produced = append(t.produced, f.record)
 }
 
 func retryOf(r *route.Route) conversation.Retry {
 	return conversation.Retry{Initial: r.Retry.Initial, Max: r.Retry.Max, MaxAttempts: int32(r.Retry.MaxAttempts)}
 }
 
-// timers applies the timers that the log has passed: everything appended before LogTime has been read, and a part
-// that was forwarded has had its grace.
-func (t *turn) timers(p *partTurn) error {
-	read := p.tx.Meta.LogTime.Add(-t.cfg.ForwardGrace)
-	if p.due.IsZero() || !read.After(p.due) {
-		return nil
+// withdraw takes the waiting attempt of a conversation back. false: it has begun.
+func (t *turn) withdraw(key schemas.ConversationKey) bool {
+	if !t.dispatch.withdraw(key) {
+		return false
 	}
-	timers, err := t.store.Timers(p.id, p.due, timersMax)
-	if err != nil {
-		return err
-	}
-	var rest time.Time // the earliest timer of the store that is left
-	if len(timers) == timersMax {
-		rest = timers[timersMax-1].At
-	}
-	for _, timer := range timers {
-		if !read.After(timer.At) {
-			rest = timer.At
-			break
-		}
-		if err := t.step(p, timer.Conversation, conversation.TimerDue{At: read}, nil); err != nil {
-			return err
-		}
-	}
-	p.due = earliest(rest, p.set)
-	return nil
+	t.withdrawn = append(t.withdrawn, key)
+	return true
 }
-
-// earliest is the earlier of two times; zero: there is none.
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// timersMax bounds the timers of one turn.
-const timersMax = 2_000
 
 // step has the core decide about one input, and takes down what it says. in is the call that was received, if any.
 func (t *turn) step(p *partTurn, key schemas.ConversationKey, input conversation.Input, in *received) error {
@@ -224,15 +320,20 @@ func (t *turn) step(p *partTurn, key schemas.ConversationKey, input conversation
 		t.cfg.Log.Error("a decision failed: a defect of parley; the conversation is ended", "conversation", string(key), "error", err)
 		if in != nil {
 			t.bury(in.record, &schemas.Problem{Code: schemas.Internal, Detail: err.Error()})
+			in = nil
 		}
 		if state, effects, err = t.decide(before, conversation.DecisionFailed{At: t.now, Reason: "an internal error"}); err != nil {
 			return fmt.Errorf("end conversation: %w", err)
 		}
 	}
-	if before.Phase != conversation.Ended && state.Phase != conversation.New {
+	if in != nil {
+		p.tx.Meta.Accepted++
+	}
+	if state.Phase != conversation.New && (before.Phase != conversation.Ended || state.Kept != before.Kept || state.ContinuedBy != before.ContinuedBy) {
 		p.tx.SetConversation(key, state)
 	}
 	p.set, p.due = earliest(p.set, state.Deadline), earliest(p.due, state.Deadline)
+	p.wakeSet, p.wake = earliest(p.wakeSet, state.Wake()), earliest(p.wake, state.Wake())
 	for _, e := range effects {
 		if err := t.effect(p, key, state, e, in); err != nil {
 			return err
@@ -260,23 +361,21 @@ func (t *turn) effect(p *partTurn, key schemas.ConversationKey, state conversati
 	case conversation.Reject:
 		return t.reject(p, in, e)
 	case conversation.Execute:
-		r := release{partition: p.id, key: key, attempt: e, ready: state.Ready}
-		if state.Calls == 1 && in != nil {
-			r.call = in.call
-		}
-		p.releases = append(p.releases, r)
+		t.execute(p, release{partition: p.id, key: key, state: state, call: p.calls[place{key: key, sequenceCode: e.SequenceCode}]})
+		return nil
+	case conversation.Begin:
+		p.begins = append(p.begins, key)
 		return nil
 	case conversation.EndCall:
 		return t.endCall(p, key, e)
 	case conversation.EndConversation:
-		p.ended = append(p.ended, key)
-		if err := p.tx.EndConversation(key); err != nil {
-			return err
-		}
-		account, _, _ := key.Split()
-		return t.event(p, &parleyv1.ResultEvent{Account: account, Event: &parleyv1.ResultEvent_Conversation{
-			Conversation: conversationEvent(key, state, e.At),
-		}})
+		return t.endConversation(p, key, state, e)
+	case conversation.Resubmit:
+		return t.resubmit(p, key, state, e)
+	case conversation.Release:
+		return p.tx.ReleaseParts(key)
+	case conversation.Forget:
+		return p.tx.Forget(key)
 	}
 	return fmt.Errorf("unknown effect %T", e)
 }
@@ -284,7 +383,22 @@ func (t *turn) effect(p *partTurn, key schemas.ConversationKey, state conversati
 func (t *turn) accept(p *partTurn, in *received) error {
 	p.tx.Meta.Open++
 	sequenceCode, _ := schemas.Place(in.call)
-	return p.tx.PutPart(in.conversation, sequenceCode, in.part)
+	p.calls[place{key: in.conversation, sequenceCode: sequenceCode}] = in.call
+	p.tx.PutPart(in.conversation, sequenceCode, in.part)
+	return nil
+}
+
+// execute releases an attempt: after the commit, or at once when its route says that a repetition does no harm and it
+// may begin now. Then a whole conversation can run inside the turn.
+func (t *turn) execute(p *partTurn, r release) {
+	if p.fenced && r.call != nil && r.state.Queued() {
+		if by, ok := t.cfg.Routes.Named(r.state.Turn.Route); ok && by.Idempotent && t.dispatch.early(r) {
+			t.early = append(t.early, r.key)
+			t.awaited[r.key] = struct{}{}
+			return
+		}
+	}
+	p.releases = append(p.releases, r)
 }
 
 // resend counts a call that is known, and makes it known under this request id too if its bytes gave it another.
@@ -320,29 +434,39 @@ func (t *turn) reject(p *partTurn, in *received, e conversation.Reject) error {
 	p.finished = append(p.finished, in.part.RequestID)
 	return t.event(p, &parleyv1.ResultEvent{
 		Account: in.call.Account,
-		Event:   &parleyv1.ResultEvent_Call{Call: rejectedEvent(in, e)},
+		Event:   &parleyv1.ResultEvent_Call{Call: t.rejectedEvent(in, e)},
 	})
 }
 
 func (t *turn) endCall(p *partTurn, key schemas.ConversationKey, e conversation.EndCall) error {
-	part, err := p.tx.Part(key, e.SequenceCode)
+	call, err := t.load(p, key, e.SequenceCode)
 	if err != nil {
 		return err
 	}
-	call := p.calls[key]
-	if call == nil || requestID(call) != part.RequestID {
-		call = new(parleyv1.Call)
-		if err := proto.Unmarshal(part.Call, call); err != nil {
-			return fmt.Errorf("decode part %d of %q: %w", e.SequenceCode, key, err)
-		}
+	part, err := p.tx.Part(key, e.SequenceCode)
+	if err != nil {
+		return err
 	}
 	p.tx.Meta.Open--
 	p.tx.Meta.CountFinal(e.Status)
 	p.finished = append(p.finished, part.RequestID)
 	return t.event(p, &parleyv1.ResultEvent{
 		Account: call.Account,
-		Event:   &parleyv1.ResultEvent_Call{Call: callEvent(call, part.AcceptedAt, e)},
+		Event:   &parleyv1.ResultEvent_Call{Call: t.callEvent(call, part.AcceptedAt, e)},
 	})
+}
+
+func (t *turn) endConversation(p *partTurn, key schemas.ConversationKey, state conversation.State, e conversation.EndConversation) error {
+	p.ended = append(p.ended, key)
+	if err := p.tx.EndConversation(key); err != nil {
+		return err
+	}
+	return t.conversationEvent(p, key, state)
+}
+
+func (t *turn) conversationEvent(p *partTurn, key schemas.ConversationKey, state conversation.State) error {
+	account, _, _ := key.Split()
+	return t.event(p, &parleyv1.ResultEvent{Account: account, Event: &parleyv1.ResultEvent_Conversation{Conversation: conversationEvent(key, state)}})
 }
 
 // event gives an event its place in the partition's sequence and takes it down.

@@ -59,6 +59,8 @@ const (
 	EventCallFailed            = "call.failed"
 	EventConversationCompleted = "conversation.completed"
 	EventConversationFailed    = "conversation.failed"
+	// EventConversationContinued says that a conversation which failed was resubmitted: it has ended before.
+	EventConversationContinued = "conversation.continued"
 )
 
 // Values of HeaderContentType.

@@ -124,3 +124,14 @@ func (w *writer) restoreAnswer(k, before, now []byte) error {
 	}
 	return nil
 }
+
+// HasFinished reports whether a call has ended, as far as its event is kept here.
+func (t *Tx) HasFinished(id schemas.RequestID) (bool, error) {
+	for _, e := range t.events {
+		if e.GetCall().GetRequestId() == id.String() {
+			return true, nil
+		}
+	}
+	v, err := get(t.db, finishedKey(t.partition, id))
+	return v != nil, err
+}

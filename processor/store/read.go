@@ -16,13 +16,15 @@ import (
 type reader struct {
 	db        pebble.Reader
 	partition int32
-	// overlay holds changes that are not in db, by key; a nil value is a deletion. Nil: none.
-	overlay map[string][]byte
+	// overlay holds changes that are not in db; nil: there are none.
+	overlay *changes
 }
 
 func (r *reader) get(k []byte) ([]byte, error) {
-	if v, ok := r.overlay[string(k)]; ok {
-		return v, nil
+	if r.overlay != nil {
+		if i, ok := r.overlay.at[string(k)]; ok {
+			return r.overlay.list[i].Value, nil
+		}
 	}
 	return get(r.db, k)
 }

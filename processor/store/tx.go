@@ -19,6 +19,7 @@ type Tx struct {
 
 	held    map[schemas.ConversationKey]*held
 	heldKey []schemas.ConversationKey // in the order of their first use
+	parts   parts
 	// changes go to the changelog and to the store, local ones to the store alone.
 	changes changes
 	local   changes
@@ -39,14 +40,17 @@ type event struct {
 
 // Begin starts a turn on a partition whose record is meta.
 func (s *Store) Begin(partition int32, meta Meta) *Tx {
-	return &Tx{
-		reader:  reader{db: s.db, partition: partition, overlay: make(map[string][]byte)},
+	t := &Tx{
+		reader:  reader{db: s.db, partition: partition},
 		store:   s,
 		Meta:    meta,
 		held:    make(map[schemas.ConversationKey]*held),
+		parts:   newParts(),
 		changes: changes{at: make(map[string]int)},
 		local:   changes{at: make(map[string]int)},
 	}
+	t.overlay = &t.changes
+	return t
 }
 
 // Meta returns the committed record of a partition.
@@ -104,41 +108,6 @@ func (t *Tx) Content(key schemas.ConversationKey, sequenceCode int32) (uint64, e
 	return p.Content, err
 }
 
-// Part returns a part of an open conversation.
-func (t *Tx) Part(key schemas.ConversationKey, sequenceCode int32) (Part, error) {
-	p, ok, err := t.part(key, sequenceCode)
-	if err == nil && !ok {
-		err = fmt.Errorf("part %d of conversation %q is not in the store", sequenceCode, key)
-	}
-	return p, err
-}
-
-// PutPart keeps a part that an open conversation did not have before.
-func (t *Tx) PutPart(key schemas.ConversationKey, sequenceCode int32, p Part) error {
-	value, err := encodePart(p)
-	if err != nil {
-		return fmt.Errorf("encode part: %w", err)
-	}
-	k := partKey(t.partition, key, sequenceCode)
-	t.overlay[string(k)] = value
-	t.changes.make(k, value)
-	c, ok, err := partIndex(t.partition, k, &p)
-	if ok {
-		t.overlay[string(c.Key)] = c.Value
-		t.local.make(c.Key, c.Value)
-	}
-	return err
-}
-
-func (t *Tx) dropPart(key schemas.ConversationKey, sequenceCode int32, id schemas.RequestID) {
-	t.set(partKey(t.partition, key, sequenceCode), nil)
-	if !key.Single() {
-		k := requestKey(t.partition, id)
-		t.overlay[string(k)] = nil
-		t.local.set(k, nil)
-	}
-}
-
 // EndConversation replaces the parts of a conversation by the marker of its end. Parts that its state keeps stay.
 func (t *Tx) EndConversation(key schemas.ConversationKey) error {
 	h, err := t.hold(key)
@@ -157,7 +126,7 @@ func (t *Tx) EndConversation(key schemas.ConversationKey) error {
 		}
 		h.contents[k-1] = p.Content
 		if !h.state.Kept.Has(k) {
-			t.dropPart(key, k, p.RequestID)
+			t.parts.drop(place{key, k})
 		}
 	}
 	return nil
@@ -189,12 +158,12 @@ func (t *Tx) ReleaseParts(key schemas.ConversationKey) error {
 		return err
 	}
 	for k := int32(1); k <= h.state.Calls; k++ {
-		p, ok, err := t.part(key, k)
+		_, ok, err := t.part(key, k)
 		if err != nil {
 			return err
 		}
 		if ok {
-			t.dropPart(key, k, p.RequestID)
+			t.parts.drop(place{key, k})
 		}
 	}
 	return nil
@@ -211,7 +180,16 @@ func (t *Tx) Forget(key schemas.ConversationKey) error {
 }
 
 // Reference returns where a request id belongs; false: it is not known.
-func (t *Tx) Reference(id schemas.RequestID) (Reference, bool, error) { return t.reference(id) }
+func (t *Tx) Reference(id schemas.RequestID) (Reference, bool, error) {
+	at, ok := t.parts.byID[id]
+	switch {
+	case !ok:
+		return t.reference(id)
+	case t.parts.at[at].dropped:
+		return Reference{}, false, nil
+	}
+	return Reference{Conversation: at.key, SequenceCode: at.sequenceCode, First: id}, true, nil
+}
 
 // RecordedAs returns the request id of the part with that sequence code, also after the conversation has ended as
 // long as its event is kept here; the zero id: the record in ClickHouse alone knows.
@@ -258,13 +236,13 @@ func (t *Tx) Finish(e *parleyv1.ResultEvent, raw []byte) {
 	t.events = append(t.events, event{ResultEvent: e, raw: raw})
 }
 
-func (t *Tx) set(k, value []byte) {
-	t.overlay[string(k)] = value
-	t.changes.set(k, value)
-}
+func (t *Tx) set(k, value []byte) { t.changes.set(k, value) }
 
 // Changes returns the records to commit to the changelog. Apply must follow, or the Tx be forgotten.
 func (t *Tx) Changes() ([]Change, error) {
+	if err := t.changeParts(); err != nil {
+		return nil, err
+	}
 	for _, key := range t.heldKey {
 		h := t.held[key]
 		if !h.dirty {
@@ -284,11 +262,9 @@ func (t *Tx) Changes() ([]Change, error) {
 		return nil, fmt.Errorf("encode partition: %w", err)
 	}
 	t.set(partitionKey(t.partition), value)
-	out := make([]Change, 0, len(t.changes.list))
-	for _, c := range t.changes.list {
-		if c.Key != nil {
-			out = append(out, Change{Key: c.Key[2:], Value: c.Value})
-		}
+	out := make([]Change, len(t.changes.list))
+	for i, c := range t.changes.list {
+		out[i] = Change{Key: c.Key[2:], Value: c.Value}
 	}
 	return out, nil
 }

@@ -1,0 +1,110 @@
+package processor
+
+import (
+	"context"
+
+	"parley/processor/conversation"
+	"parley/processor/executor"
+	"parley/processor/store"
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// answer applies a late answer. The first one stands; one that comes before its call waits for it is kept.
+func (t *turn) answer(p *partTurn, in *received) error {
+	id := in.token.RequestID
+	a, known, err := p.tx.Answer(id)
+	if err != nil || a.Digest != 0 {
+		return err
+	}
+	if !known {
+		ref, ok, err := p.tx.Reference(id)
+		if err != nil {
+			return err
+		}
+		a.Expires = in.token.Expires
+		if ok && !ref.Rejected {
+			a.Conversation, a.SequenceCode = ref.Conversation, ref.SequenceCode
+		}
+	}
+	state, err := p.tx.Conversation(a.Conversation)
+	if err != nil {
+		return err
+	}
+	switch {
+	case state.Phase == conversation.Processing && a.SequenceCode == state.Turn.SequenceCode:
+		return t.takeAnswer(p, in, a, state)
+	case state.Phase == conversation.New, state.Phase == conversation.Processing && a.SequenceCode > state.Turn.SequenceCode:
+		return t.keepAnswer(p, in, a)
+	}
+	return nil // the call has ended otherwise
+}
+
+// takeAnswer ends the part in turn with an answer, or takes note of how far it has come.
+func (t *turn) takeAnswer(p *partTurn, in *received, a store.Answer, s conversation.State) error {
+	if in.answer.Processed != nil {
+		return t.step(p, a.Conversation, conversation.ProgressReceived{SequenceCode: a.SequenceCode, Processed: *in.answer.Processed}, nil)
+	}
+	end, err := t.ending(p, a.Conversation, s)
+	if err != nil {
+		return err
+	}
+	call, err := t.load(p, a.Conversation, a.SequenceCode)
+	if err != nil {
+		return err
+	}
+	a.Digest = schemas.AnswerDigest(in.answer)
+	if err := p.tx.PutAnswer(in.token.RequestID, a); err != nil {
+		return err
+	}
+	outcome := executor.Outcome(in.answer, call)
+	return t.step(p, a.Conversation, conversation.AnswerReceived{SequenceCode: a.SequenceCode, At: t.now, Outcome: outcome, Ending: end}, nil)
+}
+
+// keepAnswer keeps an answer that came early: before the 202 of its call was recorded, or before an attempt that is
+// repeated. A call whose end is known gets none.
+func (t *turn) keepAnswer(p *partTurn, in *received, a store.Answer) error {
+	ended, err := p.tx.HasFinished(in.token.RequestID)
+	if err != nil || ended || in.answer.Processed != nil {
+		return err
+	}
+	a.Digest, a.Early = schemas.AnswerDigest(in.answer), in.record.Value
+	return p.tx.PutAnswer(in.token.RequestID, a)
+}
+
+// takeEarly ends a part with the answer that was kept for it. false: there is none.
+func (t *turn) takeEarly(p *partTurn, at place, call *parleyv1.Call, end conversation.Ending) (bool, error) {
+	if p.tx.Meta.Early == 0 {
+		return false, nil
+	}
+	id := requestID(call)
+	a, _, err := p.tx.Answer(id)
+	if err != nil || len(a.Early) == 0 {
+		return false, err
+	}
+	said, problem := schemas.DecodeAnswer(a.Early)
+	if problem != nil {
+		return false, problem // it was decoded before it was kept
+	}
+	a.Conversation, a.SequenceCode, a.Early = at.key, at.sequenceCode, nil
+	if err := p.tx.PutAnswer(id, a); err != nil {
+		return false, err
+	}
+	outcome := executor.Outcome(said, call)
+	return true, t.step(p, at.key, conversation.AnswerReceived{SequenceCode: at.sequenceCode, At: t.now, Outcome: outcome, Ending: end}, nil)
+}
+
+// Answer tells what became of the late answer that was appended at a position: whether it, or one that says the same,
+// was taken. It waits until the owner has applied it; the error is schemas.ErrUnavailable when that takes too long.
+func (p *Processor) Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error) {
+	if err := p.live.passed(ctx, q.Accepted); err != nil {
+		return 0, err
+	}
+	return withView(p.live, q.Accepted.Partition, func(v *lookup) (schemas.AnswerVerdict, error) {
+		a, _, err := v.Answer(q.ID)
+		if err != nil || a.Digest == q.Digest {
+			return schemas.AnswerTaken, err
+		}
+		return schemas.AnswerConflict, nil
+	})
+}

@@ -1,0 +1,106 @@
+package processor
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/internal/topics"
+	"parley/processor/conversation"
+	"parley/schemas"
+)
+
+// destinations are the topics of kafka routes, as far as they were looked up. A request that its topic would refuse
+// must not get into a turn: it would hold up all others with it.
+type destinations struct {
+	admin *kadm.Client
+	known map[string]destination
+}
+
+type destination struct {
+	partitions int32
+	bytesMax   int
+	err        error
+	looked     time.Time
+}
+
+const (
+	// destinationFresh is how long what is known of a topic is taken for true, destinationRetry how long a failure is.
+	destinationFresh = time.Minute
+	destinationRetry = 2 * time.Second
+	// destinationWait bounds the wait for the broker.
+	destinationWait = time.Second
+	// requestOverhead is what a record's frame adds to its key, value and headers.
+	requestOverhead = 512
+)
+
+// place gives a request its partition. What it returns instead of nil is the outcome of an attempt that cannot be made.
+func (d *destinations) place(r *kgo.Record) *conversation.Outcome {
+	to := d.lookUp(r.Topic)
+	switch n := recordBytes(r) + requestOverhead; {
+	case to.err != nil:
+		return &conversation.Outcome{Kind: conversation.Transient, Unsent: true, Code: schemas.CallFailed, Message: fmt.Sprintf("topic %s: %v", r.Topic, to.err)}
+	case n > to.bytesMax:
+		return &conversation.Outcome{Kind: conversation.Failed, Code: schemas.TooLarge, Message: fmt.Sprintf("topic %s takes records of at most %d bytes, this request has %d", r.Topic, to.bytesMax, n)}
+	}
+	r.Partition = topics.Partition(string(r.Key), to.partitions)
+	return nil
+}
+
+func (d *destinations) lookUp(topic string) destination {
+	to, ok := d.known[topic]
+	fresh := destinationFresh
+	if to.err != nil {
+		fresh = destinationRetry
+	}
+	if ok && time.Since(to.looked) < fresh {
+		return to
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), destinationWait)
+	defer cancel()
+	now, err := d.describe(ctx, topic)
+	if err != nil && ok && to.err == nil {
+		now = to // it was there: the broker is slow to tell
+	} else {
+		now.err = err
+	}
+	now.looked = time.Now()
+	d.known[topic] = now
+	return now
+}
+
+func (d *destinations) describe(ctx context.Context, topic string) (destination, error) {
+	var to destination
+	listed, err := d.admin.ListTopics(ctx, topic)
+	if err == nil {
+		err = listed[topic].Err
+	}
+	if err != nil {
+		return to, err
+	}
+	to.partitions = int32(len(listed[topic].Partitions))
+	configs, err := d.admin.DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		return to, err
+	}
+	config, err := configs.On(topic, nil)
+	if err == nil {
+		err = config.Err
+	}
+	if err != nil {
+		return to, err
+	}
+	to.bytesMax = producerBatchBytes
+	for _, c := range config.Configs {
+		if c.Key == "max.message.bytes" && c.Value != nil {
+			if to.bytesMax, err = strconv.Atoi(*c.Value); err != nil {
+				return to, fmt.Errorf("max.message.bytes: %w", err)
+			}
+		}
+	}
+	return to, nil
+}

@@ -1,0 +1,99 @@
+package store
+
+import (
+	"fmt"
+
+	"parley/schemas"
+)
+
+// place is a part of a conversation.
+type place struct {
+	key          schemas.ConversationKey
+	sequenceCode int32
+}
+
+// parts are the parts that a turn has seen. They are encoded when the turn is over: one that comes and goes in the same
+// turn leaves no trace.
+type parts struct {
+	at    map[place]*turnPart
+	order []place // of their first use
+	byID  map[schemas.RequestID]place
+}
+
+type turnPart struct {
+	Part
+	made    bool // the store does not have it
+	dropped bool
+}
+
+func newParts() parts {
+	return parts{at: make(map[place]*turnPart), byID: make(map[schemas.RequestID]place)}
+}
+
+func (s *parts) add(at place, p *turnPart) {
+	if _, again := s.at[at]; !again {
+		s.order = append(s.order, at)
+	}
+	s.at[at] = p
+	if !at.key.Single() {
+		s.byID[p.RequestID] = at
+	}
+}
+
+// drop deletes a part that the turn has seen.
+func (s *parts) drop(at place) { s.at[at].dropped = true }
+
+// part returns a part of a conversation, as this turn has it.
+func (t *Tx) part(key schemas.ConversationKey, sequenceCode int32) (Part, bool, error) {
+	at := place{key, sequenceCode}
+	if p, ok := t.parts.at[at]; ok {
+		return p.Part, !p.dropped, nil
+	}
+	p, ok, err := t.reader.part(key, sequenceCode)
+	if ok {
+		t.parts.add(at, &turnPart{Part: p})
+	}
+	return p, ok, err
+}
+
+// Part returns a part of an open conversation.
+func (t *Tx) Part(key schemas.ConversationKey, sequenceCode int32) (Part, error) {
+	p, ok, err := t.part(key, sequenceCode)
+	if err == nil && !ok {
+		err = fmt.Errorf("part %d of conversation %q is not in the store", sequenceCode, key)
+	}
+	return p, err
+}
+
+// PutPart keeps a part that an open conversation did not have before.
+func (t *Tx) PutPart(key schemas.ConversationKey, sequenceCode int32, p Part) {
+	t.parts.add(place{key, sequenceCode}, &turnPart{Part: p, made: true})
+}
+
+// changeParts takes down what has become of the parts.
+func (t *Tx) changeParts() error {
+	for _, at := range t.parts.order {
+		p := t.parts.at[at]
+		if p.made == p.dropped {
+			continue // it was only read, or comes and goes
+		}
+		k := partKey(t.partition, at.key, at.sequenceCode)
+		index, indexed, err := partIndex(t.partition, k, &p.Part)
+		if err != nil {
+			return err
+		}
+		var value []byte
+		if p.made {
+			if value, err = encodePart(p.Part); err != nil {
+				return fmt.Errorf("encode part: %w", err)
+			}
+		} else {
+			index.Value = nil
+		}
+		t.set(k, value)
+		if indexed {
+			t.local.set(index.Key, index.Value)
+		}
+	}
+	return nil
+}
