@@ -105,7 +105,7 @@ func TestMaintenanceRefuses(t *testing.T) {
 		{"the end of an unknown route's", http.MethodDelete, routesPath + "/nobody/maintenance", "", 404, schemas.NotFound, ""},
 		{"no reason", http.MethodPut, crmMaintenance, `{}`, 400, schemas.InvalidBody, "/reason"},
 		{"no body", http.MethodPut, crmMaintenance, ``, 400, schemas.InvalidBody, ""},
-		{"a misspelt member", http.MethodPut, crmMaintenance, `{"reason":"r","untill":null}`, 400, schemas.InvalidBody, "/untill"},
+		{"a misspelt member", http.MethodPut, crmMaintenance, `{"reason":"r","till":null}`, 400, schemas.InvalidBody, "/till"},
 		{"a time that has passed", http.MethodPut, crmMaintenance, `{"reason":"r","until":"2020-01-01T00:00:00Z"}`, 400, schemas.InvalidParameter, "/until"},
 		{"a book", http.MethodPut, crmMaintenance, `{"reason":"` + strings.Repeat("a", 20_000) + `"}`, 413, schemas.TooLarge, ""},
 		{"another method", http.MethodPost, crmMaintenance, `{"reason":"r"}`, 405, schemas.InvalidParameter, ""},

@@ -25,7 +25,7 @@ func TestDecodeMaintenance(t *testing.T) {
 		{"an empty reason", `{"reason":""}`, schemas.Maintenance{}, "/reason"},
 		{"a long reason", `{"reason":"` + strings.Repeat("ü", schemas.MaintenanceReasonMax+1) + `"}`, schemas.Maintenance{}, "/reason"},
 		{"no time", `{"reason":"moves","until":"soon"}`, schemas.Maintenance{}, "/until"},
-		{"a misspelt member", `{"reason":"moves","untill":null}`, schemas.Maintenance{}, "/untill"},
+		{"a misspelt member", `{"reason":"moves","till":null}`, schemas.Maintenance{}, "/till"},
 		{"a book", `{"reason":"` + strings.Repeat("a", schemas.MaintenanceBytesMax) + `"}`, schemas.Maintenance{}, "-"},
 	}
 	for _, tt := range tests {

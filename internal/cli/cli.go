@@ -18,6 +18,7 @@ type grammar struct {
 	Submit  submitCmd  `cmd:"" help:"Send a file of calls, and say what became of them."`
 	Status  statusCmd  `cmd:"" help:"Show where a call or a conversation stands."`
 	SQL     sqlCmd     `cmd:"" name:"sql" help:"Ask ClickHouse, where all results are."`
+	Routes  routesCmd  `cmd:"" help:"Show where calls go, and put routes into maintenance."`
 	Dead    deadCmd    `cmd:"" help:"Look after the records that nothing could be made of."`
 	Demo    demoCmd    `cmd:"" help:"Take a tour: everything in a temporary folder, with sample data."`
 	Backend backendCmd `cmd:"" help:"Run the demo backend alone."`

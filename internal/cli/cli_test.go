@@ -28,6 +28,7 @@ func TestScripts(t *testing.T) {
 			"calls":   makeCalls,
 			"expand":  expand,
 			"gone":    awaitGone,
+			"hangup":  hangUp,
 			"metric":  awaitMetric,
 			"occupy":  occupy,
 			"produce": produce,
