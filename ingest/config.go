@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/internal/route"
+	"parley/internal/token"
 	"parley/schemas"
 )
 
@@ -26,8 +27,10 @@ type Config struct {
 	Secret []byte
 	Routes *route.Current
 	Auth   Authenticator
-	// Live knows the calls that are open or have just ended; Record those that have ended.
-	Live, Record Source
+	// Tokens verifies the tokens of deferred calls.
+	Tokens *token.Signer
+	Live   Live
+	Record Record
 	// Maintenances knows and changes which routes are in maintenance.
 	Maintenances Maintenances
 	Log          *slog.Logger
@@ -74,6 +77,7 @@ func (c *Config) validate() error {
 	need(len(c.Secret) >= secretBytesMin, "secret: at least %d bytes, this has %d", secretBytesMin, len(c.Secret))
 	need(c.Routes != nil, "no routes")
 	need(c.Auth != nil, "no authenticator")
+	need(c.Tokens != nil, "no tokens")
 	need(c.Live != nil && c.Record != nil, "no live source or no record source")
 	need(c.Maintenances != nil, "no maintenances")
 	need(c.Log != nil, "no log")

@@ -135,6 +135,10 @@ func template(path string) string {
 		return requestsPath + "{requestId}"
 	case strings.HasPrefix(path, routesPath+"/") && strings.HasSuffix(path, "/maintenance"):
 		return routesPath + "/{name}/maintenance"
+	case strings.HasPrefix(path, deferredPath):
+		return deferredPath + "{token}"
+	case strings.HasPrefix(path, conversationsPath) && strings.HasSuffix(path, resubmitSuffix):
+		return conversationsPath + "{conversationId}" + resubmitSuffix
 	case strings.HasPrefix(path, conversationsPath):
 		return conversationsPath + "{conversationId}"
 	}

@@ -14,13 +14,9 @@ const conversationsPath = "/v1/conversations/"
 
 // getConversation answers the status of a conversation, with a page of its calls.
 func (s *Server) getConversation(c echo.Context) error {
-	account, p := s.auth.Account(c.Request())
+	q, p := s.namedConversation(c, "")
 	if p != nil {
 		return p
-	}
-	q := schemas.ConversationQuery{Account: account, ID: pathValue(c, conversationsPath)}
-	if q.ID == "" || len(q.ID) > s.recorder.limits.ConversationIDBytesMax || !utf8.ValidString(q.ID) {
-		return &schemas.Problem{Code: schemas.NotFound, Detail: "no conversation can have this id"}
 	}
 	if q.Wait, p = s.wait(c); p != nil {
 		return p
@@ -33,6 +29,19 @@ func (s *Server) getConversation(c echo.Context) error {
 		return err
 	}
 	return answer(c, http.StatusOK, mimeJSON, status)
+}
+
+// namedConversation is the question for the conversation whose id stands in the path before a suffix.
+func (s *Server) namedConversation(c echo.Context, suffix string) (schemas.ConversationQuery, *schemas.Problem) {
+	account, p := s.auth.Account(c.Request())
+	if p != nil {
+		return schemas.ConversationQuery{}, p
+	}
+	id := pathValue(c, conversationsPath, suffix)
+	if id == "" || len(id) > s.recorder.limits.ConversationIDBytesMax || !utf8.ValidString(id) {
+		return schemas.ConversationQuery{}, &schemas.Problem{Code: schemas.NotFound, Detail: "no conversation can have this id"}
+	}
+	return schemas.ConversationQuery{Account: account, ID: id}, nil
 }
 
 // after reads the sequence code behind which a page of calls begins.

@@ -20,6 +20,17 @@ type fakeSource struct {
 
 	requests      []schemas.RequestQuery
 	conversations []schemas.ConversationQuery
+
+	// answers is asked in place of the above, when it is set.
+	answers answerer
+}
+
+// answerer answers questions with logic of its own.
+type answerer struct {
+	conversation func(schemas.ConversationQuery) (schemas.ConversationResource, error)
+	answer       func(schemas.AnswerQuery) (schemas.AnswerVerdict, error)
+	calls        func(schemas.ConversationQuery) ([]schemas.CallResource, error)
+	failed       func(schemas.FailedQuery) ([]schemas.ConversationResource, error)
 }
 
 // unknowing is a source that knows of nothing; told otherwise, of a queued call and of its conversation.
@@ -46,11 +57,41 @@ func (f *fakeSource) Conversation(ctx context.Context, q schemas.ConversationQue
 	f.mu.Lock()
 	f.conversations = append(f.conversations, q)
 	conversation, err := f.conversation, f.err
+	if f.answers.conversation != nil {
+		conversation, err = f.answers.conversation(q)
+	}
 	f.mu.Unlock()
 	if err := f.block(ctx, q.Wait); err != nil {
 		return schemas.ConversationResource{}, err
 	}
 	return conversation, err
+}
+
+func (f *fakeSource) Answer(_ context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answers.answer == nil {
+		return 0, f.err
+	}
+	return f.answers.answer(q)
+}
+
+func (f *fakeSource) Calls(_ context.Context, q schemas.ConversationQuery) ([]schemas.CallResource, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answers.calls == nil {
+		return nil, f.err
+	}
+	return f.answers.calls(q)
+}
+
+func (f *fakeSource) Failed(_ context.Context, q schemas.FailedQuery) ([]schemas.ConversationResource, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answers.failed == nil {
+		return nil, f.err
+	}
+	return f.answers.failed(q)
 }
 
 func (f *fakeSource) block(ctx context.Context, wait time.Duration) error {

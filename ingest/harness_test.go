@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"parley/internal/route"
+	"parley/internal/token"
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
 )
@@ -81,6 +82,7 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 		Secret:       testSecret,
 		Routes:       route.NewCurrent(route.Default("http://127.0.0.1:1/")),
 		Auth:         OpenAccess{},
+		Tokens:       startSigner(t),
 		Live:         h.live,
 		Record:       h.record,
 		Maintenances: h.control,
@@ -96,6 +98,15 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 	}
 	h.url, h.stop = serve(t, h.server)
 	return h
+}
+
+func startSigner(t testing.TB) *token.Signer {
+	t.Helper()
+	s, err := token.NewSigner(testSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func startBroker(t testing.TB) *kfake.Cluster {

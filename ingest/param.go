@@ -11,10 +11,11 @@ import (
 	"parley/schemas"
 )
 
-// pathValue is what follows prefix in the path, decoded once: it may hold any character, "/" and "%" among them.
-// echo's own parameters are decoded or not, depending on whether the path needed it.
-func pathValue(c echo.Context, prefix string) string {
-	text, err := url.PathUnescape(strings.TrimPrefix(c.Request().URL.EscapedPath(), prefix))
+// pathValue is what stands between prefix and suffix in the path, decoded once: it may hold any character, "/" and "%"
+// among them. echo's own parameters are decoded or not, depending on whether the path needed it.
+func pathValue(c echo.Context, prefix, suffix string) string {
+	escaped := strings.TrimSuffix(strings.TrimPrefix(c.Request().URL.EscapedPath(), prefix), suffix)
+	text, err := url.PathUnescape(escaped)
 	if err != nil {
 		return "" // EscapedPath is always well formed
 	}

@@ -1,10 +1,12 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"parley/schemas"
@@ -15,32 +17,39 @@ const askTimeout = 5 * time.Second
 
 // poller asks who knows: the live state first, then the record.
 type poller struct {
-	live, record Source
-	log          *slog.Logger
+	live   Live
+	record Record
+	log    *slog.Logger
 }
 
 // request returns the status of a call. Its error is a *schemas.Problem or a fault of ours. "There is no such
 // request" is said only when both have said so, and never of a request whose receipt the client holds.
 func (p poller) request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error) {
+	recorded := q // as the live state says that the call is recorded
+	recorded.Wait = 0
 	return ask(ctx, p, question[schemas.CallResource]{
 		wait:     q.Wait,
 		accepted: q.Accepted != nil,
 		live: func(ctx context.Context, wait time.Duration) (schemas.CallResource, error) {
 			q.Wait = wait
-			return p.live.Request(ctx, q)
+			r, err := p.live.Request(ctx, q)
+			if e, ok := errors.AsType[*schemas.RecordedError](err); ok {
+				recorded.ID, recorded.Part = e.As, nil
+				if e.As == (schemas.RequestID{}) {
+					recorded.Part = &e.Part
+				}
+			}
+			return r, err
 		},
-		record: func(ctx context.Context) (schemas.CallResource, error) {
-			q.Wait = 0
-			return p.record.Request(ctx, q)
-		},
-		final: func(r schemas.CallResource) bool { return r.Status.Final() },
-		noun:  "request",
+		record: func(ctx context.Context) (schemas.CallResource, error) { return p.record.Request(ctx, recorded) },
+		final:  func(r schemas.CallResource) bool { return r.Status.Final() },
+		noun:   "request",
 	})
 }
 
 // conversation returns the status of a conversation, as request does that of a call.
 func (p poller) conversation(ctx context.Context, q schemas.ConversationQuery) (schemas.ConversationResource, error) {
-	return ask(ctx, p, question[schemas.ConversationResource]{
+	r, err := ask(ctx, p, question[schemas.ConversationResource]{
 		wait: q.Wait,
 		live: func(ctx context.Context, wait time.Duration) (schemas.ConversationResource, error) {
 			q.Wait = wait
@@ -53,6 +62,35 @@ func (p poller) conversation(ctx context.Context, q schemas.ConversationQuery) (
 		final: func(r schemas.ConversationResource) bool { return r.Status.Final() },
 		noun:  "conversation",
 	})
+	if err != nil {
+		return r, err
+	}
+	return p.whole(ctx, q, r)
+}
+
+// whole puts into a page the calls that only the record has.
+func (p poller) whole(ctx context.Context, q schemas.ConversationQuery, r schemas.ConversationResource) (schemas.ConversationResource, error) {
+	if len(r.InRecord) == 0 {
+		return r, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	recorded, err := p.record.Calls(ctx, q)
+	if err != nil {
+		p.note("record", "conversation", err)
+		return r, nobodyTells("conversation")
+	}
+	for _, c := range recorded {
+		if i := slices.Index(r.InRecord, c.SequenceCode); i >= 0 {
+			r.InRecord = slices.Delete(r.InRecord, i, i+1)
+			r.Calls = append(r.Calls, c)
+		}
+	}
+	if len(r.InRecord) > 0 {
+		return r, nobodyTells("conversation") // they are on their way to the record
+	}
+	slices.SortFunc(r.Calls, func(a, b schemas.CallResource) int { return cmp.Compare(a.SequenceCode, b.SequenceCode) })
+	return r, nil
 }
 
 // question is one poll, in terms that do not depend on what is polled.
@@ -81,9 +119,17 @@ func ask[T any](ctx context.Context, p poller, q question[T]) (none T, _ error) 
 	}
 	p.note("record", q.noun, recordErr)
 	if unknown && errors.Is(recordErr, schemas.ErrUnknown) && !q.accepted {
-		return none, &schemas.Problem{Code: schemas.NotFound, Detail: fmt.Sprintf("no %s of this account has this id", q.noun)}
+		return none, nobodyKnows(q.noun)
 	}
-	return none, &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: fmt.Sprintf("nobody can tell the status of this %s now; ask again later", q.noun)}
+	return none, nobodyTells(q.noun)
+}
+
+func nobodyKnows(noun string) *schemas.Problem {
+	return &schemas.Problem{Code: schemas.NotFound, Detail: fmt.Sprintf("no %s of this account has this id", noun)}
+}
+
+func nobodyTells(noun string) *schemas.Problem {
+	return &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: fmt.Sprintf("nobody can tell the status of this %s now; ask again later", noun)}
 }
 
 // askLive asks the live state. A wait that is cut short, because the client is gone or the server stops, ends with

@@ -38,7 +38,7 @@ func (s *Server) getRequest(c echo.Context) error {
 
 // requestID reads the id from the path. What is not a request id was never given out: 404, not 400.
 func requestID(c echo.Context) (schemas.RequestID, *schemas.Problem) {
-	text := pathValue(c, requestsPath)
+	text := pathValue(c, requestsPath, "")
 	id, err := uuid.Parse(text)
 	if err != nil || len(text) != len(id.String()) {
 		return id, &schemas.Problem{Code: schemas.NotFound, Detail: fmt.Sprintf("%.100q is not a request id; it is a UUID, as 018f4c1e-7c1a-7b5e-9d55-0242ac120002", text)}

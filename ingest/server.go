@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"parley/internal/token"
 	"parley/schemas"
 )
 
@@ -25,6 +26,7 @@ type Server struct {
 	maintenances    Maintenances
 	routeWatch      RouteWatch // nil: nothing is known
 	receipts        receipts
+	tokens          *token.Signer
 	budget          *budget
 	metrics         *metrics
 	ready           ReadyFunc
@@ -62,6 +64,7 @@ func New(cfg Config) (*Server, error) {
 		maintenances:    cfg.Maintenances,
 		routeWatch:      cfg.RouteWatch,
 		receipts:        receipts{secret: cfg.Secret},
+		tokens:          cfg.Tokens,
 		budget:          b,
 		metrics:         m,
 		ready:           cfg.Ready,
@@ -86,6 +89,10 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	e.POST(callsPath, s.postCalls)
 	e.GET(requestsPath+":id", s.getRequest)
 	e.GET(conversationsPath+":id", s.getConversation)
+	e.DELETE(conversationsPath+":id", s.deleteConversation)
+	e.POST(conversationsPath+":id"+resubmitSuffix, s.postResubmission)
+	e.POST(resubmitPath, s.postResubmissions)
+	e.POST(deferredPath+":token", s.postAnswer)
 	e.GET(routesPath, s.getRoutes)
 	e.PUT(maintenancePath, s.putMaintenance)
 	e.DELETE(maintenancePath, s.deleteMaintenance)

@@ -234,7 +234,7 @@ func TestConfigReportsEverythingAtOnce(t *testing.T) {
 	}
 	for _, want := range []string{
 		"no client", "no topic", "partitions: from 1 to 16384, not 1048576", "secret: at least 16 bytes, this has 5", "no routes",
-		"no authenticator", "no live source", "no maintenances", "no log", "no metrics", "request calls max", "bytes in flight max", "a timeout is negative",
+		"no authenticator", "no tokens", "no live source", "no maintenances", "no log", "no metrics", "request calls max", "bytes in flight max", "a timeout is negative",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error does not say %q:\n%v", want, err)
@@ -247,7 +247,7 @@ func TestMetricsAreRegisteredOnce(t *testing.T) {
 	h := start(t)
 	_, err := New(Config{
 		Client: h.client, Topics: testTopics, Partitions: 1, Secret: testSecret, Routes: route.NewCurrent(route.Default("http://h/")), Auth: OpenAccess{},
-		Live: h.live, Record: h.record, Maintenances: h.control, Log: slog.New(slog.DiscardHandler), Metrics: h.metrics,
+		Tokens: startSigner(t), Live: h.live, Record: h.record, Maintenances: h.control, Log: slog.New(slog.DiscardHandler), Metrics: h.metrics,
 	})
 	if _, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); !ok {
 		t.Errorf("second server on one registry: %v", err)

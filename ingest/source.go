@@ -13,3 +13,19 @@ type Source interface {
 	Request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error)
 	Conversation(ctx context.Context, q schemas.ConversationQuery) (schemas.ConversationResource, error)
 }
+
+// Live knows the calls that are open or have just ended. Its errors may be a *schemas.RecordedError.
+type Live interface {
+	Source
+	// Answer tells what came of a late answer.
+	Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error)
+}
+
+// Record knows the calls that have ended, however long ago.
+type Record interface {
+	Source
+	// Calls returns a page of the calls of a conversation that have ended, whether the conversation has or not.
+	Calls(ctx context.Context, q schemas.ConversationQuery) ([]schemas.CallResource, error)
+	// Failed returns conversations that failed and have not been resubmitted, in the order of their ends.
+	Failed(ctx context.Context, q schemas.FailedQuery) ([]schemas.ConversationResource, error)
+}

@@ -44,7 +44,7 @@ func (n *node) openRoles(context.Context) error {
 const shutdownWait = 3 * time.Second
 
 // openIngest adds the stage that answers HTTP; on a node without the role, what operators ask and no more.
-func (n *node) openIngest(conn driver.Conn, live ingest.Source) error {
+func (n *node) openIngest(conn driver.Conn, live ingest.Live) error {
 	if !n.cfg.Roles.Ingest {
 		n.stages = append(n.stages, stage{"http", func(ctx context.Context) error { return n.serveOperators(ctx, n.ready(conn)) }})
 		return nil
@@ -56,6 +56,7 @@ func (n *node) openIngest(conn driver.Conn, live ingest.Source) error {
 		Secret:          n.secret,
 		Routes:          n.routes,
 		Auth:            ingest.OpenAccess{},
+		Tokens:          n.tokens,
 		Live:            live,
 		Record:          query.New(conn),
 		Maintenances:    n.control,
@@ -73,7 +74,7 @@ func (n *node) openIngest(conn driver.Conn, live ingest.Source) error {
 
 // openProcessor adds the stage that carries calls out, and returns who knows their live state; on a node without the
 // role there is no stage, and nobody knows.
-func (n *node) openProcessor() (ingest.Source, error) {
+func (n *node) openProcessor() (ingest.Live, error) {
 	if !n.cfg.Roles.Processor {
 		return elsewhere{}, nil
 	}
@@ -153,4 +154,8 @@ func (elsewhere) Request(context.Context, schemas.RequestQuery) (schemas.CallRes
 
 func (elsewhere) Conversation(context.Context, schemas.ConversationQuery) (schemas.ConversationResource, error) {
 	return schemas.ConversationResource{}, fmt.Errorf("%w: %w", errElsewhere, schemas.ErrUnavailable)
+}
+
+func (elsewhere) Answer(context.Context, schemas.AnswerQuery) (schemas.AnswerVerdict, error) {
+	return 0, fmt.Errorf("%w: %w", errElsewhere, schemas.ErrUnavailable)
 }
