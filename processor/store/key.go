@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"time"
 
@@ -18,8 +19,10 @@ import (
 //	m                                                    PartitionState
 //
 //	kinds kept here alone, made from the above
-//	q  ready offset 8, conversation key                  the queue of executions
-//	t  deadline ms 8, conversation key                   the timers
+//	q  route 0, priority 1, account 0, ready offset 8, conversation key    the queue of executions
+//	d  instant ms 8, conversation key                    what must wait before it joins the queue
+//	t  deadline ms 8, conversation key                   the timers in log time
+//	w  instant ms 8, conversation key                    the timers in the owner's time
 //	x  expiry ms 8, request id 16                        the answers to forget
 //
 //	kinds kept here alone, made from parley.results, until the record in ClickHouse serves them
@@ -29,6 +32,9 @@ import (
 //	g  results offset 8                                  when it ended, and the key of e or f to delete
 //
 //	a                                                    how far changelog and results are applied
+//
+// A name that ends with 0 holds none. Priorities are in the order in which they are served. Whoever changes a kind that
+// is kept here alone raises layout.
 const (
 	kindConversation = 'c'
 	kindPart         = 'p'
@@ -36,7 +42,9 @@ const (
 	kindAnswer       = 'n'
 	kindPartition    = 'm'
 	kindQueue        = 'q'
+	kindDelayed      = 'd'
 	kindTimer        = 't'
+	kindWake         = 'w'
 	kindExpiry       = 'x'
 	kindEnded        = 'e'
 	kindFinished     = 'f'
@@ -96,14 +104,37 @@ func partitionKey(partition int32) []byte { return prefix(partition, kindPartiti
 
 func appliedKey(partition int32) []byte { return prefix(partition, kindApplied) }
 
-// orderedKey is a key of the queue or of the timers: kind, number, conversation.
+// classKey is what the places of a class in the queue begin with, and no other's.
+func classKey(partition int32, c Class) []byte {
+	b := append(prefix(partition, kindQueue), c.Route...)
+	b = append(b, 0, byte(schemas.High-c.Priority))
+	b = append(b, c.Account...)
+	return append(b, 0)
+}
+
+func queueKey(partition int32, c Class, ready int64, key schemas.ConversationKey) []byte {
+	return append(binary.BigEndian.AppendUint64(classKey(partition, c), uint64(ready)), key...)
+}
+
+// splitClassKey returns the class of a place in the queue and the length of the class's key.
+func splitClassKey(k []byte) (Class, int) {
+	route := prefixLen + bytes.IndexByte(k[prefixLen:], 0)
+	account := route + 2 + bytes.IndexByte(k[route+2:], 0)
+	return Class{
+		Route:    string(k[prefixLen:route]),
+		Priority: schemas.High - schemas.Priority(k[route+1]),
+		Account:  string(k[route+2 : account]),
+	}, account + 1
+}
+
+// orderedKey is a key of one of the timers, or of the delayed: kind, number, conversation.
 func orderedKey(partition int32, kind byte, order int64, key schemas.ConversationKey) []byte {
 	b := binary.BigEndian.AppendUint64(prefix(partition, kind), uint64(order))
 	return append(b, key...)
 }
 
-func splitOrderedKey(k []byte) (int64, schemas.ConversationKey) {
-	k = k[prefixLen:]
+// splitOrder returns what stands behind the prefix of a place in the queue or in an index by time.
+func splitOrder(k []byte) (int64, schemas.ConversationKey) {
 	return int64(binary.BigEndian.Uint64(k)), schemas.ConversationKey(k[8:])
 }
 

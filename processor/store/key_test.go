@@ -53,15 +53,49 @@ func TestKeysAreInOrder(t *testing.T) {
 		partition := rapid.Int32Range(0, schemas.PartitionsMax-2).Draw(t, "partition")
 		n := rapid.Int64Range(0, math.MaxInt64-1).Draw(t, "n")
 		code := rapid.Int32Range(0, math.MaxInt32-1).Draw(t, "sequence code")
-		inOrder(t, orderedKey(partition, kindQueue, n, key), orderedKey(partition, kindQueue, n+1, other))
+		inOrder(t, orderedKey(partition, kindDelayed, n, key), orderedKey(partition, kindDelayed, n+1, other))
 		inOrder(t, orderedKey(partition, kindTimer, n, ""), orderedKey(partition, kindTimer, n, key))
 		inOrder(t, garbageKey(partition, n), garbageKey(partition, n+1))
 		inOrder(t, partKey(partition, key, code), partKey(partition, key, code+1))
 		inOrder(t, partKey(partition, key, code), partitionKey(partition+1))
-		order, split := splitOrderedKey(orderedKey(partition, kindQueue, n, key))
+		order, split := splitOrder(orderedKey(partition, kindTimer, n, key)[prefixLen:])
 		if order != n || split != key {
 			t.Errorf("%d of %q was split into %d of %q", n, key, order, split)
 		}
+	})
+}
+
+// TestQueueIsInClasses compares places in the queue with the classes that they are made of.
+func TestQueueIsInClasses(t *testing.T) {
+	t.Parallel()
+	name := rapid.StringMatching(`[a-c._-]{0,3}`)
+	class := rapid.Custom(func(t *rapid.T) Class {
+		return Class{
+			Route:    name.Draw(t, "route"),
+			Priority: rapid.SampledFrom([]schemas.Priority{schemas.Low, schemas.Medium, schemas.High}).Draw(t, "priority"),
+			Account:  name.Draw(t, "account"),
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := class.Draw(t, "a"), class.Draw(t, "b")
+		n, m := rapid.Int64Range(0, 9).Draw(t, "n"), rapid.Int64Range(0, 9).Draw(t, "m")
+		k, other := anyKey().Draw(t, "key"), anyKey().Draw(t, "other")
+		placed := queueKey(3, a, n, k)
+		if got, size := splitClassKey(placed); got != a || size != len(classKey(3, a)) {
+			t.Errorf("place of %+v was split into %+v, %d bytes", a, got, size)
+		}
+		lower := classKey(3, b)
+		if got := within(placed, lower, behind(lower)); got != (a == b) {
+			t.Errorf("a place of %+v is within %+v: %t", a, b, got)
+		}
+		switch {
+		case a == b && n < m:
+			inOrder(t, placed, queueKey(3, b, m, other))
+		case a.Route == b.Route && a.Priority > b.Priority:
+			inOrder(t, placed, queueKey(3, b, m, other))
+		}
+		inOrder(t, placed, prefix(3, kindQueue+1))
+		inOrder(t, placed, layoutKey())
 	})
 }
 

@@ -169,25 +169,42 @@ func (d *decision) part(t *rapid.T, key schemas.ConversationKey, s conversation.
 	if key.Single() {
 		_, _, p.RequestID = key.Split()
 	}
-	if err := d.tx.PutPart(key, code, p); err != nil {
-		t.Fatal(err)
-	}
+	d.tx.PutPart(key, code, p)
 	s.Received = s.Received.With(code)
+	s.Priority = max(s.Priority, rapid.SampledFrom([]schemas.Priority{schemas.Low, schemas.Medium, schemas.High}).Draw(t, "priority"))
+	if rapid.Bool().Draw(t, "has startBy") {
+		s.StartBy = d.time(t)
+	}
 	s.Deadline = epoch.Add(time.Duration(rapid.IntRange(1, 3).Draw(t, "deadline")) * time.Second)
 	if s.Received.Count() == s.Calls {
-		s.Phase, s.Deadline, s.Ready, s.Turn = conversation.Processing, time.Time{}, d.tx.Meta.NextOffset, conversation.Turn{SequenceCode: 1, Attempt: 1}
+		s.Phase, s.Deadline, s.Ready, s.Turn = conversation.Processing, time.Time{}, d.tx.Meta.NextOffset, d.turn(t, 1)
 	}
 	d.set(key, s)
 }
 
+// turn is the turn of a part, on one of few routes.
+func (d *decision) turn(t *rapid.T, sequenceCode int32) conversation.Turn {
+	return conversation.Turn{SequenceCode: sequenceCode, Attempt: 1, Route: rapid.SampledFrom([]string{"", "a", "ab"}).Draw(t, "route")}
+}
+
+// time is one of few.
+func (d *decision) time(t *rapid.T) time.Time {
+	return epoch.Add(time.Duration(rapid.IntRange(1, 3).Draw(t, "time")) * time.Minute)
+}
+
 func (d *decision) attempt(t *rapid.T, key schemas.ConversationKey, s conversation.State) {
-	switch rapid.IntRange(0, 2).Draw(t, "outcome") {
+	switch rapid.IntRange(0, 4).Draw(t, "outcome") {
 	case 0: // transient
-		s.StartedAt, s.Turn.Attempt, s.Turn.NotBefore = epoch, s.Turn.Attempt+1, epoch.Add(time.Minute)
+		s.StartedAt, s.Turn.Attempt, s.Turn.NotBefore = epoch, s.Turn.Attempt+1, d.time(t)
+		s.StartBy, s.Turn.LostAt, s.Turn.AnswerBy = time.Time{}, time.Time{}, time.Time{}
+	case 3:
+		s.Turn.LostAt, s.Turn.NotBefore = d.time(t), time.Time{}
+	case 4:
+		s.Turn.AnswerBy, s.Turn.LostAt, s.Turn.NotBefore = d.time(t), time.Time{}, time.Time{}
 	case 1:
 		if k := s.Turn.SequenceCode; k < s.Calls {
 			d.finishCall(t, key, k)
-			s.Turn, s.Processed = conversation.Turn{SequenceCode: k + 1, Attempt: 1}, s.Processed+1
+			s.Turn, s.Processed = d.turn(t, k+1), s.Processed+1
 			break
 		}
 		d.end(t, key, s, schemas.ConversationComplete)
@@ -207,7 +224,10 @@ func (d *decision) end(t *rapid.T, key schemas.ConversationKey, s conversation.S
 			d.finishCall(t, key, k)
 		}
 	}
-	s.Phase, s.End, s.Deadline, s.Turn = conversation.Ended, status, time.Time{}, conversation.Turn{}
+	s.Phase, s.End, s.Deadline, s.StartBy, s.Turn = conversation.Ended, status, time.Time{}, time.Time{}, conversation.Turn{}
+	if rapid.Bool().Draw(t, "is forgotten") {
+		s.ForgetAt = d.time(t)
+	}
 	d.set(key, s)
 	if err := d.tx.EndConversation(key); err != nil {
 		t.Fatal(err)
@@ -320,52 +340,92 @@ func (m *model) catchUp(t *rapid.T, at Applied) {
 func (m *model) agrees(t *rapid.T) {
 	v := m.store.View(modelPartition)
 	defer v.Close()
-	var queue []Queued
-	var timers []Timer
+	want := indexes{queues: make(map[Class][]Queued)}
 	for key, s := range m.states {
 		got, err := v.Conversation(key)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if s.Phase == conversation.Ended {
-			s = conversation.State{Phase: s.Phase, Single: s.Single, Calls: s.Calls, End: s.End} // the marker
+			s = conversation.State{Phase: s.Phase, Single: s.Single, Calls: s.Calls, End: s.End, ForgetAt: s.ForgetAt} // the marker
 		}
 		if !reflect.DeepEqual(got, s) {
 			t.Fatalf("conversation %q is\n%+v, want\n%+v", key, got, s)
 		}
-		if s.Phase == conversation.Processing {
-			queue = append(queue, Queued{Ready: s.Ready, Conversation: key})
-		}
-		if !s.Deadline.IsZero() {
-			timers = append(timers, Timer{At: s.Deadline, Conversation: key})
-		}
+		want.add(key, s)
 	}
-	slices.SortFunc(queue, func(a, b Queued) int {
-		return cmp.Or(cmp.Compare(a.Ready, b.Ready), cmp.Compare(a.Conversation, b.Conversation))
-	})
-	slices.SortFunc(timers, func(a, b Timer) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Conversation, b.Conversation))
-	})
-	m.agreeIndexes(t, queue, timers)
+	want.agree(t, m.store)
 	if meta, err := m.store.Meta(modelPartition); err != nil || !reflect.DeepEqual(meta, m.meta) {
 		t.Fatalf("partition is %+v, %v, want %+v", meta, err, m.meta)
 	}
 }
 
-func (m *model) agreeIndexes(t *rapid.T, queue []Queued, timers []Timer) {
-	if got, err := m.store.Timers(modelPartition, time.Time{}, 100); err != nil || !slices.Equal(got, timers) {
-		t.Fatalf("timers are %v, %v, want %v", got, err, timers)
+// indexes are what the indexes of a partition must tell.
+type indexes struct {
+	queues                 map[Class][]Queued
+	timers, delayed, wakes []Timer
+}
+
+func (x *indexes) add(key schemas.ConversationKey, s conversation.State) {
+	if s.Queued() {
+		c := ClassOf(key, s)
+		x.queues[c] = append(x.queues[c], Queued{Ready: s.Ready, Conversation: key})
 	}
-	var after Queued
-	for page := rapid.IntRange(1, 7).Draw(t, "page"); ; {
-		got, err := m.store.Queue(modelPartition, after, page)
-		if want := queue[:min(page, len(queue))]; err != nil || !slices.Equal(got, want) {
-			t.Fatalf("queue behind %v is %v, %v, want %v", after, got, err, want)
+	for to, at := range map[*[]Timer]time.Time{&x.timers: s.Deadline, &x.delayed: s.DelayedUntil(), &x.wakes: s.Wake()} {
+		if !at.IsZero() {
+			*to = append(*to, Timer{At: at, Conversation: key})
 		}
-		if len(got) == 0 {
-			return
+	}
+}
+
+func (x *indexes) agree(t *rapid.T, s *Store) {
+	timers, err := s.Timers(modelPartition, time.Time{}, 100)
+	inTime(t, "timers", timers, err, x.timers)
+	wakes, err := s.Wakes(modelPartition, time.Time{}, 100)
+	inTime(t, "wakes", wakes, err, x.wakes)
+	page := rapid.IntRange(1, 7).Draw(t, "page")
+	delayed := pages(t, func(after Timer) ([]Timer, error) { return s.Delayed(modelPartition, after, page) })
+	inTime(t, "delayed", delayed, nil, x.delayed)
+	classes, err := s.Classes(modelPartition)
+	if err != nil || len(classes) != len(x.queues) {
+		t.Fatalf("classes are %v, %v, want those of %v", classes, err, x.queues)
+	}
+	for _, c := range classes {
+		want := slices.SortedFunc(slices.Values(x.queues[c]), func(a, b Queued) int {
+			return cmp.Or(cmp.Compare(a.Ready, b.Ready), cmp.Compare(a.Conversation, b.Conversation))
+		})
+		got := pages(t, func(after Queued) ([]Queued, error) { return s.Queue(modelPartition, c, after, page) })
+		if !slices.Equal(got, want) {
+			t.Fatalf("queue of %v is %v, want %v", c, got, want)
 		}
-		after, queue = got[len(got)-1], queue[len(got):]
+	}
+}
+
+func inTime(t *rapid.T, what string, got []Timer, err error, want []Timer) {
+	want = slices.SortedFunc(slices.Values(want), func(a, b Timer) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Conversation, b.Conversation))
+	})
+	if err != nil || !slices.Equal(got, want) {
+		t.Fatalf("%s are %v, %v, want %v", what, got, err, want)
+	}
+}
+
+// pages reads an index page by page.
+func pages[T any](t *rapid.T, read func(after T) ([]T, error)) []T {
+	var all []T
+	for {
+		var after T
+		if len(all) > 0 {
+			after = all[len(all)-1]
+		}
+		page, err := read(after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			return all
+		}
+		all = append(all, page...)
 	}
 }
 

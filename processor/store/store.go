@@ -65,7 +65,11 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
 	}
-	return &Store{db: db}, nil
+	s := &Store{db: db}
+	if err := s.checkLayout(); err != nil {
+		return nil, errors.Join(fmt.Errorf("check layout of store %s: %w", cfg.Dir, err), db.Close())
+	}
+	return s, nil
 }
 
 // Close flushes and closes the store; every View is closed before.

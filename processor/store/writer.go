@@ -22,7 +22,7 @@ type writer struct {
 }
 
 func (w *writer) put(c Change) {
-	if w.err != nil || c.Key == nil {
+	if w.err != nil {
 		return
 	}
 	if c.Value == nil {
@@ -42,10 +42,17 @@ func (w *writer) commit() error {
 	return nil
 }
 
-// indexConversation keeps the queue and the timers as the state has them: both are functions of it.
+// indexConversation keeps the indexes as the state has them: all are functions of it, but for a delayed conversation's
+// place in the queue, which Requeue may have made.
 func (w *writer) indexConversation(key schemas.ConversationKey, before, now conversation.State) {
-	w.move(w.queueKey(key, before), w.queueKey(key, now))
-	w.move(w.timerKey(key, before), w.timerKey(key, now))
+	queued := w.queueKey(key, now)
+	if !before.Queued() && !before.DelayedUntil().IsZero() {
+		w.move(placeOf(w.partition, key, before), queued)
+	}
+	w.move(w.queueKey(key, before), queued)
+	w.move(w.timeKey(kindDelayed, key, before.DelayedUntil()), w.timeKey(kindDelayed, key, now.DelayedUntil()))
+	w.move(w.timeKey(kindTimer, key, before.Deadline), w.timeKey(kindTimer, key, now.Deadline))
+	w.move(w.timeKey(kindWake, key, before.Wake()), w.timeKey(kindWake, key, now.Wake()))
 }
 
 // queueKey is the place of a conversation in the queue; nil: it has none.
@@ -53,15 +60,20 @@ func (w *writer) queueKey(key schemas.ConversationKey, s conversation.State) []b
 	if !s.Queued() {
 		return nil
 	}
-	return orderedKey(w.partition, kindQueue, s.Ready, key)
+	return placeOf(w.partition, key, s)
 }
 
-// timerKey is the timer of a conversation; nil: it has none.
-func (w *writer) timerKey(key schemas.ConversationKey, s conversation.State) []byte {
-	if s.Deadline.IsZero() {
+// placeOf is where a conversation stands in the queue once its part in turn may begin.
+func placeOf(partition int32, key schemas.ConversationKey, s conversation.State) []byte {
+	return queueKey(partition, ClassOf(key, s), s.Ready, key)
+}
+
+// timeKey is the place of a conversation in an index by time; nil: it has none.
+func (w *writer) timeKey(kind byte, key schemas.ConversationKey, at time.Time) []byte {
+	if at.IsZero() {
 		return nil
 	}
-	return orderedKey(w.partition, kindTimer, schemas.MilliOf(s.Deadline), key)
+	return orderedKey(w.partition, kind, schemas.MilliOf(at), key)
 }
 
 // move takes an entry of an index from one key to another; nil: from nowhere, or to nowhere.
