@@ -1,319 +1,332 @@
 package processor
 
 import (
-	"container/heap"
 	"context"
-	"errors"
-	"fmt"
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/proto"
 
-	"parley/internal/route"
 	"parley/processor/conversation"
 	"parley/processor/store"
 	"parley/schemas"
-	parleyv1 "parley/schemas/parley/v1"
 )
 
-// dispatcher carries out what the loop releases: in order of arrival, so many at once as each route allows. It
-// holds a bounded number of conversations in memory; the others wait in the store's queue and are admitted when
-// there is room. The loop owns it; executions share with it their line and the mailbox only.
+// dispatcher carries out what the loop releases, in the order that each route's line says. It holds a bounded number
+// of conversations in memory; the others wait in the store's queue and are admitted when there is room. The loop owns
+// it; executions share with it the lines, the mailbox, and what is safe for concurrent use.
+//
+// An attempt is in memory from its release, or its admission, until its conversation has ended, is delayed or waits for
+// an answer, or its partition is dropped.
 type dispatcher struct {
-	cfg      *Config
-	store    *store.Store
-	mailbox  *mailbox
-	running  *running
-	group    sync.WaitGroup
-	owned    map[int32]*tenure
-	admitted map[schemas.ConversationKey]*work
-	lines    map[*route.Route]*line
-	delayed  delays
-	// backlog has, per partition, the place in its queue up to which conversations were admitted; a partition that
-	// is not in it has all of them admitted.
-	backlog map[int32]store.Queued
+	cfg     *Config
+	store   *store.Store
+	mailbox *mailbox
+	lease   *lease         // nil: nobody else could have the partitions
+	lost    func(finished) // nil: nobody is to know
+	metrics *routeMetrics
+	batches BatchExecutor // nil: the executor makes none
+	running *running
+	lines   *lines
+	// ctx ends with the dispatcher; group waits for its goroutines and alarms.
+	ctx   context.Context //nolint:containedctx // it is the life of the executions, which begin long after newDispatcher
+	end   context.CancelFunc
+	group sync.WaitGroup
+	// stopped is set while nothing may begin.
+	stopped atomic.Bool
+
+	owned   map[int32]*tenure
+	classes map[store.Class]*class
+	// active counts the classes that have something in memory, or more in the store.
+	active int
+	// hungry are classes that have run half empty and have more in the store.
+	hungry []*class
+	// uncommitted are the attempts that were released early in a turn that is not committed; deferring those that were
+	// said to be Deferred.
+	uncommitted []*work
+	deferring   []*work
 	// heldBytes is the size of the payloads that wait in memory.
 	heldBytes int
-	// stopped is set when nothing more may begin.
-	stopped bool
 }
 
 // heldBytesMax bounds the payloads that wait in memory; further ones are read from the store when their turn comes.
 const heldBytesMax = 64 << 20
 
+// dispatchOptions are what a dispatcher can do without. The zero value is good for tests.
+type dispatchOptions struct {
+	// lease is asked before each attempt. Nil: it is held for ever.
+	lease *lease
+	// lost is told, from any goroutine, what came of attempts whose partition is not ours any more. It must not wait.
+	lost func(finished)
+	// metrics outlive the dispatcher. Nil: nobody sees them.
+	metrics *routeMetrics
+}
+
 // tenure is the time for which a partition is ours.
 type tenure struct {
-	ctx context.Context //nolint:containedctx // it is what a tenure is: executions of the partition live in it
-	end context.CancelFunc
+	fence int64
+	over  atomic.Bool
+	// unread is set until the partition's queue has been looked at for the first time.
+	unread bool
+	// due is when something falls due that is delayed; zero: nothing is known to. What is delayed up to passed was taken.
+	due    time.Time
+	passed store.Timer
 }
 
-// work is a conversation that was admitted, and the attempt that it waits for or has under way.
-type work struct {
-	partition int32
-	tenure    *tenure
-	key       schemas.ConversationKey
-	attempt   conversation.Execute
-	// call is the payload of the part in turn; nil: it is in the store.
-	call *parleyv1.Call
-	// held is what call counts for in heldBytes.
-	held int
-}
-
-// finished is what came of an attempt.
-type finished struct {
-	work *work
-	call *parleyv1.Call // nil: it could not be read
-	// route is the one that it went by; nil: it could not begin.
-	route     *route.Route
-	startedAt time.Time
-	at        time.Time
-	outcome   conversation.Outcome
-}
-
-func newDispatcher(cfg *Config, s *store.Store, m *mailbox) *dispatcher {
-	return &dispatcher{
-		cfg:      cfg,
-		store:    s,
-		mailbox:  m,
-		running:  newRunning(),
-		owned:    make(map[int32]*tenure),
-		admitted: make(map[schemas.ConversationKey]*work),
-		lines:    make(map[*route.Route]*line),
-		backlog:  make(map[int32]store.Queued),
+func newDispatcher(cfg *Config, s *store.Store, m *mailbox, o dispatchOptions) *dispatcher {
+	if o.metrics == nil {
+		o.metrics = newRouteMetrics(prometheus.NewRegistry())
 	}
+	d := &dispatcher{
+		cfg:     cfg,
+		store:   s,
+		mailbox: m,
+		lease:   o.lease,
+		lost:    o.lost,
+		metrics: o.metrics,
+		running: newRunning(),
+		lines:   &lines{by: make(map[string]*line)},
+		owned:   make(map[int32]*tenure),
+		classes: make(map[store.Class]*class),
+	}
+	d.batches, _ = cfg.Executor.(BatchExecutor)
+	d.ctx, d.end = context.WithCancel(context.Background())
+	d.metrics.follow(d.lines)
+	return d
 }
 
-// close ends all executions and waits for them; their outcomes are lost, and the attempts repeated by who owns the
-// partitions next.
+// close cancels all executions and waits for them. What they still had to say, and what the mailbox holds, goes to Lost.
 func (d *dispatcher) close() {
+	d.metrics.follow(nil)
 	for _, t := range d.owned {
-		t.end()
+		t.over.Store(true)
 	}
+	d.lines.close()
+	d.end()
 	d.group.Wait()
+	for _, f := range d.mailbox.take() {
+		d.strand(f)
+	}
 }
 
-// adopt takes up the queue of a partition, from its first conversation.
-func (d *dispatcher) adopt(partition int32) {
-	t := new(tenure)
-	t.ctx, t.end = context.WithCancel(context.Background())
-	d.owned[partition] = t
-	d.backlog[partition] = store.Queued{}
+// adopt takes up a partition with the fence of its new tenure: its queue, from the first, and what is delayed.
+func (d *dispatcher) adopt(partition int32, fence int64) {
+	d.owned[partition] = &tenure{fence: fence, unread: true}
 }
 
-// drop forgets a partition: its executions are cancelled and what they say is not heard.
+// drop gives a partition up: nothing of it begins any more. What is under way ends in its time, and goes to Lost.
 func (d *dispatcher) drop(partition int32) {
 	t, ok := d.owned[partition]
 	if !ok {
 		return
 	}
-	t.end()
+	t.over.Store(true)
 	delete(d.owned, partition)
-	delete(d.backlog, partition)
-	for _, w := range d.admitted {
+	for _, w := range d.running.works {
 		if w.tenure == t {
 			d.letGo(w)
 		}
 	}
+	for _, c := range d.classes {
+		d.follow(c, partition, nil)
+	}
 }
 
-func (d *dispatcher) letGo(w *work) {
-	d.heldBytes -= w.held
-	w.held = 0
-	delete(d.admitted, w.key)
-}
-
-// release takes an attempt whose intent is committed. ready is the conversation's place in its partition's queue.
+// release takes an attempt that may begin: its intent is committed.
 func (d *dispatcher) release(r release) {
-	if w, ok := d.admitted[r.key]; ok {
-		w.attempt, w.call = r.attempt, nil
-		d.enqueue(w)
+	t, ok := d.owned[r.partition]
+	if !ok {
 		return
 	}
-	if _, behind := d.backlog[r.partition]; behind {
-		return // its turn comes when the queue has been read up to it
-	}
-	if len(d.admitted) >= d.cfg.AdmittedMax {
-		d.backlog[r.partition] = store.Queued{Ready: r.ready} // no conversation's key is empty: this one is behind it
+	if until := r.state.DelayedUntil(); !until.IsZero() {
+		d.ended(r.key) // it is admitted again in its time
+		t.delay(until)
 		return
 	}
-	d.admit(&work{partition: r.partition, tenure: d.owned[r.partition], key: r.key, attempt: r.attempt, call: r.call})
+	c := d.classOf(store.ClassOf(r.key, r.state))
+	before := d.running.of(r.key)
+	if before == nil && !d.admits(t, c, r.partition) {
+		d.postpone(c, r.partition, store.Queued{Ready: r.state.Ready, Conversation: r.key})
+		return
+	}
+	d.replace(before)
+	d.admit(d.workOf(t, c, r, heldBytesMax))
 }
 
-func (d *dispatcher) admit(w *work) {
-	d.admitted[w.key] = w
-	d.enqueue(w)
+// early takes an attempt before its intent is committed, if it is likely to begin at once. false: release it after the
+// commit. If the turn comes to nothing, retract is to be called for it.
+func (d *dispatcher) early(r release) bool {
+	t, ok := d.owned[r.partition]
+	if !ok || r.call == nil || d.heldBytes >= heldBytesMax {
+		return false
+	}
+	c := d.classOf(store.ClassOf(r.key, r.state))
+	before := d.running.of(r.key)
+	if before == nil && !d.admits(t, c, r.partition) || !c.line.flows() {
+		return false
+	}
+	w := d.workOf(t, c, r, math.MaxInt) // the store does not have it
+	w.uncommitted, w.before = true, before
+	d.uncommitted = append(d.uncommitted, w)
+	d.replace(before)
+	d.admit(w)
+	return true
 }
 
-// ended lets go of a conversation.
+// retract undoes the last early of a conversation: the attempt that was there before stands again. If the one that is
+// retracted has begun, what it says is not heard.
+func (d *dispatcher) retract(key schemas.ConversationKey) {
+	w := d.running.of(key)
+	if w == nil || !w.uncommitted {
+		return
+	}
+	before := w.before
+	w.retracted, w.uncommitted, w.before = true, false, nil
+	d.letGo(w)
+	if before != nil {
+		d.running.set(before)
+		d.hold(before.class, 1)
+		d.restore(key)
+	}
+}
+
+// settle takes note that no turn is under way: what was released early is committed, or has been retracted.
+func (d *dispatcher) settle() {
+	for _, w := range d.uncommitted {
+		w.uncommitted, w.before = false, nil
+	}
+	clear(d.uncommitted)
+	d.uncommitted = d.uncommitted[:0]
+}
+
+// begin carries out an attempt that holds its place: that it begins is committed.
+func (d *dispatcher) begin(key schemas.ConversationKey) {
+	if w := d.running.of(key); w != nil && w.is(holding) {
+		w.line.Load().carryOut(w)
+	}
+}
+
+// withdraw keeps a conversation's attempt from beginning. false: it has begun.
+func (d *dispatcher) withdraw(key schemas.ConversationKey) bool {
+	w := d.running.of(key)
+	if w == nil {
+		return true // nothing is admitted before the turn is over
+	}
+	if w.moves(waiting, withdrawn) {
+		w.line.Load().leave(w)
+	}
+	return !w.is(begun)
+}
+
+// restore undoes a withdraw.
+func (d *dispatcher) restore(key schemas.ConversationKey) {
+	if w := d.running.of(key); w != nil && w.moves(withdrawn, waiting) {
+		w.line.Load().join(w)
+	}
+}
+
+// ended lets go of a conversation, which does not wait for an attempt any more.
 func (d *dispatcher) ended(key schemas.ConversationKey) {
-	if w, ok := d.admitted[key]; ok {
+	if w := d.running.of(key); w != nil {
 		d.letGo(w)
 	}
 }
 
-func (d *dispatcher) enqueue(w *work) {
-	if w.attempt.NotBefore.After(time.Now()) {
-		heap.Push(&d.delayed, w)
-		return
-	}
-	d.lineUp(w)
-}
-
-// lineUp puts an attempt in the line of its route, and starts it if the route has a place free.
-func (d *dispatcher) lineUp(w *work) {
-	call, err := w.load(d.store)
-	if err != nil {
-		d.refuse(w, nil, err)
-		return
-	}
-	r, problem := d.cfg.Routes.ForCall(call)
-	if problem != nil {
-		d.refuse(w, call, problem)
-		return
-	}
-	w.call = nil
-	if size := proto.Size(call); d.heldBytes+size <= heldBytesMax {
-		w.call, w.held = call, size
-		d.heldBytes += size
-	}
-	l, ok := d.lines[r]
-	if !ok {
-		l = &line{route: r, dispatcher: d, closed: d.stopped}
-		d.lines[r] = l
-	}
-	l.join(w)
-}
-
-// load returns the call of an attempt, from the store unless it is held.
-func (w *work) load(s *store.Store) (*parleyv1.Call, error) {
-	if w.call != nil {
-		return w.call, nil
-	}
-	v := s.View(w.partition)
-	defer v.Close()
-	p, ok, err := v.Part(w.key, w.attempt.SequenceCode)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, fmt.Errorf("part %d of %q is not in the store", w.attempt.SequenceCode, w.key)
-	}
-	call := new(parleyv1.Call)
-	return call, proto.Unmarshal(p.Call, call)
-}
-
-// refuse ends an attempt that cannot begin: its route was taken away, or its payload cannot be read.
-func (d *dispatcher) refuse(w *work, call *parleyv1.Call, err error) {
-	now := time.Now()
-	o := conversation.Outcome{Kind: conversation.Failed, Code: schemas.Internal, Message: "the call cannot be read from the state"}
-	if p, ok := errors.AsType[*schemas.Problem](err); ok {
-		o.Code, o.Message = p.Code, p.Detail
-	} else {
-		d.cfg.Log.Error("a call cannot be read from the state", "conversation", string(w.key), "error", err)
-	}
-	d.mailbox.put(finished{work: w, call: call, startedAt: now, at: now, outcome: o})
-}
-
-// fill lines up what has been delayed long enough, and admits more when there is room.
-func (d *dispatcher) fill() error {
-	for now := time.Now(); len(d.delayed) > 0 && !d.delayed[0].attempt.NotBefore.After(now); {
-		if w, ok := heap.Pop(&d.delayed).(*work); ok && w.tenure.ctx.Err() == nil {
-			d.lineUp(w)
-		}
-	}
-	return d.readBacklog()
-}
-
-// next is when a delayed attempt falls due; the zero time: there is none.
-func (d *dispatcher) next() time.Time {
-	if len(d.delayed) == 0 {
-		return time.Time{}
-	}
-	return d.delayed[0].attempt.NotBefore
-}
-
-// readBacklog reads on in the queues of partitions that have more than was admitted.
-func (d *dispatcher) readBacklog() error {
-	for partition, at := range d.backlog {
-		room := d.cfg.AdmittedMax - len(d.admitted)
-		if room < (d.cfg.AdmittedMax+1)/2 {
-			return nil // not worth a scan yet
-		}
-		queue, err := d.store.Queue(partition, at, room)
-		if err != nil {
-			return fmt.Errorf("read queue of partition %d: %w", partition, err)
-		}
-		if len(queue) < room {
-			delete(d.backlog, partition)
-		} else {
-			d.backlog[partition] = queue[len(queue)-1]
-		}
-		if err := d.admitAll(partition, queue); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (d *dispatcher) admitAll(partition int32, queue []store.Queued) error {
-	v := d.store.View(partition)
-	defer v.Close()
-	for _, q := range queue {
-		if _, ok := d.admitted[q.Conversation]; ok {
-			continue
-		}
-		s, err := v.Conversation(q.Conversation)
-		if err != nil {
-			return fmt.Errorf("admit: %w", err)
-		}
-		attempt := conversation.Execute{SequenceCode: s.Turn, Attempt: s.Attempt, NotBefore: s.RetryAt}
-		d.admit(&work{partition: partition, tenure: d.owned[partition], key: q.Conversation, attempt: attempt})
-	}
-	return nil
-}
-
-// heard takes note that an attempt has finished. It reports whether it still counts.
+// heard takes note of what has come of an attempt, when the loop takes it up. false: it does not count, or not yet.
 func (d *dispatcher) heard(f finished) bool {
-	d.heldBytes -= f.work.held
-	f.work.held = 0
-	return f.work.tenure.ctx.Err() == nil
+	w := f.work
+	switch {
+	case w.tenure.over.Load():
+		d.strand(f)
+		return false
+	case w.retracted:
+		return false
+	case f.kind == attemptBegins && d.stopped.Load():
+		w.line.Load().back(w)
+		return false
+	case f.kind == attemptBegins:
+		return w.is(holding) && f.lostAt.Equal(w.lostAt)
+	case f.outcome.Kind == conversation.Deferred:
+		d.deferring = append(d.deferring, w)
+	}
+	d.drain(w)
+	return true
 }
 
-// busy is how many attempts are under way.
+// busy is how many requests are under way.
 func (d *dispatcher) busy() int {
 	n := 0
-	for _, l := range d.lines {
+	for _, l := range d.lines.all() {
 		n += l.size()
 	}
 	return n
 }
 
-// stop lets what is under way finish, and nothing begin.
-func (d *dispatcher) stop() {
-	d.stopped = true
-	for _, l := range d.lines {
-		l.mu.Lock()
-		l.closed = true
-		l.mu.Unlock()
+// stop lets what is under way finish, and nothing begin, until resume.
+func (d *dispatcher) stop() { d.stopped.Store(true) }
+
+func (d *dispatcher) resume() {
+	d.stopped.Store(false)
+	for _, l := range d.lines.all() {
+		l.look()
 	}
 }
 
-// delays are attempts that must not begin yet, the earliest first.
-type delays []*work
+// leased reports whether our partitions are sure to be ours.
+func (d *dispatcher) leased(now time.Time) bool { return d.lease == nil || d.lease.holds(now) }
 
-func (d delays) Len() int           { return len(d) }
-func (d delays) Less(i, j int) bool { return d[i].attempt.NotBefore.Before(d[j].attempt.NotBefore) }
-func (d delays) Swap(i, j int)      { d[i], d[j] = d[j], d[i] }
-func (d *delays) Push(x any) {
-	if w, ok := x.(*work); ok { // it holds nothing else
-		*d = append(*d, w)
+// paused reports whether a route is in maintenance.
+func (d *dispatcher) paused(route string) bool { return d.cfg.Paused != nil && d.cfg.Paused(route) }
+
+// workOf is the attempt that a release speaks of. Its payload is kept if all that are kept have at most so many bytes.
+func (d *dispatcher) workOf(t *tenure, c *class, r release, bytesMax int) *work {
+	w := &work{
+		partition: r.partition,
+		tenure:    t,
+		key:       r.key,
+		attempt:   r.state.InTurn(),
+		class:     c,
+		ready:     r.state.Ready,
+		readyAt:   r.state.ReadyAt,
 	}
-}
-func (d *delays) Pop() any {
-	old := *d
-	w := old[len(old)-1]
-	old[len(old)-1] = nil
-	*d = old[:len(old)-1]
+	if r.call != nil {
+		if size := proto.Size(r.call); size <= bytesMax-d.heldBytes {
+			w.call, w.held = r.call, size
+		}
+	}
 	return w
+}
+
+// admit has an attempt stand for its conversation, and wait in the line of its route.
+func (d *dispatcher) admit(w *work) {
+	d.heldBytes += w.held
+	d.running.set(w)
+	d.hold(w.class, 1)
+	w.class.line.join(w)
+}
+
+// replace lets go of an attempt that another one is about to stand for.
+func (d *dispatcher) replace(w *work) {
+	if w == nil {
+		return
+	}
+	if w.moves(waiting, withdrawn) || w.is(holding) {
+		w.line.Load().leave(w)
+	}
+	d.drain(w)
+	d.hold(w.class, -1)
+}
+
+func (d *dispatcher) letGo(w *work) {
+	d.replace(w)
+	d.running.remove(w.key)
+}
+
+// drain takes note that an attempt needs its payload in memory no more.
+func (d *dispatcher) drain(w *work) {
+	d.heldBytes -= w.held
+	w.held = 0
 }

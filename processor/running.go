@@ -6,29 +6,36 @@ import (
 	"parley/schemas"
 )
 
-// running is the set of conversations with an attempt under way. Executions write it, pollers read it.
+// running is the set of conversations that are in memory to be executed, each with the attempt that stands for it. The
+// loop writes it, pollers read it.
 type running struct {
-	mu   sync.RWMutex
-	keys map[schemas.ConversationKey]struct{}
+	mu    sync.RWMutex
+	works map[schemas.ConversationKey]*work
 }
 
-func newRunning() *running { return &running{keys: make(map[schemas.ConversationKey]struct{})} }
+func newRunning() *running { return &running{works: make(map[schemas.ConversationKey]*work)} }
 
-func (r *running) add(key schemas.ConversationKey) {
+// has reports whether a conversation has an attempt under way.
+func (r *running) has(key schemas.ConversationKey) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	w, ok := r.works[key]
+	return ok && w.is(begun)
+}
+
+// of is for the loop, which alone writes.
+func (r *running) of(key schemas.ConversationKey) *work { return r.works[key] }
+
+func (r *running) set(w *work) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.keys[key] = struct{}{}
+	r.works[w.key] = w
 }
 
 func (r *running) remove(key schemas.ConversationKey) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.keys, key)
+	delete(r.works, key)
 }
 
-func (r *running) has(key schemas.ConversationKey) bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	_, ok := r.keys[key]
-	return ok
-}
+func (r *running) len() int { return len(r.works) }

@@ -1,0 +1,201 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/internal/route"
+	"parley/internal/token"
+	"parley/processor/conversation"
+	"parley/processor/executor"
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// BatchExecutor is an Executor that makes an attempt at many calls in one request. It returns an outcome for each, in
+// their order.
+type BatchExecutor interface {
+	Executor
+	ExecuteBatch(context.Context, *route.Route, []executor.Request) []conversation.Outcome
+}
+
+// verdict is what a request tells of its route.
+type verdict struct {
+	kind verdictKind
+	// after is how long the backend asks to be left alone.
+	after time.Duration
+}
+
+type verdictKind int
+
+const (
+	// verdictNone: nothing went out, or it was our end.
+	verdictNone verdictKind = iota
+	verdictWell
+	verdictTransient
+)
+
+// carryOut makes a request, and leaves what came of it in the mailbox.
+func (d *dispatcher) carryOut(l *line, q request) verdict {
+	if d.batchMax(q.route) > 1 {
+		return d.carryOutBatch(l, q)
+	}
+	f := finished{work: q.work, route: q.route, startedAt: time.Now()}
+	var ok bool
+	if f.call, ok = d.payload(q.work); !ok {
+		return verdict{}
+	}
+	switch {
+	case q.route.Executor.Type == route.Kafka:
+		f.record, f.outcome = d.byKafka(q.route, q.work, f.call)
+	case d.tooLate(q.work, f.startedAt):
+		f.outcome = conversation.Outcome{Kind: conversation.Transient, Unsent: true, Code: schemas.CallFailed, Message: "the attempt could not begin in time"}
+		d.deliver(f)
+		return verdict{}
+	default:
+		f.outcome = d.cfg.Executor.Execute(d.ctx, q.route, d.requestOf(q.route, q.work, f.call))
+	}
+	f.at = time.Now()
+	return d.tell(l, f)
+}
+
+func (d *dispatcher) carryOutBatch(l *line, q request) verdict {
+	all := make([]finished, 0, 1+len(q.more))
+	requests := make([]executor.Request, 0, 1+len(q.more))
+	now := time.Now()
+	for _, w := range append([]*work{q.work}, q.more...) {
+		call, ok := d.payload(w)
+		if !ok {
+			continue
+		}
+		all = append(all, finished{work: w, route: q.route, startedAt: now, call: call})
+		requests = append(requests, d.requestOf(q.route, w, call))
+	}
+	if len(all) == 0 {
+		return verdict{}
+	}
+	outcomes := d.batches.ExecuteBatch(d.ctx, q.route, requests)
+	now = time.Now()
+	var v verdict
+	for i, f := range all {
+		f.at, f.outcome = now, outcomes[i]
+		if said := d.tell(l, f); v.kind != verdictWell {
+			v = said // one that was answered shows that the route works
+		}
+	}
+	return v
+}
+
+// batchMax is how many calls of a route may go out in one request.
+func (d *dispatcher) batchMax(r *route.Route) int {
+	if d.batches == nil {
+		return 1
+	}
+	return r.Batch.Max
+}
+
+// byKafka makes the record that carries a call out when the loop has written it, and the outcome that stands then.
+func (d *dispatcher) byKafka(r *route.Route, w *work, call *parleyv1.Call) (*kgo.Record, conversation.Outcome) {
+	record, err := executor.KafkaRequest(r, d.requestOf(r, w, call))
+	switch {
+	case err != nil:
+		d.cfg.Log.Error("a call cannot be written to Kafka", "conversation", string(w.key), "error", err)
+		return nil, conversation.Outcome{Kind: conversation.Failed, Code: schemas.Internal, Message: "the call cannot be written to Kafka"}
+	case r.Executor.ReplyTopic != "":
+		return record, conversation.Outcome{Kind: conversation.Deferred}
+	}
+	return record, conversation.Outcome{Kind: conversation.Answered, Results: make([]conversation.ObjectOutcome, len(call.Objects))}
+}
+
+// payload returns the call of an attempt. false: it does not go out; if somebody is to know, the mailbox has why.
+func (d *dispatcher) payload(w *work) (*parleyv1.Call, bool) {
+	if w.tenure.over.Load() && w.lostAt.IsZero() {
+		return nil, false
+	}
+	call, err := w.load(d.store)
+	if err != nil {
+		d.refuse(w, nil, err)
+		return nil, false
+	}
+	return call, true
+}
+
+// tooLate reports whether an attempt that must not be repeated must not begin either: its place was had long ago, or
+// the partition may be another's by now.
+func (d *dispatcher) tooLate(w *work, now time.Time) bool {
+	if w.lostAt.IsZero() {
+		return false
+	}
+	return now.After(w.lostAt.Add(-w.by.Executor.Timeout)) || w.tenure.over.Load() || !d.leased(now)
+}
+
+func (d *dispatcher) requestOf(r *route.Route, w *work, call *parleyv1.Call) executor.Request {
+	req := executor.Request{Call: call, Attempt: w.attempt.Attempt, Fence: w.tenure.fence}
+	if d.cfg.Tokens != nil {
+		req.Token = d.cfg.Tokens.Sign(token.Token{Partition: w.partition, RequestID: requestID(call), Expires: time.Now().Add(r.DeferTimeout)})
+	}
+	return req
+}
+
+// tell counts an outcome and delivers it.
+func (d *dispatcher) tell(l *line, f finished) verdict {
+	l.counts.outcome(f.outcome.Kind)
+	d.deliver(f)
+	switch {
+	case f.record != nil, d.ctx.Err() != nil:
+		return verdict{}
+	case f.outcome.Kind == conversation.Transient:
+		return verdict{kind: verdictTransient, after: f.outcome.RetryAfter}
+	}
+	return verdict{kind: verdictWell}
+}
+
+// deliver leaves word of an attempt for the loop, or, if its partition is not ours any more, for whoever has it now.
+func (d *dispatcher) deliver(f finished) {
+	if f.work.tenure.over.Load() {
+		d.strand(f)
+		return
+	}
+	d.mailbox.put(f)
+}
+
+// strand gives an outcome to Lost, unless it does not stand by itself.
+func (d *dispatcher) strand(f finished) {
+	if d.lost != nil && f.kind == attemptEnded && f.record == nil && f.route != nil {
+		d.lost(f)
+	}
+}
+
+// reroute puts an attempt whose route is gone in the line of the route that takes it now.
+func (d *dispatcher) reroute(w *work) {
+	call, err := w.load(d.store)
+	if err == nil {
+		r, problem := d.cfg.Routes.ForCall(call)
+		if problem == nil {
+			d.lines.of(r.Name, d).join(w)
+			return
+		}
+		err = problem
+	}
+	if w.moves(waiting, begun) {
+		d.refuse(w, call, err)
+	}
+}
+
+// refuse ends an attempt that cannot begin: its route was taken away, or its payload cannot be read.
+func (d *dispatcher) refuse(w *work, call *parleyv1.Call, err error) {
+	if w.tenure.over.Load() {
+		return // what another owner has ended is not here any more
+	}
+	now := time.Now()
+	o := conversation.Outcome{Kind: conversation.Failed, Code: schemas.Internal, Message: "the call cannot be read from the state"}
+	if p, ok := errors.AsType[*schemas.Problem](err); ok {
+		o.Code, o.Message = p.Code, p.Detail
+	} else {
+		d.cfg.Log.Error("a call cannot be read from the state", "conversation", string(w.key), "error", err)
+	}
+	d.mailbox.put(finished{work: w, call: call, startedAt: now, at: now, outcome: o})
+}
