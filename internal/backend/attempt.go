@@ -2,7 +2,6 @@ package backend
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -15,7 +14,9 @@ import (
 type attempt struct {
 	call  *Call
 	key   string // Idempotency-Key; empty: the call is never a repetition
-	fence string
+	fence int64  // 0: none
+	token string // what the call can be answered with later
+	late  bool   // the backend itself comes back to what it deferred
 }
 
 // name is by what attempts at the same call are known.
@@ -23,8 +24,9 @@ func (a attempt) name() string { return cmp.Or(a.key, a.call.Account+"/"+a.call.
 
 // answer is what the backend says to an attempt.
 type answer struct {
-	status int
-	body   []byte // JSON; nil: none
+	status     int
+	body       []byte // JSON; nil: none
+	retryAfter int    // seconds; 0: it is not said
 }
 
 // act decides on an attempt, writes it down and says what to answer. The error is the journal's: the backend
@@ -48,11 +50,15 @@ func (b *Backend) act(a attempt) (answer, error) {
 // decide says what to write down, and what to answer if that is not an execution.
 func (b *Backend) decide(a attempt) (journalEntry, answer) {
 	e := journalEntry{Execution: b.execution(a)}
+	if highest, _ := b.fences.get(e.conversation()); 0 < a.fence && a.fence < highest && !a.late {
+		e.Outcome, e.Status = outcomeFenced, http.StatusConflict
+		return e, because(e.Status, "StaleFence", fmt.Sprintf("fence %d is of an owner that one with %d has replaced", a.fence, highest))
+	}
 	if first, ok := b.answers.get(a.key); ok {
 		e.Outcome, e.Status, e.Repeated = outcomeExecuted, first.status, true
 		return e, first
 	}
-	if refusal, outcome := b.refuse(a); outcome != "" {
+	if refusal, outcome := b.refuse(a); outcome != "" && !a.late {
 		e.Outcome, e.Status = outcome, refusal.status
 		return e, refusal
 	}
@@ -65,12 +71,12 @@ func (b *Backend) refuse(a attempt) (refusal answer, outcome string) {
 	told := a.call.told()
 	failed, _ := b.failures.get(a.name())
 	switch {
-	case told.Defer:
-		return answer{status: http.StatusAccepted}, outcomeDeferred
 	case told.FailTimes > failed, told.FailTimes == 0 && told.Status != 0:
 		return told.refusal(), outcomeFailed
 	case b.failsAtRandom(a):
 		return Behavior{Message: "failed at random, as configured"}.refusal(), outcomeFailed
+	case told.Defer != "":
+		return answer{status: http.StatusAccepted}, outcomeDeferred
 	}
 	return answer{}, ""
 }
@@ -91,6 +97,9 @@ func (b *Backend) write(e journalEntry) error {
 // apply makes an entry part of what the backend knows, and returns the answer if that executes a call.
 func (b *Backend) apply(e journalEntry) (done answer, executed bool) {
 	b.executions.add(e.Execution)
+	if highest, _ := b.fences.get(e.conversation()); e.Fence > highest {
+		b.fences.put(e.conversation(), e.Fence, 0)
+	}
 	if e.Outcome == outcomeFailed {
 		name := attempt{call: &Call{Account: e.Account, RequestID: e.RequestID}, key: e.IdempotencyKey}.name()
 		failed, _ := b.failures.get(name)
@@ -99,16 +108,12 @@ func (b *Backend) apply(e journalEntry) (done answer, executed bool) {
 	if e.Call == nil {
 		return answer{}, false
 	}
-	body, err := json.Marshal(struct {
+	done = answer{status: e.Status, body: encode(struct {
 		RequestID string   `json:"requestId"`
 		Results   []Result `json:"results"`
-	}{e.RequestID, b.store.execute(e.Call)})
-	if err != nil {
-		panic(fmt.Sprintf("backend: encode results: %v", err)) // strings and numbers of our own
-	}
-	done = answer{status: e.Status, body: body}
+	}{e.RequestID, b.store.execute(e.Call)})}
 	if e.IdempotencyKey != "" {
-		b.answers.put(e.IdempotencyKey, done, len(body))
+		b.answers.put(e.IdempotencyKey, done, len(done.body))
 	}
 	return done, true
 }

@@ -20,8 +20,11 @@ type Backend struct {
 	executions ring
 	answers    fifo[answer] // the first one, by Idempotency-Key
 	failures   fifo[int]    // attempts that were told to fail, by attempt.name
+	fences     fifo[int64]  // the highest, by Execution.conversation
 	journal    *journal     // nil without
 	broken     error        // why nothing is executed any more
+
+	late *deferrals
 }
 
 // New returns a backend that has executed what its journal says. Close it.
@@ -37,6 +40,8 @@ func New(cfg Config) (*Backend, error) {
 		executions: ring{max: cfg.ExecutionsMax},
 		answers:    newFIFO[answer](cfg.RepeatBytesMax),
 		failures:   newFIFO[int](cfg.RepeatBytesMax),
+		fences:     newFIFO[int64](cfg.RepeatBytesMax),
+		late:       newDeferrals(cfg),
 	}
 	if cfg.Journal != "" {
 		var err error
@@ -81,13 +86,16 @@ func (b *Backend) Serve(ctx context.Context, l net.Listener) error {
 
 var errClosed = errors.New("backend is closed")
 
-// Close closes the journal; the backend executes nothing any more. Repeating it does nothing.
+// Close closes the journal; the backend executes nothing any more, and answers nothing. Repeating it does nothing.
 func (b *Backend) Close() error {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.broken == nil {
 		b.broken = errClosed
 	}
+	b.mu.Unlock()
+	b.late.close()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.journal == nil {
 		return nil
 	}

@@ -154,7 +154,7 @@ func TestRepeatedKeyAnswersTheFirstOutcome(t *testing.T) {
 	e.At = time.Time{}
 	want := backend.Execution{
 		Sequence: 1, Account: "a", RequestID: "r-k", ConversationID: "c", SequenceCode: 1, CallsInConversation: 2, Attempt: 1,
-		Method: "Create", IdempotencyKey: "key", Fence: "7", Outcome: "executed", Status: 200,
+		Method: "Create", IdempotencyKey: "key", Fence: 7, Outcome: "executed", Status: 200,
 	}
 	if e != want {
 		t.Errorf("got %+v, want %+v", e, want)
@@ -224,7 +224,8 @@ func TestBehavior(t *testing.T) {
 		{"status with a reason", `{"status":400,"error":"Bad","message":"very"}`, []int{400}, `{"code":"Bad","detail":"very"}`},
 		{"fails and heals", `{"failTimes":2}`, []int{503, 503, 200, 200}, ``},
 		{"fails otherwise and heals", `{"failTimes":1,"status":429}`, []int{429, 200}, ``},
-		{"defers", `{"defer":true}`, []int{202, 202}, ``},
+		{"defers", `{"defer":"never"}`, []int{202, 202}, ``},
+		{"fails before it defers", `{"defer":"never","failTimes":1}`, []int{503, 202}, ``},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -319,6 +320,8 @@ func TestBadRequests(t *testing.T) {
 		{`{"method":"Create","objects":[{}]}`, "ObjectTypeRequired"},
 		{call("Create", "k", `"_backend":{"status":200}`), "InvalidBehavior"},
 		{call("Create", "k", `"_backend":"slow"`), "InvalidBehavior"},
+		{call("Create", "k", `"_backend":{"defer":"soon"}`), "InvalidBehavior"},
+		{call("Create", "k", `"_backend":{"defer":"late"}`), "InvalidBehavior"}, // answered where?
 	}
 	for _, test := range tests {
 		status, body := post(b, "", test.body)
@@ -402,6 +405,7 @@ func TestNewReportsWhatIsWrong(t *testing.T) {
 		{backend.Config{FailureRate: 1.5}, "failure rate"},
 		{backend.Config{FailureRate: math.NaN()}, "failure rate"},
 		{backend.Config{ExecutionsMax: -1}, "limit"},
+		{backend.Config{AnswerTo: "127.0.0.1:8080"}, "where answers go"},
 		{backend.Config{Journal: t.TempDir()}, "open journal"},
 		{backend.Config{Journal: bad}, "line 2"},
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // The methods of a call.
@@ -25,6 +26,8 @@ type Call struct {
 	Attempt             int32    `json:"attempt"`
 	Method              string   `json:"method"`
 	Action              string   `json:"action,omitempty"`
+	DeferredToken       string   `json:"deferredToken,omitempty"` // in a batch, as is Fence; else they are headers
+	Fence               int64    `json:"fence,omitempty"`
 	Objects             []Object `json:"objects"`
 }
 
@@ -64,7 +67,7 @@ func (c *Call) key(ordinal int) string {
 const behaviorProperty = "_backend"
 
 // Behavior is what an object tells the backend to do instead of its duty. Of several objects of a call the
-// longest delay counts, any Defer, and the first Status or FailTimes.
+// longest delay counts, the first Defer, and the first Status or FailTimes.
 type Behavior struct {
 	// DelayMs is waited before the call is executed, a minute at most.
 	DelayMs int64 `json:"delayMs"`
@@ -79,9 +82,27 @@ type Behavior struct {
 	Error   string `json:"error"`
 	Message string `json:"message"`
 
-	// Defer answers 202 and executes nothing.
-	Defer bool `json:"defer"`
+	// RetryAfter is said with Status or 503, in seconds; zero: it is not said.
+	RetryAfter int `json:"retryAfter"`
+
+	// Defer answers 202. When the call is executed and answered: DeferEarly, DeferLate, DeferTwice or DeferNever.
+	Defer string `json:"defer"`
+
+	// AnswerAfterMs is the time to a late answer, a minute at most.
+	AnswerAfterMs int64 `json:"answerAfterMs"`
 }
+
+// The ways to defer a call.
+const (
+	// DeferEarly executes and answers it before the 202.
+	DeferEarly = "early"
+	// DeferLate executes and answers it after AnswerAfterMs.
+	DeferLate = "late"
+	// DeferTwice is DeferLate with the answer repeated.
+	DeferTwice = "twice"
+	// DeferNever leaves it to whoever holds the token.
+	DeferNever = "never"
+)
 
 // behavior reads what the object tells; zero if nothing.
 func (o *Object) behavior() (Behavior, error) {
@@ -95,6 +116,9 @@ func (o *Object) behavior() (Behavior, error) {
 	}
 	if b.Status != 0 && (b.Status < 400 || b.Status > 599) {
 		return Behavior{}, fmt.Errorf("property %s: status %d is not between 400 and 599", behaviorProperty, b.Status)
+	}
+	if !slices.Contains([]string{"", DeferEarly, DeferLate, DeferTwice, DeferNever}, b.Defer) {
+		return Behavior{}, fmt.Errorf("property %s: defer %q is none of early, late, twice, never", behaviorProperty, b.Defer)
 	}
 	return b, nil
 }

@@ -2,10 +2,12 @@ package backend
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -33,7 +35,7 @@ func (b *Backend) handleCalls(w http.ResponseWriter, r *http.Request) {
 		calls = []Call{req.Call}
 	}
 	for i := range calls {
-		if p := calls[i].check(); p != nil {
+		if p := b.check(&calls[i]); p != nil {
 			p.Detail = fmt.Sprintf("call %d: %s", i, p.Detail)
 			write(w, http.StatusBadRequest, p)
 			return
@@ -50,7 +52,12 @@ func (b *Backend) handleCalls(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *Backend) answerCall(w http.ResponseWriter, r *http.Request, c *Call) {
-	a, err := b.act(attempt{call: c, key: r.Header.Get("Idempotency-Key"), fence: r.Header.Get("Parley-Fence")})
+	fence, err := strconv.ParseInt(cmp.Or(r.Header.Get("Parley-Fence"), "0"), 10, 64)
+	if err != nil {
+		write(w, http.StatusBadRequest, problem{"InvalidFence", "the header Parley-Fence is not a number"})
+		return
+	}
+	a, err := b.take(r.Context(), attempt{call: c, key: r.Header.Get("Idempotency-Key"), fence: fence, token: r.Header.Get("Parley-Deferred-Token")})
 	if err != nil {
 		write(w, http.StatusInternalServerError, problem{"Internal", err.Error()})
 		return
@@ -58,26 +65,56 @@ func (b *Backend) answerCall(w http.ResponseWriter, r *http.Request, c *Call) {
 	a.write(w)
 }
 
+// take acts on an attempt, and sees to what it defers.
+func (b *Backend) take(ctx context.Context, a attempt) (answer, error) {
+	said, err := b.act(a)
+	if err == nil && said.status == http.StatusAccepted {
+		b.answerLater(ctx, a)
+	}
+	return said, err
+}
+
 // answerBatch answers many calls. The request id of each is its Idempotency-Key. A batch has one HTTP status: the
-// first call that is not executed decides it. Those before it have been, and when the batch comes again
+// first call that is neither executed nor deferred decides it. Those before it have been, and when the batch comes again
 // they are answered as the first time.
 func (b *Backend) answerBatch(w http.ResponseWriter, r *http.Request, calls []Call) {
 	bodies := make([]json.RawMessage, len(calls))
 	for i := range calls {
-		a, err := b.act(attempt{call: &calls[i], key: calls[i].RequestID, fence: r.Header.Get("Parley-Fence")})
+		c := &calls[i]
+		of := attempt{call: c, key: c.RequestID, fence: c.Fence, token: c.DeferredToken}
+		c.DeferredToken = "" // not for the journal
+		a, err := b.take(r.Context(), of)
 		if err != nil {
 			write(w, http.StatusInternalServerError, problem{"Internal", err.Error()})
 			return
 		}
-		if a.status != http.StatusOK {
+		switch a.status {
+		case http.StatusOK:
+			bodies[i] = a.body
+		case http.StatusAccepted:
+			bodies[i] = encode(struct {
+				RequestID string `json:"requestId"`
+				Status    string `json:"status"`
+			}{c.RequestID, "Deferred"})
+		default:
 			a.write(w)
 			return
 		}
-		bodies[i] = a.body
 	}
 	write(w, http.StatusOK, struct {
 		Calls []json.RawMessage `json:"calls"`
 	}{bodies})
+}
+
+// check refuses what is no call, and what this backend cannot do.
+func (b *Backend) check(c *Call) *problem {
+	if p := c.check(); p != nil {
+		return p
+	}
+	if how := c.told().Defer; how != "" && how != DeferNever && b.cfg.AnswerTo == "" {
+		return &problem{"InvalidBehavior", "nobody said where deferred calls are answered: start the backend with --answer-to"}
+	}
+	return nil
 }
 
 // check refuses what is no call.
@@ -111,9 +148,11 @@ func (c *Call) told() Behavior {
 			continue // a journal of an older version: it was executed then
 		}
 		told.DelayMs = max(told.DelayMs, b.DelayMs)
-		told.Defer = told.Defer || b.Defer
+		if told.Defer == "" {
+			told.Defer, told.AnswerAfterMs = b.Defer, b.AnswerAfterMs
+		}
 		if told.Status == 0 && told.FailTimes == 0 {
-			told.Status, told.FailTimes, told.Error, told.Message = b.Status, b.FailTimes, b.Error, b.Message
+			told.Status, told.FailTimes, told.RetryAfter, told.Error, told.Message = b.Status, b.FailTimes, b.RetryAfter, b.Error, b.Message
 		}
 	}
 	return told
@@ -121,28 +160,36 @@ func (c *Call) told() Behavior {
 
 // refusal is the answer instead of an execution.
 func (t Behavior) refusal() answer {
-	status := t.Status
-	if status == 0 {
-		status = http.StatusServiceUnavailable
-	}
-	code := t.Error
-	if code == "" {
-		code = "Told"
-	}
-	body, err := json.Marshal(problem{code, t.Message})
+	a := because(cmp.Or(t.Status, http.StatusServiceUnavailable), cmp.Or(t.Error, "Told"), t.Message)
+	a.retryAfter = t.RetryAfter
+	return a
+}
+
+// because is a refusal with its reason.
+func because(status int, code, detail string) answer {
+	return answer{status: status, body: encode(problem{code, detail})}
+}
+
+// encode is the JSON of what has one: strings and numbers of our own.
+func encode(v any) []byte {
+	body, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("backend: encode problem: %v", err)) // two strings
+		panic(fmt.Sprintf("backend: encode %T: %v", v, err))
 	}
-	return answer{status: status, body: body}
+	return body
 }
 
 func (b *Backend) delay(calls []Call) time.Duration {
 	longest := time.Duration(0)
 	for i := range calls {
-		ms := min(calls[i].told().DelayMs, delayMax.Milliseconds())
-		longest = max(longest, time.Duration(ms)*time.Millisecond)
+		longest = max(longest, milliseconds(calls[i].told().DelayMs))
 	}
 	return b.cfg.Latency + longest
+}
+
+// milliseconds is a time that a call tells: a minute at most.
+func milliseconds(n int64) time.Duration {
+	return time.Duration(min(n, delayMax.Milliseconds())) * time.Millisecond
 }
 
 func wait(ctx context.Context, d time.Duration) error {
@@ -160,6 +207,9 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 func (a answer) write(w http.ResponseWriter) {
+	if a.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(a.retryAfter))
+	}
 	if a.body == nil {
 		w.WriteHeader(a.status)
 		return

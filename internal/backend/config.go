@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 )
 
@@ -17,6 +18,10 @@ type Config struct {
 	// ones follows from Seed, the Idempotency-Key and the attempt, so that it is the same in every run.
 	FailureRate float64
 	Seed        uint64
+
+	// AnswerTo is the URL of the node that deferred calls are answered to, as http://127.0.0.1:8080. Empty: calls that
+	// ask for a late answer are refused.
+	AnswerTo string
 
 	// Journal is a file to which each call that is executed is appended before it is answered, and from which
 	// the backend starts. Empty: none.
@@ -48,6 +53,9 @@ func (c Config) Validate() error {
 	}
 	if !(c.FailureRate >= 0 && c.FailureRate <= 1) { // so that NaN is refused
 		errs = append(errs, fmt.Errorf("failure rate %v is not between 0 and 1", c.FailureRate))
+	}
+	if u, err := url.Parse(c.AnswerTo); c.AnswerTo != "" && (err != nil || u.Hostname() == "") {
+		errs = append(errs, fmt.Errorf("%q, where answers go, is not a URL as http://127.0.0.1:8080", c.AnswerTo))
 	}
 	if c.RepeatBytesMax < 0 || c.ExecutionsMax < 0 {
 		errs = append(errs, errors.New("a limit is negative"))

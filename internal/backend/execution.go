@@ -1,12 +1,16 @@
 package backend
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // What came of an attempt.
 const (
 	outcomeExecuted = "executed"
 	outcomeFailed   = "failed"   // told to fail, or by the failure rate; not executed
-	outcomeDeferred = "deferred" // told to defer; not executed
+	outcomeDeferred = "deferred" // told to defer; if it is executed, that is an entry of its own
+	outcomeFenced   = "fenced"   // from an owner that has been replaced; not executed
 )
 
 // Execution is one attempt at a call, as the backend saw it.
@@ -22,12 +26,17 @@ type Execution struct {
 	Attempt             int32     `json:"attempt"`
 	Method              string    `json:"method"`
 	IdempotencyKey      string    `json:"idempotencyKey"`
-	Fence               string    `json:"fence,omitempty"` // the header Parley-Fence
+	Fence               int64     `json:"fence,omitempty"` // Parley-Fence; 0: none
 	Outcome             string    `json:"outcome"`
 	Status              int       `json:"status"` // of the HTTP answer
 
 	// Repeated says that the key had been executed before: nothing was done, the first answer was given.
 	Repeated bool `json:"repeated"`
+}
+
+// conversation is what fences are compared within.
+func (e *Execution) conversation() string {
+	return e.Account + "/" + cmp.Or(e.ConversationID, e.RequestID)
 }
 
 // ring is the log of the latest executions. It is guarded by its owner.

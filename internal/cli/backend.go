@@ -16,6 +16,7 @@ type backendCmd struct {
 
 	Addr        string        `default:"127.0.0.1:9090" env:"PARLEY_BACKEND_ADDR" placeholder:"HOST:PORT" help:"Where it listens."`
 	Journal     string        `env:"PARLEY_BACKEND_JOURNAL" placeholder:"FILE" help:"Append what is executed to this file before answering, and begin with what is in it."`
+	AnswerTo    string        `placeholder:"URL" help:"Answer deferred calls to this node, as http://127.0.0.1:8080."`
 	Latency     time.Duration `placeholder:"DURATION" help:"Wait so long before each call, as 20ms."`
 	FailureRate float64       `placeholder:"FRACTION" help:"Answer this fraction of attempts, from 0 to 1, with 503."`
 	Seed        uint64        `placeholder:"NUMBER" help:"Which attempts fail follows from it."`
@@ -27,14 +28,14 @@ func (*backendCmd) Help() string {
 
   parley backend --latency 20ms --failure-rate 0.05 --journal executed.jsonl
 
-GET /objects and GET /executions show what it has and what it did. The property _backend of an object tells it how to treat that call: {"delayMs": 20}, {"status": 503}, {"error": "SomeCode", "message": "why"}, {"failTimes": 2}.`
+GET /objects and GET /executions show what it has and what it did. The property _backend of an object tells it how to treat that call: {"delayMs": 20}, {"status": 503}, {"error": "SomeCode", "message": "why"}, {"failTimes": 2, "retryAfter": 1}, {"defer": "late", "answerAfterMs": 500} (or "early", "twice", "never"; see --answer-to).`
 }
 
 // Run serves until it is told to stop.
 func (c *backendCmd) Run(ctx context.Context, std streams) (err error) {
 	log := c.logger(std.err)
 	b, err := backend.New(backend.Config{
-		Latency: c.Latency, FailureRate: c.FailureRate, Seed: c.Seed, Journal: c.Journal, Log: log,
+		Latency: c.Latency, FailureRate: c.FailureRate, Seed: c.Seed, AnswerTo: c.AnswerTo, Journal: c.Journal, Log: log,
 	})
 	if err != nil {
 		return err

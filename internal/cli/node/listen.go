@@ -30,7 +30,7 @@ func (n *node) openBackend(context.Context) error {
 		return err
 	}
 	n.closers = append(n.closers, closeOnce(l))
-	b, err := backend.New(backend.Config{Journal: n.cfg.BackendJournal, Log: n.log})
+	b, err := backend.New(backend.Config{AnswerTo: "http://" + n.http.Addr().String(), Journal: n.cfg.BackendJournal, Log: n.log})
 	if err != nil {
 		return fmt.Errorf("start demo backend: %w", err)
 	}
