@@ -219,8 +219,8 @@ routes:
 - {name: e, match: {objectType: E}, executor: {type: http, url: "http://h/"}}
 `)
 	e, ok := errors.AsType[*route.Error](routes.Apart(schemas.TopicsOf("parley")))
-	if !ok || len(e.Problems) != 2 || !strings.Contains(e.Problems[0], `"parley.calls"`) || !strings.Contains(e.Problems[1], `"parley.state"`) {
-		t.Errorf("Apart: %v, want a problem for each of b and c", e)
+	if !ok || len(e.Problems) != 3 || !strings.Contains(e.Problems[0], `"parley.calls"`) || !strings.Contains(e.Problems[1], `"parley.state"`) || !strings.Contains(e.Problems[2], `"parley.calls"`) {
+		t.Errorf("Apart: %v, want a problem for each of b, c and d", e)
 	}
 	if err := routes.Apart(schemas.TopicsOf("other")); err != nil {
 		t.Errorf("topics of another Parley: %v", err)

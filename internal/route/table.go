@@ -87,20 +87,16 @@ func (t *Table) ForCall(call *parleyv1.Call) (*Route, *schemas.Problem) {
 	return first, nil
 }
 
-// Apart refuses routes that would write to the topics of Parley itself, or have answers come there; but an answer may
-// come to the topic of the calls. The error is an *Error.
+// Apart refuses routes that would write to the topics of Parley itself, or have answers read from there. The error is an
+// *Error.
 func (t *Table) Apart(own schemas.Topics) error {
-	closed := []string{own.State, own.Results, own.Dead, own.Control}
+	reserved := []string{own.Calls, own.State, own.Results, own.Dead, own.Control}
 	var problems []string
-	refuse := func(i int, topic string) {
-		problems = append(problems, fmt.Sprintf("routes[%d] (%s): %q is a topic of Parley itself; name another", i, t.routes[i].Name, topic))
-	}
 	for i, r := range t.routes {
-		if to := r.Executor.Topic; to == own.Calls || slices.Contains(closed, to) {
-			refuse(i, to)
-		}
-		if from := r.Executor.ReplyTopic; slices.Contains(closed, from) {
-			refuse(i, from)
+		for _, used := range []string{r.Executor.Topic, r.Executor.ReplyTopic} {
+			if used != "" && slices.Contains(reserved, used) {
+				problems = append(problems, fmt.Sprintf("routes[%d] (%s): %q is a topic of Parley itself; name another", i, r.Name, used))
+			}
 		}
 	}
 	if len(problems) > 0 {

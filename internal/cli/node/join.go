@@ -44,7 +44,7 @@ func (n *node) openRoles(context.Context) error {
 const shutdownWait = 3 * time.Second
 
 // openIngest adds the stage that answers HTTP; on a node without the role, what operators ask and no more.
-func (n *node) openIngest(conn driver.Conn, live ingest.Live) error {
+func (n *node) openIngest(conn driver.Conn, live processing) error {
 	if !n.cfg.Roles.Ingest {
 		n.stages = append(n.stages, stage{"http", func(ctx context.Context) error { return n.serveOperators(ctx, n.ready(conn)) }})
 		return nil
@@ -60,6 +60,7 @@ func (n *node) openIngest(conn driver.Conn, live ingest.Live) error {
 		Live:            live,
 		Record:          query.New(conn),
 		Maintenances:    n.control,
+		RouteWatch:      live,
 		Ready:           n.ready(conn),
 		Log:             n.log,
 		Metrics:         n.metrics,
@@ -72,9 +73,15 @@ func (n *node) openIngest(conn driver.Conn, live ingest.Live) error {
 	return nil
 }
 
+// processing is what a processor knows of the calls that it carries out.
+type processing interface {
+	ingest.Live
+	ingest.RouteWatch
+}
+
 // openProcessor adds the stage that carries calls out, and returns who knows their live state; on a node without the
 // role there is no stage, and nobody knows.
-func (n *node) openProcessor() (ingest.Live, error) {
+func (n *node) openProcessor() (processing, error) {
 	if !n.cfg.Roles.Processor {
 		return elsewhere{}, nil
 	}
@@ -90,6 +97,7 @@ func (n *node) openProcessor() (ingest.Live, error) {
 		StoreDir:           filepath.Join(n.cfg.DataDir, "processor"),
 		Routes:             n.routes,
 		Executor:           http,
+		Paused:             n.paused,
 		Tokens:             n.tokens,
 		Limits:             schemas.DefaultLimits(),
 		PartTimeout:        n.cfg.PartTimeout,
@@ -147,6 +155,8 @@ func (n *node) idlePerHost() int {
 type elsewhere struct{}
 
 var errElsewhere = errors.New("the processor runs in another process")
+
+func (elsewhere) RouteLoad(string) (schemas.RouteLoad, bool) { return schemas.RouteLoad{}, false }
 
 func (elsewhere) Request(context.Context, schemas.RequestQuery) (schemas.CallResource, error) {
 	return schemas.CallResource{}, fmt.Errorf("%w: %w", errElsewhere, schemas.ErrUnavailable)

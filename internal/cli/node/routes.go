@@ -53,3 +53,9 @@ func (n *node) openControl(ctx context.Context) error {
 	n.stages = append(n.stages, stage{"control", c.Run})
 	return nil
 }
+
+// paused reports whether a route is in maintenance.
+func (n *node) paused(route string) bool {
+	_, in := n.control.Maintenance(route, time.Now())
+	return in
+}
