@@ -42,15 +42,20 @@ func TestAsyncAPIDescribesTheTopics(t *testing.T) {
 			t.Errorf("channel %s is at %q, want %q", channel, got, want)
 		}
 	}
-	if d.AsyncAPI != "3.0.0" || len(d.Channels) != 3 {
+	if d.AsyncAPI != "3.0.0" || len(d.Channels) != 5 {
 		t.Errorf("asyncapi %q with %d channels", d.AsyncAPI, len(d.Channels))
 	}
 	call, event, dead := d.Components.Messages["call"].Headers, d.Components.Messages["event"].Headers, d.Components.Messages["dead"].Headers
 	if got := call.Properties[schemas.HeaderType].Const; got != schemas.RecordCall {
 		t.Errorf("type of a call %q", got)
 	}
-	if got := d.Components.Messages["tick"].Headers.Properties[schemas.HeaderType].Const; got != schemas.RecordTick {
-		t.Errorf("type of a tick %q", got)
+	for _, kind := range []string{schemas.RecordTick, schemas.RecordAnswer, schemas.RecordCancel, schemas.RecordResubmit} {
+		if got := d.Components.Messages[kind].Headers.Properties[schemas.HeaderType].Const; got != kind {
+			t.Errorf("type of a %s is %q", kind, got)
+		}
+		if _, ok := d.Channels["calls"].Messages[kind]; !ok {
+			t.Errorf("the channel calls has no %s", kind)
+		}
 	}
 	if got, want := call.Properties[schemas.HeaderContentType].Enum, []string{schemas.ContentJSON, schemas.ContentProtobuf}; !slices.Equal(got, want) {
 		t.Errorf("content types %q, want %q", got, want)
