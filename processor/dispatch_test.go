@@ -1,312 +1,86 @@
 package processor
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"google.golang.org/protobuf/proto"
 
 	"parley/internal/route"
 	"parley/processor/conversation"
 	"parley/processor/executor"
-	"parley/processor/store"
 	"parley/schemas"
-	parleyv1 "parley/schemas/parley/v1"
 )
-
-// gate is an executor whose attempts wait until they are let through, or are cancelled.
-type gate struct {
-	open chan struct{} // receives once per attempt that is let through; closed: all are
-
-	mu      sync.Mutex
-	began   []string
-	running map[string]int // per route
-	most    map[string]int // the most that ran at once, per route
-	moved   chan struct{}  // has something to receive after an attempt began
-}
-
-func newGate() *gate {
-	return &gate{open: make(chan struct{}), running: make(map[string]int), most: make(map[string]int), moved: make(chan struct{}, 1)}
-}
-
-func (g *gate) Execute(ctx context.Context, r *route.Route, req executor.Request) conversation.Outcome {
-	g.count(r.Name, 1, req.Call.GetOptions().GetConversationId())
-	defer g.count(r.Name, -1)
-	select {
-	case <-g.open:
-		return conversation.Outcome{Results: make([]conversation.ObjectOutcome, len(req.Call.Objects))}
-	case <-ctx.Done():
-		return conversation.Outcome{Kind: conversation.Transient}
-	}
-}
-
-func (g *gate) count(route string, by int, began ...string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.running[route] += by
-	g.most[route] = max(g.most[route], g.running[route])
-	g.began = append(g.began, began...)
-	select {
-	case g.moved <- struct{}{}:
-	default:
-	}
-}
-
-func (g *gate) begun() []string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.began)
-}
-
-// rig is a dispatcher with a store and an executor, and a test in the place of the loop.
-type rig struct {
-	*dispatcher
-	t    *testing.T
-	gate *gate
-}
-
-func newRig(t *testing.T, admittedMax int, routes string) *rig {
-	t.Helper()
-	table, err := route.Parse([]byte(routes))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(store.Config{Dir: "store", FS: vfs.NewMem(), MemTableBytes: 8 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := newGate()
-	cfg := Config{Routes: route.NewCurrent(table), Executor: g, AdmittedMax: admittedMax}.withDefaults()
-	r := &rig{dispatcher: newDispatcher(&cfg, s, new(mailbox)), t: t, gate: g}
-	t.Cleanup(func() {
-		r.close()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
-// oneRoute takes everything, so many at once.
-func oneRoute(concurrency int) string {
-	return fmt.Sprintf("routes: [{name: all, executor: {type: http, url: 'http://127.0.0.1:1'}, concurrency: %d}]", concurrency)
-}
-
-// rowsAndOthers takes what is about rows, one at a time, by one route and the rest by another.
-const rowsAndOthers = `routes:
-- {name: rows, match: {objectType: Row}, executor: {type: http, url: "http://127.0.0.1:1"}, concurrency: 1}
-- {name: others, match: {objectType: Other}, executor: {type: http, url: "http://127.0.0.1:1"}, concurrency: 1}`
-
-// callOf is the call of a conversation of one.
-func callOf(id, objectType string) *parleyv1.Call {
-	return &parleyv1.Call{
-		Account:   "acme",
-		RequestId: schemas.LogRequestID(id, 0, 0).String(),
-		Method:    "Create",
-		Objects:   []*parleyv1.Object{{Type: objectType}},
-		Options:   &parleyv1.Options{ConversationId: &id},
-	}
-}
-
-func keyOf(id string) schemas.ConversationKey {
-	return schemas.NewConversationKey("acme", id, schemas.RequestID{})
-}
-
-// ready puts conversations of one into the queue of a partition, one offset after the other.
-func (r *rig) ready(partition int32, from int64, calls ...*parleyv1.Call) []release {
-	r.t.Helper()
-	tx := r.store.Begin(partition, store.Meta{})
-	var out []release
-	for i, call := range calls {
-		key := keyOf(call.GetOptions().GetConversationId())
-		raw, err := proto.Marshal(call)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		if _, err := tx.Conversation(key); err != nil {
-			r.t.Fatal(err)
-		}
-		s := conversation.State{Phase: conversation.Processing, Calls: 1, Received: conversation.Parts{1}, Ready: from + int64(i), Turn: 1, Attempt: 1}
-		tx.SetConversation(key, s)
-		if err := tx.PutPart(key, 1, store.Part{Call: raw, RequestID: requestID(call), Content: 1}); err != nil {
-			r.t.Fatal(err)
-		}
-		out = append(out, release{partition: partition, key: key, ready: s.Ready, attempt: conversation.Execute{SequenceCode: 1, Attempt: 1}})
-	}
-	r.apply(tx)
-	return out
-}
-
-func (r *rig) apply(tx *store.Tx) {
-	r.t.Helper()
-	if _, err := tx.Changes(); err != nil {
-		r.t.Fatal(err)
-	}
-	if err := tx.Apply(store.Applied{}, nil); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-// calls are calls of conversations with the ids given.
-func callsOf(ids ...string) []*parleyv1.Call {
-	var out []*parleyv1.Call
-	for _, id := range ids {
-		out = append(out, callOf(id, "Row"))
-	}
-	return out
-}
-
-func names(prefix string, n int) []string {
-	out := make([]string, n)
-	for i := range out {
-		out[i] = fmt.Sprintf("%s%d", prefix, i)
-	}
-	return out
-}
-
-func (r *rig) mustFill() {
-	r.t.Helper()
-	if err := r.fill(); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-// hear waits for what executions have to say.
-func (r *rig) hear() []finished {
-	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
-	defer cancel()
-	said, stop := r.mailbox.wait(ctx)
-	defer stop()
-	<-said.Done()
-	if ctx.Err() != nil {
-		r.t.Fatalf("no outcome; begun are %v, %d are admitted", r.gate.begun(), len(r.admitted))
-	}
-	return r.mailbox.take()
-}
-
-// finish does what a committed turn does after the outcomes of conversations of one: they have ended.
-func (r *rig) finish(fs []finished) {
-	r.t.Helper()
-	for _, f := range fs {
-		if !r.heard(f) {
-			continue
-		}
-		tx := r.store.Begin(f.work.partition, store.Meta{})
-		s, err := tx.Conversation(f.work.key)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		s.Phase, s.End = conversation.Ended, schemas.ConversationComplete
-		tx.SetConversation(f.work.key, s)
-		if err := tx.EndConversation(f.work.key); err != nil {
-			r.t.Fatal(err)
-		}
-		r.apply(tx)
-		r.ended(f.work.key)
-	}
-}
-
-// awaitBegun returns when so many attempts have begun.
-func (r *rig) awaitBegun(n int) {
-	r.t.Helper()
-	late := time.NewTimer(10 * time.Second)
-	defer late.Stop()
-	for len(r.gate.begun()) < n {
-		select {
-		case <-r.gate.moved:
-		case <-late.C:
-			r.t.Fatalf("begun are %v, want %d", r.gate.begun(), n)
-		}
-	}
-}
-
-// runAll lets everything through until n attempts have been heard of.
-func (r *rig) runAll(n int) {
-	r.t.Helper()
-	close(r.gate.open)
-	for heard := 0; heard < n; {
-		fs := r.hear()
-		heard += len(fs)
-		r.finish(fs)
-		r.mustFill()
-		if len(r.admitted) > r.cfg.AdmittedMax {
-			r.t.Errorf("%d conversations are admitted, at most %d may be", len(r.admitted), r.cfg.AdmittedMax)
-		}
-	}
-}
 
 func TestQueueRunsInOrderThroughASmallMemory(t *testing.T) {
 	t.Parallel()
 	for _, admittedMax := range []int{1, 2, 3, 7} {
 		t.Run(fmt.Sprintf("admittedMax=%d", admittedMax), func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, admittedMax, oneRoute(1))
+			r := newRig(t, admittedMax, oneRoute("concurrency: 1"))
 			want := names("c", 30)
-			r.ready(0, 0, callsOf(want...)...)
-			r.adopt(0)
-			r.mustFill()
+			r.ready(entries(want...)...)
+			r.owns(0)
 			r.runAll(len(want))
 			if got := r.gate.begun(); !slices.Equal(got, want) {
 				t.Errorf("begun %v, want %v", got, want)
 			}
-			if len(r.backlog) > 0 || len(r.admitted) > 0 || r.heldBytes != 0 {
-				t.Errorf("at the end: backlog %v, %d admitted, %d bytes held, want nothing", r.backlog, len(r.admitted), r.heldBytes)
-			}
+			r.wantEmpty()
 		})
 	}
 }
 
-// TestReleaseBeyondTheBoundIsNotLost releases while the memory is full: the conversations wait in the store, wherever
-// their place in the queue is.
+// wantEmpty checks that nothing is left in memory.
+func (r *rig) wantEmpty() {
+	r.t.Helper()
+	if r.running.len() > 0 || r.heldBytes != 0 || r.active != 0 || len(r.hungry) > 0 {
+		r.t.Errorf("at the end %d are admitted, %d bytes held, %d classes active, %d hungry, want nothing", r.running.len(), r.heldBytes, r.active, len(r.hungry))
+	}
+	for _, l := range r.lines.all() {
+		l.mu.Lock()
+		if l.queue.len > 0 || l.busy > 0 || l.holding > 0 {
+			r.t.Errorf("line %q: %d wait, %d under way, %d hold a place, want none", l.name, l.queue.len, l.busy, l.holding)
+		}
+		l.mu.Unlock()
+	}
+}
+
+// TestReleaseBeyondTheBoundIsNotLost releases while the memory is full: the conversations wait in the store.
 func TestReleaseBeyondTheBoundIsNotLost(t *testing.T) {
 	t.Parallel()
-	for _, from := range []int64{0, 1, 1000} {
-		t.Run(fmt.Sprintf("from=%d", from), func(t *testing.T) {
-			t.Parallel()
-			r := newRig(t, 1, oneRoute(1))
-			r.adopt(0)
-			r.adopt(1)
-			r.mustFill()
-			for _, rel := range append(r.ready(0, 7, callsOf("first")...), r.ready(1, from, callsOf(names("c", 5)...)...)...) {
-				r.release(rel)
-			}
-			if len(r.admitted) != 1 {
-				t.Errorf("%d are admitted, want 1", len(r.admitted))
-			}
-			r.runAll(6)
-			if got, want := r.gate.begun(), append([]string{"first"}, names("c", 5)...); !slices.Equal(got, want) {
-				t.Errorf("begun %v, want %v", got, want)
-			}
-		})
+	r := newRig(t, 1, oneRoute("concurrency: 1")).owns(0, 1)
+	es := append(entries("first"), entries(names("c", 5)...)...)
+	for i := range es[1:] {
+		es[i+1].partition = 1
 	}
+	r.releaseAll(r.ready(es...))
+	if r.running.len() != 1 {
+		t.Errorf("%d are admitted, want 1", r.running.len())
+	}
+	r.runAll(6)
+	if got, want := r.gate.begun(), append([]string{"first"}, names("c", 5)...); !slices.Equal(got, want) {
+		t.Errorf("begun %v, want %v", got, want)
+	}
+	r.wantEmpty()
 }
 
 func TestPayloadsInMemoryAreBounded(t *testing.T) {
 	t.Parallel()
 	const n = heldBytesMax>>20 + 5
-	r := newRig(t, n, oneRoute(1))
-	r.adopt(0)
-	r.mustFill()
+	r := newRig(t, n, oneRoute("concurrency: 256")).owns(0)
 	properties := []byte(`{"x":"` + strings.Repeat("x", 1<<20) + `"}`) // shared by all: the test's own memory is small
-	var last []*parleyv1.Call
-	for i, id := range names("c", n) {
-		call := callOf(id, "Row")
-		call.Objects[0].Properties = properties
-		if i > n-10 {
-			last = append(last, call)
-		}
-		r.release(release{partition: 0, key: keyOf(id), ready: int64(i), attempt: conversation.Execute{SequenceCode: 1, Attempt: 1}, call: call})
+	releases := r.ready(entries(names("c", n)...)...)
+	for i := range releases {
+		releases[i].call = entry{id: fmt.Sprintf("c%d", i)}.call()
+		releases[i].call.Objects[0].Properties = properties
 	}
+	r.releaseAll(releases)
 	held := 0
-	for _, w := range r.admitted {
+	for _, w := range r.running.works {
 		if w.call != nil {
 			held += proto.Size(w.call)
 		}
@@ -314,36 +88,23 @@ func TestPayloadsInMemoryAreBounded(t *testing.T) {
 	if held > heldBytesMax || held < heldBytesMax-2<<20 || held != r.heldBytes {
 		t.Errorf("%d bytes are in memory and %d are counted, want about %d", held, r.heldBytes, heldBytesMax)
 	}
-	r.ready(0, n, last...) // those that were let go of are read from the store
-	close(r.gate.open)
-	for heard := 0; heard < n; {
-		for _, f := range r.hear() {
-			heard++
-			if r.heard(f); f.outcome.Kind != conversation.Answered {
-				t.Errorf("%q: outcome %+v", f.work.key, f.outcome)
-			}
-		}
-	}
-	if r.heldBytes != 0 {
-		t.Errorf("%d bytes are held at the end", r.heldBytes)
-	}
+	r.runAll(n) // those that were let go of are read from the store
+	r.wantEmpty()
 }
 
 func TestDelayedAttemptsBeginInTheirTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 10, oneRoute(10))
-		for p := range int32(2) {
-			r.adopt(p)
-		}
-		r.mustFill()
+		r := newRig(t, 10, oneRoute("concurrency: 10")).owns(0, 1)
 		start := time.Now()
-		delay := map[string]time.Duration{"c0": 3 * time.Second, "c1": time.Second, "c2": 2 * time.Second, "dropped": time.Second}
-		releases := append(r.ready(0, 0, callsOf("c0", "c1", "c2")...), r.ready(1, 0, callsOf("dropped")...)...)
-		for _, rel := range releases {
-			_, id, _ := rel.key.Split()
-			rel.attempt.NotBefore = start.Add(delay[id])
-			r.release(rel)
+		r.releaseAll(r.ready(
+			entry{id: "c0", notBefore: start.Add(3 * time.Second)},
+			entry{id: "c1", notBefore: start.Add(time.Second)},
+			entry{id: "c2", notBefore: start.Add(2 * time.Second)},
+			entry{id: "dropped", notBefore: start.Add(time.Second), partition: 1},
+		))
+		if r.running.len() > 0 {
+			t.Errorf("%d are in memory before their time", r.running.len())
 		}
 		r.drop(1)
 		for i, want := range []string{"c1", "c2", "c0"} {
@@ -352,7 +113,7 @@ func TestDelayedAttemptsBeginInTheirTime(t *testing.T) {
 			if got := r.gate.begun(); len(got) != i {
 				t.Errorf("%s early: begun are %v", time.Until(r.next()), got)
 			}
-			<-time.After(time.Until(start.Add(time.Duration(i+1) * time.Second)))
+			<-time.After(time.Until(r.next()))
 			r.mustFill()
 			synctest.Wait()
 			if got := r.gate.begun(); len(got) != i+1 || got[i] != want {
@@ -362,65 +123,73 @@ func TestDelayedAttemptsBeginInTheirTime(t *testing.T) {
 		if !r.next().IsZero() {
 			t.Errorf("an attempt is due at %s, want none", r.next())
 		}
-		close(r.gate.open)
-		synctest.Wait()
+		r.runAll(3)
+		r.wantEmpty()
 	})
 }
 
-func TestDroppedPartitionIsNotHeard(t *testing.T) {
+// TestWhatIsUnderWayOfALostPartitionIsStranded drops a partition: nothing of it begins, and what its executions still
+// say goes to whoever has it now.
+func TestWhatIsUnderWayOfALostPartitionIsStranded(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 10, oneRoute(2))
-	r.ready(0, 0, callsOf(names("lost", 5)...)...)
-	r.ready(1, 0, callsOf("kept")...)
-	r.adopt(0)
-	r.mustFill()
+	r := newRig(t, 10, oneRoute("concurrency: 2"))
+	r.ready(entries(names("lost", 5)...)...)
+	r.ready(entry{id: "kept", partition: 1})
+	r.owns(0)
 	r.awaitBegun(2)
 	r.drop(0)
-	if len(r.admitted) != 0 || r.heldBytes != 0 {
-		t.Errorf("after the drop %d are admitted, %d bytes held", len(r.admitted), r.heldBytes)
-	}
-	for heard := 0; heard < 2; {
-		for _, f := range r.hear() {
-			heard++
-			if f.outcome.Kind != conversation.Transient || r.heard(f) {
-				t.Errorf("%q: outcome %+v is heard, want it cancelled and not heard", f.work.key, f.outcome)
-			}
-		}
+	if r.running.len() != 0 || r.heldBytes != 0 {
+		t.Errorf("after the drop %d are admitted, %d bytes held", r.running.len(), r.heldBytes)
 	}
 	r.drop(0) // again: nothing to do
-	r.adopt(1)
-	r.mustFill()
+	r.owns(1)
 	r.runAll(1)
+	for range 2 {
+		if f := <-r.stranded; f.outcome.Kind != conversation.Answered || f.work.partition != 0 || f.call == nil {
+			t.Errorf("stranded is %+v, want the answer to a call of partition 0", f)
+		}
+	}
 	if got := r.gate.begun(); len(got) != 3 || got[2] != "kept" {
 		t.Errorf("begun are %v, want two of the dropped partition, then kept", got)
+	}
+	r.wantEmpty()
+}
+
+// TestWhatNobodyHasTakenIsStrandedAtTheEnd closes with an outcome in the mailbox.
+func TestWhatNobodyHasTakenIsStrandedAtTheEnd(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 10, oneRoute("concurrency: 2")).owns(0)
+	r.gate.opened()
+	r.releaseAll(r.ready(entries("c")...))
+	fs := r.hear()
+	r.mailbox.put(fs...)
+	r.close()
+	if f := <-r.stranded; f.work.key != keyOf("c") || f.outcome.Kind != conversation.Answered {
+		t.Errorf("stranded is %+v, want the answer to c", f)
 	}
 }
 
 func TestRegainedPartitionBeginsAgain(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 10, oneRoute(2))
-	r.ready(0, 0, callsOf("c")...)
-	r.adopt(0)
-	r.mustFill()
+	r := newRig(t, 10, oneRoute("concurrency: 2"))
+	r.ready(entries("c")...)
+	r.owns(0)
 	r.awaitBegun(1)
 	r.drop(0)
-	r.adopt(0)
+	r.adopt(0, 8)
 	r.mustFill()
 	r.awaitBegun(2)
-	r.runAll(2)
-	if got, want := r.gate.begun(), []string{"c", "c"}; !slices.Equal(got, want) || len(r.admitted) > 0 {
-		t.Errorf("begun are %v, %d admitted, want %v and none", got, len(r.admitted), want)
+	r.runAll(1)
+	if got := r.gate.requests; len(got) != 2 || got[0].Fence != 7 || got[1].Fence != 8 {
+		t.Errorf("requests are %+v, want one with each fence", got)
 	}
+	r.wantEmpty()
 }
 
 func TestRouteHasSoManyAtOnce(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 1000, oneRoute(7))
-	r.adopt(0)
-	r.mustFill()
-	for _, rel := range r.ready(0, 0, callsOf(names("c", 100)...)...) {
-		r.release(rel)
-	}
+	r := newRig(t, 1000, oneRoute("concurrency: 7")).owns(0)
+	r.releaseAll(r.ready(entries(names("c", 100)...)...))
 	r.awaitBegun(7)
 	if n := r.busy(); n != 7 {
 		t.Errorf("%d are under way, want 7", n)
@@ -433,12 +202,8 @@ func TestRouteHasSoManyAtOnce(t *testing.T) {
 
 func TestFullRouteDoesNotSlowAnother(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 10, rowsAndOthers)
-	r.adopt(0)
-	r.mustFill()
-	for _, rel := range r.ready(0, 0, callOf("row0", "Row"), callOf("row1", "Row"), callOf("other", "Other")) {
-		r.release(rel)
-	}
+	r := newRig(t, 10, rowsAndOthers).owns(0)
+	r.releaseAll(r.ready(entry{id: "row0"}, entry{id: "row1"}, entry{id: "other", objectType: "Other"}))
 	r.awaitBegun(2)
 	if got := r.gate.begun(); !slices.Contains(got, "row0") || !slices.Contains(got, "other") {
 		t.Errorf("begun are %v, want row0 and other", got)
@@ -449,25 +214,51 @@ func TestFullRouteDoesNotSlowAnother(t *testing.T) {
 func TestRouteThatIsGoneEndsTheCall(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 10, rowsAndOthers)
-	r.ready(0, 0, callOf("c", "Gone"))
-	r.adopt(0)
-	r.mustFill()
+	r.ready(entry{id: "c", objectType: "Gone"})
+	r.owns(0)
 	fs := r.hear()
 	if len(fs) != 1 || fs[0].outcome.Kind != conversation.Failed || fs[0].outcome.Code != schemas.RouteNotFound || fs[0].route != nil || fs[0].call == nil {
 		t.Errorf("heard %+v, want one call that Failed with RouteNotFound", fs)
 	}
-	r.finish(fs)
-	if got := r.gate.begun(); len(got) > 0 || len(r.admitted) > 0 {
-		t.Errorf("begun are %v, %d admitted, want none", got, len(r.admitted))
+	r.turn(fs)
+	r.wantEmpty()
+	if got := r.gate.begun(); len(got) > 0 {
+		t.Errorf("begun are %v, want none", got)
+	}
+}
+
+// TestReplacedRoutesTakeWhatWaits replaces the table while calls wait: for a route with a new limit, and for one that is
+// gone.
+func TestReplacedRoutesTakeWhatWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 100, rowsAndOthers).owns(0)
+	var es []entry
+	for i := range 5 {
+		es = append(es, entry{id: fmt.Sprintf("row%d", i)}, entry{id: fmt.Sprintf("other%d", i), objectType: "Other"})
+	}
+	r.releaseAll(r.ready(es...))
+	r.awaitBegun(2)
+	table, err := route.Parse([]byte(`routes:
+- {name: rows, match: {objectType: Row}, executor: {type: http, url: "http://127.0.0.1:1"}, concurrency: 4}
+- {name: rest, executor: {type: http, url: "http://127.0.0.1:1"}, concurrency: 4}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.cfg.Routes.Replace(table)
+	r.gate.open <- struct{}{}
+	r.gate.open <- struct{}{}
+	r.awaitBegun(2 + 4 + 4 - 1) // the route that is gone has no place that could be filled again
+	r.runAll(10)
+	r.wantEmpty()
+	if n := r.gate.most; n["rows"] != 4 || n["others"] != 1 || n["rest"] != 4 {
+		t.Errorf("at once ran %v, want 4 on rows and rest, 1 on others", n)
 	}
 }
 
 func TestStopLetsRunButNotBegin(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 10, rowsAndOthers)
-	r.adopt(0)
-	r.mustFill()
-	releases := r.ready(0, 0, callOf("running", "Row"), callOf("waiting", "Row"), callOf("released", "Row"), callOf("other", "Other"))
+	r := newRig(t, 10, rowsAndOthers).owns(0)
+	releases := r.ready(entry{id: "running"}, entry{id: "waiting"}, entry{id: "released"}, entry{id: "other", objectType: "Other"})
 	r.release(releases[0])
 	r.release(releases[1])
 	r.awaitBegun(1)
@@ -478,8 +269,107 @@ func TestStopLetsRunButNotBegin(t *testing.T) {
 		t.Errorf("%d are under way, want 1", n)
 	}
 	r.runAll(1)
-	r.close()
 	if got, want := r.gate.begun(), []string{"running"}; !slices.Equal(got, want) {
+		t.Errorf("begun are %v, want %v", got, want)
+	}
+	r.resume()
+	r.hearAll(3)
+	r.wantEmpty()
+}
+
+func TestWithdrawnAttemptDoesNotBegin(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 10, oneRoute("concurrency: 1")).owns(0)
+	r.releaseAll(r.ready(entries("running", "ended", "restored", "last")...))
+	r.awaitBegun(1)
+	for id, want := range map[string]bool{"running": false, "ended": true, "restored": true, "unknown": true} {
+		if got := r.withdraw(keyOf(id)); got != want {
+			t.Errorf("withdrawn %s: %t, want %t", id, got, want)
+		}
+	}
+	r.restore(keyOf("restored"))
+	r.restore(keyOf("running"))
+	r.restore(keyOf("unknown"))
+	r.ended(keyOf("ended"))
+	r.runAll(3)
+	if got, want := r.gate.begun(), []string{"running", "restored", "last"}; !slices.Equal(got, want) {
+		t.Errorf("begun are %v, want %v", got, want)
+	}
+	r.wantEmpty()
+}
+
+// TestRetractedAttemptIsNotHeard releases early in turns that come to nothing.
+func TestRetractedAttemptIsNotHeard(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 10, oneRoute("concurrency: 2")).owns(0)
+	first := r.ready(entries("c")...)[0]
+	first.call = entry{id: "c"}.call()
+	if !r.early(first) {
+		t.Fatal("the first was not taken early")
+	}
+	r.awaitBegun(1)
+	one := r.running.of(first.key)
+	second := first
+	second.state.Turn.Attempt = 2
+	if !r.early(second) {
+		t.Fatal("the second was not taken early")
+	}
+	r.awaitBegun(2)
+	r.retract(first.key)
+	if r.running.of(first.key) != one {
+		t.Error("after one retract the first does not stand again")
+	}
+	r.retract(first.key)
+	r.retract(first.key) // there is none any more
+	r.mustFill()
+	if r.running.len() != 0 || r.heldBytes != 0 {
+		t.Errorf("after the retracts %d are admitted, %d bytes held", r.running.len(), r.heldBytes)
+	}
+	r.gate.opened()
+	for heard := 0; heard < 2; {
+		for _, f := range r.hear() {
+			heard++
+			if r.heard(f) {
+				t.Errorf("attempt %d is heard", f.work.attempt.Attempt)
+			}
+		}
+	}
+	r.release(first)
+	r.hearAll(1)
+	r.wantEmpty()
+}
+
+// TestEarlyAttemptStaysWhenItsTurnIsCommitted is settled by the fill that follows each turn.
+func TestEarlyAttemptStaysWhenItsTurnIsCommitted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 10, oneRoute("concurrency: 1")).owns(0)
+	releases := r.ready(entries("first", "second")...)
+	for i := range releases {
+		releases[i].call = entry{id: []string{"first", "second"}[i]}.call()
+		if !r.early(releases[i]) {
+			t.Fatalf("%q was not taken early", releases[i].key)
+		}
+	}
+	r.mustFill()
+	r.retract(releases[1].key)
+	r.runAll(2)
+	r.wantEmpty()
+	if got, want := r.gate.begun(), []string{"first", "second"}; !slices.Equal(got, want) {
+		t.Errorf("begun are %v, want %v", got, want)
+	}
+}
+
+// TestDeferredConversationTakesNoRoom has an executor defer: what waits for an answer is in the store alone.
+func TestDeferredConversationTakesNoRoom(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, oneRoute("concurrency: 1"))
+	r.gate.answer = func(executor.Request) conversation.Outcome { return conversation.Outcome{Kind: conversation.Deferred} }
+	r.ready(entries("a", "b", "c")...)
+	r.owns(0)
+	r.runAll(3)
+	r.mustFill()
+	r.wantEmpty()
+	if got, want := r.gate.begun(), []string{"a", "b", "c"}; !slices.Equal(got, want) {
 		t.Errorf("begun are %v, want %v", got, want)
 	}
 }
