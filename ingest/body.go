@@ -64,7 +64,7 @@ func readBody(r *http.Request, bytesMax int64, l *lease) ([]byte, error) {
 }
 
 func tooLarge(bytesMax int64) *schemas.Problem {
-	return &schemas.Problem{Code: schemas.TooLarge, Detail: fmt.Sprintf("a request has at most %d bytes; send the calls in several", bytesMax)}
+	return &schemas.Problem{Code: schemas.TooLarge, Detail: fmt.Sprintf("a body is taken here of at most %d bytes; send what it holds in several requests", bytesMax)}
 }
 
 // decompress undoes the Content-Encoding of a body. Closing what it returns leaves the body open.

@@ -80,15 +80,19 @@ func (p poller) whole(ctx context.Context, q schemas.ConversationQuery, r schema
 		p.note("record", "conversation", err)
 		return r, nobodyTells("conversation")
 	}
+	known := make(map[int32]schemas.CallResource, len(recorded))
 	for _, c := range recorded {
-		if i := slices.Index(r.InRecord, c.SequenceCode); i >= 0 {
-			r.InRecord = slices.Delete(r.InRecord, i, i+1)
-			r.Calls = append(r.Calls, c)
+		known[c.SequenceCode] = c
+	}
+	calls := slices.Clone(r.Calls)
+	for _, k := range r.InRecord {
+		c, ok := known[k]
+		if !ok {
+			return r, nobodyTells("conversation") // it is on its way to the record
 		}
+		calls = append(calls, c)
 	}
-	if len(r.InRecord) > 0 {
-		return r, nobodyTells("conversation") // they are on their way to the record
-	}
+	r.Calls, r.InRecord = calls, nil
 	slices.SortFunc(r.Calls, func(a, b schemas.CallResource) int { return cmp.Compare(a.SequenceCode, b.SequenceCode) })
 	return r, nil
 }

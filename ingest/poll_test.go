@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,69 @@ func TestPollAsksLiveThenRecord(t *testing.T) {
 	}
 	if !strings.Contains(h.logged.String(), broken.Error()) {
 		t.Error("the failure of a source is not logged")
+	}
+}
+
+// What the live state says that the record alone has is asked for under the name that it is recorded under.
+func TestPollAsksTheRecordAsLiveSays(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	first := mustParse(t, "018f4c1e-7c1a-7b5e-9d55-0242ac120099")
+	place := schemas.Part{ConversationID: "c", SequenceCode: 2}
+	h.record.tell(func(f *fakeSource) { f.err, f.call.Status = nil, schemas.OK })
+	asked := []schemas.RequestQuery{}
+	for _, gone := range []*schemas.RecordedError{{As: first, Part: place}, {Part: place}} {
+		h.live.tell(func(f *fakeSource) { f.err = fmt.Errorf("look up: %w", gone) })
+		if r := h.get(t, requestsPath+someID); r.status != http.StatusOK {
+			t.Errorf("%+v: %d %s", gone, r.status, r.body)
+		}
+		recorded, _ := h.record.asked()
+		asked = append(asked, recorded[len(recorded)-1])
+	}
+	if asked[0].ID != first || asked[0].Part != nil {
+		t.Errorf("asked %+v, want it under %s", asked[0], first)
+	}
+	if asked[1].Part == nil || *asked[1].Part != place {
+		t.Errorf("asked %+v, want it by %+v", asked[1], place)
+	}
+}
+
+// A page of a conversation whose first calls only the record has is put together.
+func TestPollPutsAPageTogether(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	call := func(k int32, status schemas.CallStatus) schemas.CallResource {
+		return schemas.CallResource{RequestID: someID, Account: "default", ConversationID: "c", SequenceCode: k, CallsInConversation: 4, Status: status}
+	}
+	h.live.tell(func(f *fakeSource) {
+		f.err = nil
+		f.conversation.Calls, f.conversation.InRecord = []schemas.CallResource{call(2, schemas.OK), call(4, schemas.Waiting)}, []int32{1, 3}
+	})
+	recorded := []schemas.CallResource{call(1, schemas.OK), call(2, schemas.OK), call(3, schemas.HasErrors)}
+	h.record.tell(func(f *fakeSource) {
+		f.answers.calls = func(q schemas.ConversationQuery) ([]schemas.CallResource, error) {
+			if q.ID != "c" || q.After != 0 {
+				t.Errorf("the record was asked %+v", q)
+			}
+			return recorded, nil
+		}
+	})
+	var got schemas.ConversationResource
+	h.get(t, conversationsPath+"c").decode(t, &got)
+	var codes []string
+	for _, c := range got.Calls {
+		codes = append(codes, fmt.Sprintf("%d %s", c.SequenceCode, c.Status))
+	}
+	if want := []string{"1 OK", "2 OK", "3 HasErrors", "4 Waiting"}; !slices.Equal(codes, want) || got.InRecord != nil {
+		t.Errorf("calls %q, want %q", codes, want)
+	}
+	recorded = recorded[:2]
+	if d := h.get(t, conversationsPath+"c").problem(t); d.Code != schemas.OwnerUnavailable {
+		t.Errorf("the record is behind: %+v", d)
+	}
+	h.record.tell(func(f *fakeSource) { f.answers.calls, f.err = nil, schemas.ErrUnavailable })
+	if d := h.get(t, conversationsPath+"c").problem(t); d.Code != schemas.OwnerUnavailable {
+		t.Errorf("the record is away: %+v", d)
 	}
 }
 
