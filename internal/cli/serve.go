@@ -25,7 +25,7 @@ type serveCmd struct {
 	Roles     string `default:"ingest,processor,results" env:"PARLEY_ROLES" placeholder:"LIST" help:"What this node does, separated by commas: ingest takes calls and answers polls, processor carries them out, results brings them into ClickHouse." group:"This node"`
 	Instance  string `env:"PARLEY_INSTANCE" placeholder:"NAME" help:"Name of this node among others, the same after a restart. Default: the host name." group:"This node"`
 	Advertise string `name:"advertise-addr" env:"PARLEY_ADVERTISE_ADDR" placeholder:"HOST:PORT" help:"Where other nodes reach this one. Default: the address of --http-addr. The nodes of this version do not ask one another yet." group:"This node"`
-	Routes    string `env:"PARLEY_ROUTES" placeholder:"FILE" help:"YAML file that says which backend takes which calls. Default: everything goes to the demo backend." group:"This node"`
+	Routes    string `env:"PARLEY_ROUTES" placeholder:"FILE" help:"YAML file that says which backend takes which calls; it is read again when it changes, and on SIGHUP. Default: everything goes to the demo backend." group:"This node"`
 
 	KafkaBrokers     []string      `env:"PARLEY_KAFKA_BROKERS" sep:"," placeholder:"HOST:PORT,..." help:"Kafka cluster. Default: a broker of its own, embedded." group:"Kafka and ClickHouse"`
 	ClickHouseDSN    string        `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse, as clickhouse://user:password@host:9000/parley. Default: one of its own, embedded." group:"Kafka and ClickHouse"`

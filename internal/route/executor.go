@@ -14,7 +14,7 @@ type Executor struct {
 	URL string
 	// Topic of a Kafka executor is where its requests are written, in the transaction of the state.
 	Topic string
-	// ReplyTopic of a Kafka executor tells its reader where answers are expected; the call is deferred until one
+	// ReplyTopic of a Kafka executor is where answers to its requests are read; a call is deferred until its own
 	// comes. Empty: the call is done when its request is written.
 	ReplyTopic string
 	// Timeout bounds one request to an HTTP executor, from the dial to the end of the answer. Default: 10 s. Writing

@@ -82,6 +82,23 @@ routes:
 	}
 }
 
+// What the README tells people to write is right.
+func TestParseReadsTheReadme(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(readme), "```yaml\nroutes:\n")
+	text, _, ended := strings.Cut(rest, "```")
+	if !found || !ended {
+		t.Fatal("the README has no routes")
+	}
+	if got := parse(t, "routes:\n"+text).Routes(); len(got) != 3 {
+		t.Errorf("%d routes, want 3", len(got))
+	}
+}
+
 func TestDelivery(t *testing.T) {
 	t.Parallel()
 	const http, kafka = `{type: http, url: "http://h/"}`, `{type: kafka, topic: t}`
