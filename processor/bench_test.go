@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,16 +58,28 @@ func benchmarkProcessor(b *testing.B, by string, parts int, form callForm) {
 	raw := f.passThrough(calls)
 	b.ReportAllocs()
 	b.ResetTimer()
-	start := time.Now()
+	start, busy := time.Now(), cpuTime(b)
 	_, stop := f.start()
 	f.awaitEvents(int64(calls + calls/parts))
 	took := time.Since(start)
+	busy = cpuTime(b) - busy
 	b.StopTimer()
 	stop()
 	rate := float64(calls) / took.Seconds()
 	b.ReportMetric(rate, "calls/s")
 	b.ReportMetric(raw, "raw/s")
 	b.ReportMetric(rate/raw, "×raw")
+	b.ReportMetric(float64(busy.Microseconds())/float64(calls), "cpu-µs/call")
+}
+
+// cpuTime is what this process has used of the processors: unlike the time that passes, it does not grow with what else
+// the machine has to do.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkLatency measures, one conversation of three after the other, the time from the last part's append to the

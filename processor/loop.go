@@ -249,21 +249,22 @@ func (l *loop) hear(t *turn, outcomes []finished) error {
 	return nil
 }
 
-// lingerMax bounds how long a turn is held open for the attempts that it began early.
-const lingerMax = 3 * time.Millisecond
+// A turn is held open for the attempts that it began early: as long as one after the other is heard of within lingerGap,
+// but not longer than lingerMax. A backend that is slower than that is not waited for.
+const (
+	lingerGap = 2 * time.Millisecond
+	lingerMax = 50 * time.Millisecond
+)
 
 // linger holds the turn open while attempts that it began early are under way, so that what they say, and the parts
 // that follow them, are committed with it. It returns what they said.
 func (l *loop) linger(t *turn) ([]finished, error) {
-	if len(t.awaited) == 0 {
-		return nil, nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), lingerMax)
-	defer cancel()
 	var heard []finished
-	for len(t.awaited) > 0 && ctx.Err() == nil {
-		l.mailbox.await(ctx)
-		said := l.mailbox.take()
+	for end := time.Now().Add(lingerMax); len(t.awaited) > 0 && time.Now().Before(end); {
+		said := l.mailbox.within(lingerGap)
+		if len(said) == 0 {
+			break
+		}
 		heard = append(heard, said...)
 		if err := l.hear(t, said); err != nil {
 			return nil, err

@@ -97,6 +97,14 @@ func (m *mailbox) await(ctx context.Context) {
 	<-said.Done()
 }
 
+// within empties the mailbox as soon as something is there, or after a time.
+func (m *mailbox) within(d time.Duration) []finished {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	m.await(ctx)
+	return m.take()
+}
+
 // take empties the mailbox.
 func (m *mailbox) take() []finished {
 	m.mu.Lock()

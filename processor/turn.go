@@ -167,7 +167,7 @@ func (t *turn) call(p *partTurn, in *received) error {
 			return err
 		}
 	}
-	if state.Phase != conversation.New || in.problem != nil {
+	if p.tx.Meta.Rejected() > 0 {
 		ref, ok, err := p.tx.Reference(in.part.RequestID)
 		if err != nil {
 			return err

@@ -41,6 +41,9 @@ func (m *Meta) Final() map[schemas.CallStatus]int64 {
 	return out
 }
 
+// Rejected returns how many calls ended as Rejected.
+func (m *Meta) Rejected() int64 { return m.final[slices.Index(finals[:], schemas.Rejected)] }
+
 // CountFinal counts a call that ended with s.
 func (m *Meta) CountFinal(s schemas.CallStatus) {
 	m.final[slices.Index(finals[:], s)]++
