@@ -87,7 +87,7 @@ func (l *life) missingPart(t *rapid.T) {
 	if len(missing) == 0 {
 		return // all are there
 	}
-	in := l.good(rapid.SampledFrom(missing).Draw(t, "seq"))
+	in := l.asking(t, l.good(rapid.SampledFrom(missing).Draw(t, "seq")))
 	in.At = l.appended(t)
 	l.step(t, l.known(in))
 }
@@ -100,7 +100,7 @@ func (l *life) allParts(t *rapid.T) {
 	}
 	for _, k := range order {
 		l.now = l.now.Add(time.Millisecond)
-		l.step(t, l.known(l.good(k)))
+		l.step(t, l.known(l.asking(t, l.good(k))))
 	}
 }
 
@@ -117,18 +117,23 @@ func (l *life) contradiction(t *rapid.T) {
 
 // call is one with random content and options, at a random time.
 func (l *life) call(t *rapid.T, sequenceCode, calls int32) PartReceived {
-	in := l.good(sequenceCode)
+	in := l.asking(t, l.good(sequenceCode))
 	in.Calls = calls
 	in.At = l.appended(t)
-	in.Priority = rapid.SampledFrom([]schemas.Priority{schemas.Low, schemas.Medium, schemas.High}).Draw(t, "priority")
-	in.StartBy = l.sometime(t, "start by")
-	in.Scheduled = rapid.Bool().Draw(t, "scheduled")
-	in.First = l.next(t)
 	variant := rapid.SampledFrom([]uint64{0, 0, 0, 1, 2}).Draw(t, "variant")
 	if variant == 2 {
 		in.Problem = &schemas.Problem{Code: schemas.NoObjects, Pointer: "/objects", Detail: "none"}
 	}
 	in.Content = uint64(calls)<<32 | uint64(sequenceCode)<<8 | variant
+	return in
+}
+
+// asking is a call with random options.
+func (l *life) asking(t *rapid.T, in PartReceived) PartReceived {
+	in.Priority = rapid.SampledFrom([]schemas.Priority{schemas.Low, schemas.Medium, schemas.High}).Draw(t, "priority")
+	in.StartBy = l.sometime(t, "start by")
+	in.Scheduled = rapid.Bool().Draw(t, "scheduled")
+	in.First = l.next(t)
 	return in
 }
 
@@ -243,7 +248,7 @@ func (l *life) progress(t *rapid.T) {
 }
 
 func (l *life) cancel(t *rapid.T) {
-	if rapid.IntRange(0, 9).Draw(t, "rare") > 0 && l.state.Phase != Ended {
+	if rapid.IntRange(0, 4).Draw(t, "rare") > 0 && l.state.untouched(false) {
 		return // most lives go on
 	}
 	l.step(t, CancelRequested{At: l.took(t), Begun: rapid.Bool().Draw(t, "executing")})

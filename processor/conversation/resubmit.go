@@ -3,7 +3,7 @@ package conversation
 // resubmitRequested makes another conversation of the parts of one that failed, once. Asked again, it changes nothing;
 // ContinuedBy tells who asked which conversation it was.
 func (s State) resubmitRequested(in ResubmitRequested) (State, []Effect, error) {
-	if s.Phase != Ended || s.Kept.From == 0 || s.ContinuedBy != "" {
+	if s.Kept.From == 0 || s.ContinuedBy != "" {
 		return s, nil, nil
 	}
 	from := s.Kept.From

@@ -63,8 +63,8 @@ func leftWords(s State) string {
 	if s.ContinuedBy != "" {
 		words += ", continued by " + s.ContinuedBy
 	}
-	if s.Kept.From > 0 {
-		words += fmt.Sprintf(", keeps %s until %s", list(kept(s)), clock(s.Kept.Until))
+	if parts := kept(s); len(parts) > 0 {
+		words += fmt.Sprintf(", keeps %s until %s", list(parts), clock(s.Kept.Until))
 	}
 	if !s.ForgetAt.IsZero() {
 		words += ", remembered until " + clock(s.ForgetAt)
