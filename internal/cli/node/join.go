@@ -37,6 +37,9 @@ func (n *node) openRoles(context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := n.openReplies(); err != nil {
+		return err
+	}
 	return n.openIngest(conn, live)
 }
 
