@@ -44,16 +44,19 @@ type Store struct {
 
 // Open opens the store, and makes it if it is not there.
 func Open(cfg Config) (*Store, error) {
-	cache := pebble.NewCache(orDefault(cfg.CacheBytes, 64<<20))
+	memTable := orDefault(cfg.MemTableBytes, 64<<20)
+	// Pebble takes the room of its memtables out of the cache.
+	cache := pebble.NewCache(orDefault(cfg.CacheBytes, 64<<20) + memTables*int64(memTable))
 	defer cache.Unref()
 	opts := &pebble.Options{
-		FS:                    cfg.FS,
-		Cache:                 cache,
-		DisableWAL:            true,
-		MemTableSize:          orDefault(cfg.MemTableBytes, 64<<20),
-		L0CompactionThreshold: 4,
-		L0StopWritesThreshold: 24,
-		Logger:                quiet{},
+		FS:                          cfg.FS,
+		Cache:                       cache,
+		DisableWAL:                  true,
+		MemTableSize:                memTable,
+		MemTableStopWritesThreshold: memTables,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       24,
+		Logger:                      quiet{},
 	}
 	if cfg.Logger != nil {
 		opts.Logger = cfg.Logger
@@ -71,6 +74,9 @@ func Open(cfg Config) (*Store, error) {
 	}
 	return s, nil
 }
+
+// memTables is how many memtables there may be: one that is written to, the others on their way to disk.
+const memTables = 2
 
 // Close flushes and closes the store; every View is closed before.
 func (s *Store) Close() error {
