@@ -248,7 +248,7 @@ func (l *life) progress(t *rapid.T) {
 }
 
 func (l *life) cancel(t *rapid.T) {
-	if rapid.IntRange(0, 4).Draw(t, "rare") > 0 && l.state.untouched(false) {
+	if rapid.IntRange(0, 4).Draw(t, "rare") > 0 && l.history.untouched(false) {
 		return // most lives go on
 	}
 	l.step(t, CancelRequested{At: l.took(t), Begun: rapid.Bool().Draw(t, "executing")})
