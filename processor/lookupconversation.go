@@ -93,7 +93,7 @@ func (v *lookup) endedConversation(key schemas.ConversationKey, s conversation.S
 	}
 	r := schemas.ConversationResourceOf(e)
 	r.ContinuedBy = schemas.TextOf(s.ContinuedBy)
-	if s.Kept.From > 0 {
+	if s.Kept.From > 0 && s.ContinuedBy == "" {
 		r.Kept = &schemas.KeptResource{From: s.Kept.From, Failed: s.Kept.Failed, Until: s.Kept.Until}
 	}
 	err = v.endedCalls(&r, key, receivedBy(s), after)
