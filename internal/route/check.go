@@ -60,22 +60,22 @@ func (p place) route(e entry) Route {
 		Match:        p.match(e.Match),
 		Executor:     p.executor(e.Executor),
 		Idempotent:   e.Idempotent,
-		Concurrency:  p.concurrency(e.Concurrency),
+		Concurrency:  p.concurrency(e.Concurrency.at),
 		RateLimit:    p.rateLimit(e.RateLimit),
 		Retry:        p.retry(e.Retry),
-		DeferTimeout: p.within(e.DeferTimeout, defaultDeferTimeout, deferTimeoutMax, "deferTimeout"),
+		DeferTimeout: p.within(e.DeferTimeout.at, defaultDeferTimeout, deferTimeoutMax, "deferTimeout"),
 		Batch:        p.batch(e.Batch),
 	}
-	r.Delivery = p.delivery(e.Delivery, r.Executor.Type)
+	r.Delivery = p.delivery(e.Delivery.at, r.Executor.Type)
 	p.together(r)
 	return r
 }
 
 func (p place) match(e matchEntry) Match {
 	m := Match{
-		Account:    orAll(e.Account),
-		Method:     orAll(e.Method),
-		ObjectType: orAll(e.ObjectType),
+		Account:    orAll(e.Account.at),
+		Method:     orAll(e.Method.at),
+		ObjectType: orAll(e.ObjectType.at),
 	}
 	if m.Account != All && !schemas.ValidAccount(m.Account) {
 		p.refuse([]string{"match", "account"}, "an account is 1 to 64 of A-Z a-z 0-9 . _ -, or \"*\", not %q", m.Account)
@@ -147,14 +147,14 @@ func (p place) rateLimit(perSecond float64) float64 {
 
 func (p place) retry(e retryEntry) Retry {
 	r := Retry{
-		Initial: p.within(e.Initial, defaultRetryInitial, retryMax, "retry", "initial"),
-		Max:     p.within(e.Max, defaultRetryMax, retryMax, "retry", "max"),
+		Initial: p.within(e.Initial.at, defaultRetryInitial, retryMax, "retry", "initial"),
+		Max:     p.within(e.Max.at, defaultRetryMax, retryMax, "retry", "max"),
 	}
 	if r.Max < r.Initial {
 		p.refuse([]string{"retry", "max"}, "max (%s) is less than initial (%s)", r.Max, r.Initial)
 	}
-	if e.MaxAttempts != nil {
-		r.MaxAttempts = *e.MaxAttempts
+	if e.MaxAttempts.at != nil {
+		r.MaxAttempts = *e.MaxAttempts.at
 	}
 	if r.MaxAttempts < 0 || r.MaxAttempts > attemptsMax {
 		p.refuse([]string{"retry", "maxAttempts"}, "from 1 to %d, or 0 (until it answers), not %d", attemptsMax, r.MaxAttempts)
@@ -164,16 +164,16 @@ func (p place) retry(e retryEntry) Retry {
 
 func (p place) batch(e batchEntry) Batch {
 	var b Batch
-	if e.Max != nil {
-		b.Max = *e.Max
+	if e.Max.at != nil {
+		b.Max = *e.Max.at
 	}
 	if b.Max < 0 || b.Max > batchMax {
 		p.refuse([]string{"batch", "max"}, "from 1 (each call is a request of its own) to %d, not %d", batchMax, b.Max)
 	}
 	switch {
 	case b.Max > 1:
-		b.Linger = p.within(e.Linger, defaultLinger, lingerMax, "batch", "linger")
-	case e.Linger != nil:
+		b.Linger = p.within(e.Linger.at, defaultLinger, lingerMax, "batch", "linger")
+	case e.Linger.at != nil:
 		p.refuse([]string{"batch", "linger"}, "waits for nothing while max is not above 1; give max, or leave batch out")
 	}
 	return b

@@ -32,15 +32,15 @@ const (
 var topic = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
 
 func (p place) executor(e executorEntry) Executor {
-	x := Executor{Type: e.Type, Timeout: p.within(e.Timeout, defaultTimeout, timeoutMax, "executor", "timeout")}
+	x := Executor{Type: e.Type, Timeout: p.within(e.Timeout.at, defaultTimeout, timeoutMax, "executor", "timeout")}
 	switch e.Type {
 	case HTTP:
-		x.URL = p.url(e.URL)
-		p.foreign(e.Topic, "topic", HTTP)
-		p.foreign(e.ReplyTopic, "replyTopic", HTTP)
+		x.URL = p.url(e.URL.at)
+		p.foreign(e.Topic.at, "topic", HTTP)
+		p.foreign(e.ReplyTopic.at, "replyTopic", HTTP)
 	case Kafka:
 		x.Topic, x.ReplyTopic = p.topics(e)
-		p.foreign(e.URL, "url", Kafka)
+		p.foreign(e.URL.at, "url", Kafka)
 	case "":
 		p.refuse([]string{"executor", "type"}, `an executor has a type: "http" or "kafka"`)
 	default:
@@ -62,15 +62,15 @@ func (p place) url(s *string) string {
 }
 
 func (p place) topics(e executorEntry) (requests, replies string) {
-	if e.Topic == nil {
+	if e.Topic.at == nil {
 		p.refuse([]string{"executor", "topic"}, "a kafka executor has a topic that its requests are written to")
 		return "", ""
 	}
-	requests = p.topic(*e.Topic, "topic")
-	if e.ReplyTopic == nil {
+	requests = p.topic(*e.Topic.at, "topic")
+	if e.ReplyTopic.at == nil {
 		return requests, ""
 	}
-	if replies = p.topic(*e.ReplyTopic, "replyTopic"); replies == requests {
+	if replies = p.topic(*e.ReplyTopic.at, "replyTopic"); replies == requests {
 		p.refuse([]string{"executor", "replyTopic"}, "answers would be among the requests in %q; name another topic", replies)
 	}
 	return requests, replies

@@ -2,6 +2,7 @@ package route
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +45,7 @@ func Parse(b []byte) (*Table, error) {
 			return nil, fmt.Errorf("parse: %w", err)
 		}
 		for _, e := range te.Errors {
-			c.add(unknownMember.ReplaceAllString(e, `there is no member "$1" here`))
+			c.add(inOurWords(e))
 		}
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
@@ -57,8 +58,29 @@ func Parse(b []byte) (*Table, error) {
 	return t, nil
 }
 
-// unknownMember is how the decoder says it, with a name that is none of the reader's business.
-var unknownMember = regexp.MustCompile(`field (.+) not found in type route\.\w+$`)
+// What the decoder says, with names that are none of the reader's business.
+var (
+	unknownMember = regexp.MustCompile(`field (.+) not found in type route\.\w+$`)
+	otherType     = regexp.MustCompile("cannot unmarshal !!\\w+ (?:`(.*)` )?into (\\S+)$")
+)
+
+// typeWords say what a Go type is in YAML; one that is not here is a mapping.
+var typeWords = map[string]string{
+	"int": "a whole number", "float64": "a number", "bool": "true or false",
+	"string": "a text", "route.Delivery": "a text", "[]route.entry": "a list",
+}
+
+// inOurWords is a problem as the decoder says it, for who wrote the file.
+func inOurWords(problem string) string {
+	if m := otherType.FindStringSubmatchIndex(problem); m != nil {
+		said := problem[:m[0]] + cmp.Or(typeWords[problem[m[4]:m[5]]], "a mapping") + " belongs here"
+		if m[2] >= 0 {
+			said += fmt.Sprintf(", not %q", problem[m[2]:m[3]])
+		}
+		return said
+	}
+	return unknownMember.ReplaceAllString(problem, `there is no member "$1" here`)
+}
 
 // Error says everything that is wrong with a table.
 type Error struct {
@@ -68,47 +90,63 @@ type Error struct {
 
 func (e *Error) Error() string { return strings.Join(e.Problems, "\n") }
 
-// file is a table as written. A pointer is nil where the member is absent.
+// file is a table as written.
 type file struct {
 	Routes []entry `yaml:"routes"`
 }
 
 type entry struct {
-	Name         string        `yaml:"name"`
-	Match        matchEntry    `yaml:"match"`
-	Executor     executorEntry `yaml:"executor"`
-	Delivery     *Delivery     `yaml:"delivery"`
-	Idempotent   bool          `yaml:"idempotent"`
-	Concurrency  *int          `yaml:"concurrency"`
-	RateLimit    float64       `yaml:"rateLimit"`
-	Retry        retryEntry    `yaml:"retry"`
-	DeferTimeout *duration     `yaml:"deferTimeout"`
-	Batch        batchEntry    `yaml:"batch"`
+	Name         string             `yaml:"name"`
+	Match        matchEntry         `yaml:"match"`
+	Executor     executorEntry      `yaml:"executor"`
+	Delivery     optional[Delivery] `yaml:"delivery"`
+	Idempotent   bool               `yaml:"idempotent"`
+	Concurrency  optional[int]      `yaml:"concurrency"`
+	RateLimit    float64            `yaml:"rateLimit"`
+	Retry        retryEntry         `yaml:"retry"`
+	DeferTimeout optional[duration] `yaml:"deferTimeout"`
+	Batch        batchEntry         `yaml:"batch"`
 }
 
 type matchEntry struct {
-	Account    *string `yaml:"account"`
-	Method     *string `yaml:"method"`
-	ObjectType *string `yaml:"objectType"`
+	Account    optional[string] `yaml:"account"`
+	Method     optional[string] `yaml:"method"`
+	ObjectType optional[string] `yaml:"objectType"`
 }
 
 type executorEntry struct {
-	Type       string    `yaml:"type"`
-	URL        *string   `yaml:"url"`
-	Topic      *string   `yaml:"topic"`
-	ReplyTopic *string   `yaml:"replyTopic"`
-	Timeout    *duration `yaml:"timeout"`
+	Type       string             `yaml:"type"`
+	URL        optional[string]   `yaml:"url"`
+	Topic      optional[string]   `yaml:"topic"`
+	ReplyTopic optional[string]   `yaml:"replyTopic"`
+	Timeout    optional[duration] `yaml:"timeout"`
 }
 
 type retryEntry struct {
-	Initial     *duration `yaml:"initial"`
-	Max         *duration `yaml:"max"`
-	MaxAttempts *int      `yaml:"maxAttempts"`
+	Initial     optional[duration] `yaml:"initial"`
+	Max         optional[duration] `yaml:"max"`
+	MaxAttempts optional[int]      `yaml:"maxAttempts"`
 }
 
 type batchEntry struct {
-	Max    *int      `yaml:"max"`
-	Linger *duration `yaml:"linger"`
+	Max    optional[int]      `yaml:"max"`
+	Linger optional[duration] `yaml:"linger"`
+}
+
+// optional is a member that may be absent.
+type optional[T any] struct {
+	// at is nil when the member is absent, or cannot be read: then that is said, and nothing more of it.
+	at *T
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (o *optional[T]) UnmarshalYAML(n *yaml.Node) error {
+	v := new(T)
+	if err := n.Decode(v); err != nil {
+		return err
+	}
+	o.at = v
+	return nil
 }
 
 // duration is a Go duration, as 1500ms or 10s.

@@ -225,6 +225,35 @@ func write(t *testing.T, file, text string) {
 	}
 }
 
+// What cannot be read is said once, in words of the file.
+func TestParseSaysOnceWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	_, err := route.Parse([]byte(`
+routes:
+- name: a
+  concurrency: many
+  retry: {initial: soon, maxAttempts: x}
+  rateLimit: fast
+  idempotent: perhaps
+  delivery: [a]
+  batch: {max: 2, linger: later}
+  match: everything
+  executor: {type: http, url: "http://h/", timeout: 10}
+`))
+	want := `line 4: a whole number belongs here, not "many"
+line 5: a duration is written as 200ms, 10s or 1h30m, not "soon"
+line 5: a whole number belongs here, not "x"
+line 6: a number belongs here, not "fast"
+line 7: true or false belongs here, not "perhaps"
+line 8: a text belongs here
+line 9: a duration is written as 200ms, 10s or 1h30m, not "later"
+line 10: a mapping belongs here, not "everything"
+line 11: a duration is written as 200ms, 10s or 1h30m, not "10"`
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
 func TestApart(t *testing.T) {
 	t.Parallel()
 	routes := parse(t, `
