@@ -32,6 +32,7 @@ type serveCmd struct {
 	TopicPrefix      string        `default:"parley" env:"PARLEY_TOPIC_PREFIX" placeholder:"PREFIX" help:"Begins the names of topics and consumer groups." group:"Kafka and ClickHouse"`
 	Partitions       int32         `env:"PARLEY_PARTITIONS" placeholder:"N" help:"Partitions of topics that it makes, then fixed. Default: 8 embedded, else 48." group:"Kafka and ClickHouse"`
 	ResultPartitions int32         `env:"PARLEY_RESULT_PARTITIONS" placeholder:"N" help:"Partitions of the results; they divide --partitions. Default: 8." group:"Kafka and ClickHouse"`
+	SessionTimeout   time.Duration `env:"PARLEY_SESSION_TIMEOUT" placeholder:"DURATION" help:"After how long without a word from this node others take over its work; brokers usually want at least 6s. Default: 1m embedded, else 15s." group:"Kafka and ClickHouse"`
 	TrimAfter        time.Duration `default:"24h" env:"PARLEY_TRIM_AFTER" placeholder:"DURATION" help:"How long calls that were carried out, and results that are in ClickHouse, stay in Kafka for those who look back; 0: for ever." group:"Kafka and ClickHouse"`
 
 	EmbeddedKafkaAddr          string `default:"127.0.0.1:9092" env:"PARLEY_EMBEDDED_KAFKA_ADDR" placeholder:"HOST:PORT" help:"Where the embedded broker listens." group:"Embedded engines"`
@@ -163,6 +164,7 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		Instance:                   cmp.Or(c.Instance, host),
 		PartTimeout:                c.PartTimeout,
 		ForwardGrace:               c.ForwardGrace,
+		SessionTimeout:             c.SessionTimeout,
 		TrimAfter:                  c.TrimAfter,
 		Log:                        log,
 	}, nil

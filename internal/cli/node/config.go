@@ -56,6 +56,9 @@ type Config struct {
 	// PartTimeout and ForwardGrace are those of processor.Config.
 	PartTimeout  time.Duration
 	ForwardGrace time.Duration
+	// SessionTimeout is after how long without a word from this node its work goes to others; the brokers bound it,
+	// usually to 6 s at the least. Zero: a minute with a broker of its own, else 15 s.
+	SessionTimeout time.Duration
 	// TrimAfter is that of processor.Config and sink.Config.
 	TrimAfter time.Duration
 	// Log is told what an operator should know. Required.
@@ -130,6 +133,7 @@ func (c Config) Validate() error {
 	need(c.DataDir != "", "PARLEY_DATA_DIR is empty; name a folder")
 	need(c.PartTimeout > 0, "PARLEY_PART_TIMEOUT is %s; it is positive", c.PartTimeout)
 	need(c.ForwardGrace > 0, "PARLEY_FORWARD_GRACE is %s; it is positive", c.ForwardGrace)
+	need(c.SessionTimeout >= 0, "PARLEY_SESSION_TIMEOUT is %s; it is positive, or 0 for the default", c.SessionTimeout)
 	need(c.TrimAfter >= 0, "PARLEY_TRIM_AFTER is %s; it is positive, or 0 to keep everything", c.TrimAfter)
 	if err := (topics.Layout{Partitions: c.Partitions, ResultPartitions: c.ResultPartitions}).Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("PARLEY_PARTITIONS, PARLEY_RESULT_PARTITIONS: %w", err))
@@ -204,6 +208,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("instance", c.Instance),
 		slog.Duration("part_timeout", c.PartTimeout),
 		slog.Duration("forward_grace", c.ForwardGrace),
+		slog.Duration("session_timeout", c.SessionTimeout),
 		slog.Duration("trim_after", c.TrimAfter),
 	)
 }

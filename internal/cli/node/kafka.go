@@ -53,9 +53,10 @@ func (n *node) kafkaOptions(client string) []kgo.Opt {
 }
 
 // memberOptions are those of a client that is a member of a group: it keeps its partitions when it comes back soon
-// enough, without a rebalance.
+// enough, without a rebalance. One that neither comes to a rebalance nor dies is not waited for longer than one that
+// dies: the others stand still until then.
 func (n *node) memberOptions(client string) []kgo.Opt {
-	return append(n.kafkaOptions(client), kgo.InstanceID(n.cfg.Instance))
+	return append(n.kafkaOptions(client), kgo.InstanceID(n.cfg.Instance), kgo.RebalanceTimeout(n.sessionTimeout()))
 }
 
 // openProducer makes the client that ingest writes calls with, and that asks whether Kafka is there.
@@ -77,7 +78,10 @@ func (n *node) openProducer() error {
 // own is not left by the network, but may be starved of its processor; where nodes share the work, a dead one's open
 // transaction holds up all readers.
 func (n *node) sessionTimeout() time.Duration {
-	if n.cfg.embeddedKafka() {
+	switch {
+	case n.cfg.SessionTimeout > 0:
+		return n.cfg.SessionTimeout
+	case n.cfg.embeddedKafka():
 		return time.Minute
 	}
 	return 15 * time.Second
