@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -18,6 +19,8 @@ type passage struct {
 	reply *kgo.Record
 	// made is what is written of it: an answer, or the reason why there is none.
 	made *kgo.Record
+	// became counts it when it is written.
+	became prometheus.Counter
 	// err is why the brokers do not have it; nil: they do.
 	err error
 }
@@ -28,15 +31,13 @@ func (r *Reader) passageOf(reply *kgo.Record, now time.Time) *passage {
 	if problem != nil {
 		return r.buried(reply, reply, problem)
 	}
-	r.metrics.answers.Inc()
-	return &passage{reply: reply, made: made}
+	return &passage{reply: reply, made: made, became: r.metrics.answers}
 }
 
 // buried is the end of a reply of which nothing can be made; kept is what is kept of it.
 func (r *Reader) buried(reply, kept *kgo.Record, why *schemas.Problem) *passage {
-	r.metrics.dead.Inc()
 	r.cfg.Log.Warn("reply is no answer", "topic", reply.Topic, "partition", reply.Partition, "offset", reply.Offset, "error", why)
-	return &passage{reply: reply, made: topics.Buried(r.cfg.Topics.Dead, kept, why)}
+	return &passage{reply: reply, made: topics.Buried(r.cfg.Topics.Dead, kept, why), became: r.metrics.dead}
 }
 
 // pause is before what was refused is tried again.
@@ -72,7 +73,9 @@ func write(ctx context.Context, client *kgo.Client, all ...*passage) (refused []
 	for _, p := range all {
 		if p.err != nil {
 			refused = append(refused, p)
+			continue
 		}
+		p.became.Inc()
 	}
 	return refused
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -26,6 +27,8 @@ type cluster struct {
 	kafka  *kfake.Cluster
 	client *kgo.Client
 	routes *route.Current
+	// metrics are those of the reader that was started last.
+	metrics *prometheus.Registry
 	// seen is what was read of parley.calls and parley.dead.
 	seen []*kgo.Record
 }
@@ -65,6 +68,7 @@ func table(t *testing.T, replyTopics string) *route.Table {
 // start runs a reader until the test, or stop, ends it.
 func (c *cluster) start() (stop func()) {
 	c.t.Helper()
+	c.metrics = prometheus.NewPedanticRegistry()
 	r, err := New(Config{
 		Kafka:      []kgo.Opt{kgo.SeedBrokers(c.kafka.ListenAddrs()...), kgo.FetchMaxWait(100 * time.Millisecond), kgo.HeartbeatInterval(100 * time.Millisecond)},
 		Topics:     schemas.TopicsOf("parley"),
@@ -74,6 +78,7 @@ func (c *cluster) start() (stop func()) {
 		Tokens:     signer(c.t, "secret"),
 		Interval:   20 * time.Millisecond,
 		Log:        slog.New(slog.DiscardHandler),
+		Metrics:    c.metrics,
 	})
 	if err != nil {
 		c.t.Fatal(err)
@@ -149,6 +154,24 @@ func (c *cluster) awaitCommitted(topic string, n int64) {
 			c.t.Fatalf("%d replies of %s are committed, want %d (%v)", committed, topic, n, err)
 		}
 	}
+}
+
+// read is how many replies the reader counts that became this.
+func (c *cluster) read(became string) float64 {
+	c.t.Helper()
+	families, err := c.metrics.Gather()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	sum := 0.0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if m.GetLabel()[0].GetValue() == became {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
 }
 
 func TestRepliesBecomeAnswers(t *testing.T) {
@@ -274,6 +297,9 @@ func TestAnswerThatIsTooLong(t *testing.T) {
 		t.Errorf("dead: %.1000s", dead)
 	}
 	c.awaitCommitted("done", 2)
+	if answers, dead := c.read("answer"), c.read("dead"); answers != 1 || dead != 1 {
+		t.Errorf("counted %v answers and %v dead, want one of each", answers, dead)
+	}
 }
 
 // incompressible is a failure with a message of so many random letters.
