@@ -13,6 +13,7 @@ import (
 	"parley/internal/route"
 	"parley/processor/conversation"
 	"parley/processor/executor"
+	"parley/processor/store"
 	"parley/schemas"
 )
 
@@ -94,8 +95,8 @@ func TestPayloadsInMemoryAreBounded(t *testing.T) {
 
 func TestDelayedAttemptsBeginInTheirTime(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 10, oneRoute("concurrency: 10")).owns(0, 1)
+	bubble(t, func(t *testing.T, s *store.Store) {
+		r := newRigOn(t, s, 10, oneRoute("concurrency: 10")).owns(0, 1)
 		start := time.Now()
 		r.releaseAll(r.ready(
 			entry{id: "c0", notBefore: start.Add(3 * time.Second)},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -112,11 +113,46 @@ type rig struct {
 
 func newRig(t testing.TB, admittedMax int, routes string, adjust ...func(*Config, *dispatchOptions)) *rig {
 	t.Helper()
-	table, err := route.Parse([]byte(routes))
+	return newRigOn(t, newStore(t), admittedMax, routes, adjust...)
+}
+
+// bubble runs a test in a bubble of synctest. The store is not part of it: its pools are shared with other tests, so it
+// must not begin to write a table inside. Its memory starts small and doubles whenever it is full; here it has grown
+// before.
+func bubble(t *testing.T, f func(*testing.T, *store.Store)) {
+	t.Helper()
+	s := newStore(t)
+	for size := 300 << 10; size < 16<<20; size *= 2 {
+		tx := s.Begin(schemas.PartitionsMax-1, store.Meta{})
+		tx.PutPart("grow", 1, store.Part{Call: make([]byte, size)})
+		if _, err := tx.Changes(); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.Apply(store.Applied{}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) { f(t, s) })
+}
+
+// newStore returns an empty store.
+func newStore(t testing.TB) *store.Store {
+	t.Helper()
+	s, err := store.Open(store.Config{Dir: "store", FS: vfs.NewMem(), MemTableBytes: 128 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := store.Open(store.Config{Dir: "store", FS: vfs.NewMem(), MemTableBytes: 8 << 20})
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func newRigOn(t testing.TB, s *store.Store, admittedMax int, routes string, adjust ...func(*Config, *dispatchOptions)) *rig {
+	t.Helper()
+	table, err := route.Parse([]byte(routes))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,12 +164,7 @@ func newRig(t testing.TB, admittedMax int, routes string, adjust ...func(*Config
 	}
 	*cfg = cfg.withDefaults()
 	r.dispatcher = newDispatcher(cfg, s, new(mailbox), o)
-	t.Cleanup(func() {
-		r.close()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(r.close)
 	return r
 }
 
