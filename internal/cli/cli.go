@@ -14,15 +14,17 @@ import (
 
 // grammar is everything that can be said to the program.
 type grammar struct {
-	Serve   serveCmd   `cmd:"" help:"Run Parley: take calls, carry them out, record their results."`
-	Submit  submitCmd  `cmd:"" help:"Send a file of calls, and say what became of them."`
-	Status  statusCmd  `cmd:"" help:"Show where a call or a conversation stands."`
-	SQL     sqlCmd     `cmd:"" name:"sql" help:"Ask ClickHouse, where all results are."`
-	Routes  routesCmd  `cmd:"" help:"Show where calls go, and put routes into maintenance."`
-	Dead    deadCmd    `cmd:"" help:"Look after the records that nothing could be made of."`
-	Demo    demoCmd    `cmd:"" help:"Take a tour: everything in a temporary folder, with sample data."`
-	Backend backendCmd `cmd:"" help:"Run the demo backend alone."`
-	Engine  engineCmd  `cmd:"" hidden:"" help:"Be an embedded engine; serve starts it."`
+	Serve    serveCmd    `cmd:"" help:"Run Parley: take calls, carry them out, record their results."`
+	Submit   submitCmd   `cmd:"" help:"Send a file of calls, and say what became of them."`
+	Status   statusCmd   `cmd:"" help:"Show where a call or a conversation stands."`
+	Cancel   cancelCmd   `cmd:"" help:"Cancel a conversation of which nothing has been carried out."`
+	Resubmit resubmitCmd `cmd:"" help:"Run what is unfinished of conversations that failed again."`
+	SQL      sqlCmd      `cmd:"" name:"sql" help:"Ask ClickHouse, where all results are."`
+	Routes   routesCmd   `cmd:"" help:"Show where calls go, and put routes into maintenance."`
+	Dead     deadCmd     `cmd:"" help:"Look after the records that nothing could be made of."`
+	Demo     demoCmd     `cmd:"" help:"Take a tour: everything in a temporary folder, with sample data."`
+	Backend  backendCmd  `cmd:"" help:"Run the demo backend alone."`
+	Engine   engineCmd   `cmd:"" hidden:"" help:"Be an embedded engine; serve starts it."`
 
 	Version kong.VersionFlag `help:"Print the version, and exit."`
 }

@@ -28,6 +28,12 @@ func conversationText(r schemas.ConversationResource) string {
 	if len(r.Missing) > 0 {
 		fmt.Fprintf(&b, "missing  %s%s\n", codes(r.Missing), until(r.PartsExpireAt))
 	}
+	if r.Continues != nil {
+		fmt.Fprintf(&b, "continues %s\n", *r.Continues)
+	}
+	if r.ContinuedBy != nil {
+		fmt.Fprintf(&b, "continued by %s\n", *r.ContinuedBy)
+	}
 	rows := newTable("#", "request id", "method", "status", "attempts", "objects", "errors", "completed", "why")
 	for _, c := range r.Calls {
 		rows.AppendRow(table.Row{c.SequenceCode, c.RequestID, c.Method, c.Status, c.Attempts, c.Total, c.Errors, at(c.CompletedAt), why(c)})

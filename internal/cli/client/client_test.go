@@ -91,3 +91,39 @@ func TestNobodyThere(t *testing.T) {
 		t.Errorf("error %v, want that of the context", err)
 	}
 }
+
+// What is being resubmitted is told line by line; an answer that breaks off is no whole one.
+func TestResubmitMany(t *testing.T) {
+	t.Parallel()
+	const lines = `{"conversationId":"a","as":"a~2","errorCode":"CallFailed","message":"m","status":"Staging"}
+{"conversationId":"b","as":"b~2","errorCode":"CallFailed","message":"m","problem":{"status":410,"code":"PayloadGone","detail":"gone"}}
+`
+	answers := map[string]func(w http.ResponseWriter){
+		"whole": func(w http.ResponseWriter) { fmt.Fprint(w, lines) },
+		"torn":  func(w http.ResponseWriter) { fmt.Fprint(w, lines+`{"conversationId":`) },
+		"refused": func(w http.ResponseWriter) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, `{"code":"OwnerUnavailable","detail":"away"}`)
+		},
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answers[r.Header.Get("Parley-Account")](w) }))
+	defer s.Close()
+	for account, want := range map[string]int{"whole": 2, "torn": 2, "refused": 0} {
+		c, err := client.New(s.URL, account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		var got []client.Resubmitted
+		err = c.ResubmitMany(t.Context(), schemas.BulkResubmission{}, func(r client.Resubmitted) error {
+			got = append(got, r)
+			return nil
+		})
+		if (err == nil) != (account == "whole") || len(got) != want {
+			t.Errorf("%s: %+v, %v", account, got, err)
+		}
+		if want == 2 && (got[0].Status != schemas.ConversationStaging || got[1].Problem == nil || got[1].Problem.Code != schemas.PayloadGone) {
+			t.Errorf("%s: %+v", account, got)
+		}
+	}
+}
