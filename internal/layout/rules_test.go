@@ -29,6 +29,7 @@ var layers = []layer{
 	{"processor", []string{"internal/...", "schemas/..."}, "the roles meet in topics, through schemas"},
 	{"processor/conversation", []string{"schemas/..."}, "the core decides, and knows nothing but the words"},
 	{"processor/sim", []string{"processor/...", "internal/...", "schemas/..."}, "it runs core and shell, and no other role"},
+	{"processor/scale", []string{"processor/...", "internal/...", "schemas/..."}, "it measures core and shell, and no other role"},
 	{"processor/...", []string{"processor/conversation", "internal/...", "schemas/..."}, "only the shell joins the processor's parts"},
 
 	{"results/...", []string{"results/...", "internal/...", "schemas/..."}, "the roles meet in topics, through schemas"},
@@ -58,6 +59,7 @@ var homes = []home{
 			"results/sink",       // reads results, writes down which block comes next
 			"results/subscriber", // the second transactional hop
 			"internal/topics",    // creates and checks the topics, places keys
+			"internal/control",   // reads and writes what all processes agree on
 			"internal/embedded/...",
 			"internal/cli/...", // opens the clients that the roles are given
 		},
