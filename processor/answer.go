@@ -45,11 +45,11 @@ func (t *turn) takeAnswer(p *partTurn, in *received, a store.Answer, s conversat
 	if in.answer.Processed != nil {
 		return t.step(p, a.Conversation, conversation.ProgressReceived{SequenceCode: a.SequenceCode, Processed: *in.answer.Processed}, nil)
 	}
-	end, err := t.ending(p, a.Conversation, s)
+	end, err := t.ending(p, a.Conversation, s, nil)
 	if err != nil {
 		return err
 	}
-	call, err := t.load(p, a.Conversation, a.SequenceCode)
+	call, err := p.tx.Call(a.Conversation, a.SequenceCode, nil)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ const (
 // place gives a request its partition. What it returns instead of nil is the outcome of an attempt that cannot be made.
 func (d *destinations) place(r *kgo.Record) *conversation.Outcome {
 	to := d.lookUp(r.Topic)
-	switch n := recordBytes(r) + requestOverhead; {
+	switch n := topics.RecordBytes(r) + requestOverhead; {
 	case to.err != nil:
 		return &conversation.Outcome{Kind: conversation.Transient, Unsent: true, Code: schemas.CallFailed, Message: fmt.Sprintf("topic %s: %v", r.Topic, to.err)}
 	case n > to.bytesMax:

@@ -4,12 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"parley/processor/conversation"
 	"parley/processor/store"
 	"parley/schemas"
-	parleyv1 "parley/schemas/parley/v1"
 )
 
 // lookup builds status resources from the committed state of one partition, as of now.
@@ -101,8 +98,8 @@ func ended(s conversation.State, sequenceCode int32) bool {
 
 // open is the status of a part that has not ended.
 func (v *lookup) open(key schemas.ConversationKey, s conversation.State, sequenceCode int32, p store.Part) (schemas.CallResource, error) {
-	var call parleyv1.Call
-	if err := proto.Unmarshal(p.Call, &call); err != nil {
+	call, err := p.Decode()
+	if err != nil {
 		return schemas.CallResource{}, fmt.Errorf("decode part %d: %w", sequenceCode, err)
 	}
 	r := schemas.CallResource{

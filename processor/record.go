@@ -2,7 +2,6 @@ package processor
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -85,7 +84,7 @@ func (c *Config) decode(r *kgo.Record) received {
 }
 
 func (c *Config) decodeCall(in *received) *schemas.Problem {
-	if n := recordBytes(in.record); n > c.refusableBytes() {
+	if n := topics.RecordBytes(in.record); n > c.refusableBytes() {
 		return &schemas.Problem{Code: schemas.TooLarge, Detail: fmt.Sprintf("a record has at most %d bytes, this one has %d", c.Limits.CallBytesMax, n)}
 	}
 	if p := in.parse(); p != nil {
@@ -103,14 +102,9 @@ func (c *Config) decodeAnswer(in *received) *schemas.Problem {
 	if p != nil {
 		return p
 	}
-	t, err := c.Tokens.Verify(a.Token, in.at)
-	switch {
-	case errors.Is(err, token.ErrExpired):
-		return &schemas.Problem{Code: schemas.CodeExpired, Pointer: "/token", Detail: "the answer came too late: the token has expired"}
-	case err != nil:
-		return &schemas.Problem{Code: schemas.Forbidden, Pointer: "/token", Detail: err.Error()}
-	case t.Partition < 0 || t.Partition >= c.Partitions:
-		return &schemas.Problem{Code: schemas.Forbidden, Pointer: "/token", Detail: fmt.Sprintf("the token names partition %d of %d", t.Partition, c.Partitions)}
+	t, p := c.Tokens.Check(a.Token, in.at, c.Partitions)
+	if p != nil {
+		return p
 	}
 	in.answer, in.token, in.home, in.key = a, t, t.Partition, string(in.record.Key)
 	return nil
@@ -238,15 +232,6 @@ const refusableFactor = 4
 
 func (c *Config) refusableBytes() int { return refusableFactor * c.Limits.CallBytesMax }
 
-// recordBytes is the length of a record's key, value and headers.
-func recordBytes(r *kgo.Record) int {
-	n := len(r.Key) + len(r.Value)
-	for _, h := range r.Headers {
-		n += len(h.Key) + len(h.Value)
-	}
-	return n
-}
-
 // firstAppended is when a record that was forwarded was first appended: not after it was appended here.
 func firstAppended(r *kgo.Record) (time.Time, bool) {
 	ms, err := strconv.ParseInt(header(r, headerAppended), 10, 64)
@@ -264,14 +249,10 @@ func (in *received) fingerprint() *schemas.Problem {
 	if in.problem != nil {
 		return nil
 	}
-	var encoded []byte
-	if err == nil {
-		encoded, err = proto.Marshal(in.call)
-	}
 	if err != nil {
 		return &schemas.Problem{Code: schemas.InvalidBody, Detail: err.Error()}
 	}
-	in.part.Call, in.part.AcceptedAt = encoded, in.at
+	in.part.Message, in.part.AcceptedAt = in.call, in.at
 	return nil
 }
 
@@ -290,29 +271,6 @@ func (in *received) input() conversation.PartReceived {
 		StartBy:      schemas.StartByOf(in.call),
 		Scheduled:    in.call.GetOptions().GetScheduledTimeMs() != 0,
 		Continues:    header(in.record, headerContinues),
-	}
-}
-
-// buriedBytesMax bounds what is kept of a record on parley.dead; room is left for the headers that say why.
-const buriedBytesMax = producerBatchBytes - 64<<10
-
-// buried is the record for parley.dead: as it came, with the reason. Of a record that is longer than the topic takes
-// (compressed, it may have been short enough for parley.calls) the reason alone is kept, and where it stands.
-func buried(topic string, r *kgo.Record, p *schemas.Problem) *kgo.Record {
-	came := r
-	if recordBytes(r) > buriedBytesMax {
-		came = new(kgo.Record)
-	}
-	return &kgo.Record{
-		Topic: topic,
-		Key:   came.Key,
-		Value: came.Value,
-		Headers: append(copyHeaders(came.Headers),
-			kgo.RecordHeader{Key: schemas.HeaderErrorCode, Value: []byte(p.Code)},
-			kgo.RecordHeader{Key: schemas.HeaderErrorDetail, Value: []byte(p.Error())},
-			kgo.RecordHeader{Key: schemas.HeaderSourceTopic, Value: []byte(r.Topic)},
-			kgo.RecordHeader{Key: schemas.HeaderSourcePartition, Value: strconv.AppendInt(nil, int64(r.Partition), 10)},
-			kgo.RecordHeader{Key: schemas.HeaderSourceOffset, Value: strconv.AppendInt(nil, r.Offset, 10)}),
 	}
 }
 

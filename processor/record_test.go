@@ -82,8 +82,8 @@ func TestWhatARecordMeans(t *testing.T) {
 			if in.tick != tt.tick || codeOf(in.dead) != tt.dead || codeOf(in.problem) != tt.problem {
 				t.Errorf("tick %t, dead %v, problem %v, want %t, %q, %q", in.tick, in.dead, in.problem, tt.tick, tt.dead, tt.problem)
 			}
-			if good := !tt.tick && tt.dead == "" && tt.problem == ""; good != (in.part.Content != 0 && len(in.part.Call) > 0) {
-				t.Errorf("content %d and %d bytes are kept", in.part.Content, len(in.part.Call))
+			if good := !tt.tick && tt.dead == "" && tt.problem == ""; good != (in.part.Content != 0 && in.part.Message != nil) {
+				t.Errorf("content %d and the call %v are kept", in.part.Content, in.part.Message)
 			}
 		})
 	}
@@ -145,9 +145,8 @@ func TestIdentityOfACall(t *testing.T) {
 			if in.part.RequestID != tt.id || in.home != tt.home || in.conversation != tt.key || in.call.RequestId != tt.id.String() {
 				t.Errorf("got %s (%s) on %d, %q\nwant %s on %d, %q", in.part.RequestID, in.call.RequestId, in.home, in.conversation, tt.id, tt.home, tt.key)
 			}
-			var kept parleyv1.Call
-			if err := proto.Unmarshal(in.part.Call, &kept); err != nil || !proto.Equal(&kept, in.call) {
-				t.Errorf("what is kept differs from the call: %v", err)
+			if !proto.Equal(in.part.Message, in.call) {
+				t.Errorf("what is kept differs from the call: %v", in.part.Message)
 			}
 		})
 	}
@@ -201,7 +200,7 @@ func TestDeadRecordTellsWhyAndWhence(t *testing.T) {
 	t.Parallel()
 	r := record("x", "content-type", "text/xml")
 	r.Key = []byte("k")
-	d := buried("parley.dead", r, recordConfig().decode(r).dead)
+	d := topics.Buried("parley.dead", r, recordConfig().decode(r).dead)
 	for name, want := range map[string]string{
 		"content-type": "text/xml", "error-code": "InvalidBody", "source-topic": "parley.calls", "source-partition": "5", "source-offset": "77",
 	} {

@@ -25,7 +25,11 @@ func (t *turn) resubmit(p *partTurn, key schemas.ConversationKey, state conversa
 	}
 	to := schemas.RecordKey(account, e.As, schemas.RequestID{})
 	for i, part := range kept {
-		value, err := resubmitted(part.Call, e.As, i+1, len(kept))
+		call, err := part.Decode()
+		if err != nil {
+			return err
+		}
+		value, err := resubmitted(call, e.As, i+1, len(kept))
 		if err != nil {
 			return fmt.Errorf("resubmit %q: %w", key, err)
 		}
@@ -44,11 +48,8 @@ func (t *turn) resubmit(p *partTurn, key schemas.ConversationKey, state conversa
 }
 
 // resubmitted is a call as a part of another conversation. It has no startBy: the first one has passed.
-func resubmitted(encoded []byte, as string, sequenceCode, calls int) ([]byte, error) {
-	call := new(parleyv1.Call)
-	if err := proto.Unmarshal(encoded, call); err != nil {
-		return nil, err
-	}
+func resubmitted(first *parleyv1.Call, as string, sequenceCode, calls int) ([]byte, error) {
+	call := proto.CloneOf(first)
 	call.RequestId = ""
 	if call.Options == nil {
 		call.Options = new(parleyv1.Options)

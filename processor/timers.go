@@ -75,7 +75,7 @@ func (t *turn) wakeUp(p *partTurn, key schemas.ConversationKey) error {
 	switch {
 	case state.Phase != conversation.Processing:
 	case !state.Turn.AnswerBy.IsZero():
-		if in.Ending, err = t.ending(p, key, state); err != nil {
+		if in.Ending, err = t.ending(p, key, state, nil); err != nil {
 			return err
 		}
 	default:

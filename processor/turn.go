@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"parley/internal/route"
+	"parley/internal/topics"
 	"parley/processor/conversation"
 	"parley/processor/store"
 	"parley/schemas"
@@ -56,8 +57,6 @@ type partTurn struct {
 	ended    []schemas.ConversationKey
 	// finished are the request ids of the calls that ended, and of resends: theirs may have ended before.
 	finished []schemas.RequestID
-	// calls are payloads that the turn has seen, so that they need not be read again.
-	calls map[place]*parleyv1.Call
 }
 
 // place is a part of a conversation.
@@ -101,7 +100,7 @@ func (l *loop) newTurn() *turn {
 func (t *turn) on(p *partition) *partTurn {
 	pt, ok := t.byID[p.id]
 	if !ok {
-		pt = &partTurn{partition: p, due: p.nextTimer, wake: p.nextWake, tx: t.store.Begin(p.id, p.meta), calls: make(map[place]*parleyv1.Call)}
+		pt = &partTurn{partition: p, due: p.nextTimer, wake: p.nextWake, tx: t.store.Begin(p.id, p.meta)}
 		if !p.fenced {
 			pt.tx.Meta.Fence++
 		}
@@ -143,7 +142,7 @@ func (t *turn) received(p *partTurn, in received) error {
 
 func (t *turn) bury(r *kgo.Record, why *schemas.Problem) {
 	t.counts.dead++
-	t.produced = append(t.produced, buried(t.cfg.Topics.Dead, r, why))
+	t.produced = append(t.produced, topics.Buried(t.cfg.Topics.Dead, r, why))
 }
 
 // forward sends a record on to its own partition, once.
@@ -184,27 +183,9 @@ func (t *turn) call(p *partTurn, in *received) error {
 	return t.step(p, in.conversation, input, in)
 }
 
-// load returns the call of a part.
-func (t *turn) load(p *partTurn, key schemas.ConversationKey, sequenceCode int32) (*parleyv1.Call, error) {
-	at := place{key: key, sequenceCode: sequenceCode}
-	if call, ok := p.calls[at]; ok {
-		return call, nil
-	}
-	part, err := p.tx.Part(key, sequenceCode)
-	if err != nil {
-		return nil, err
-	}
-	call := new(parleyv1.Call)
-	if err := proto.Unmarshal(part.Call, call); err != nil {
-		return nil, fmt.Errorf("decode part %d of %q: %w", sequenceCode, key, err)
-	}
-	p.calls[at] = call
-	return call, nil
-}
-
 // next tells the core of a part whose turn comes.
 func (t *turn) next(p *partTurn, key schemas.ConversationKey, sequenceCode int32) (conversation.Next, error) {
-	call, err := t.load(p, key, sequenceCode)
+	call, err := p.tx.Call(key, sequenceCode, nil)
 	if err != nil {
 		return conversation.Next{}, err
 	}
@@ -215,9 +196,10 @@ func (t *turn) next(p *partTurn, key schemas.ConversationKey, sequenceCode int32
 	return n, nil
 }
 
-// ending tells the core what it must know to end the part in turn of a conversation that is Processing.
-func (t *turn) ending(p *partTurn, key schemas.ConversationKey, s conversation.State) (conversation.Ending, error) {
-	call, err := t.load(p, key, s.Turn.SequenceCode)
+// ending tells the core what it must know to end the part in turn of a conversation that is Processing. known is the
+// part's call, nil: it is to be read.
+func (t *turn) ending(p *partTurn, key schemas.ConversationKey, s conversation.State, known *parleyv1.Call) (conversation.Ending, error) {
+	call, err := p.tx.Call(key, s.Turn.SequenceCode, known)
 	if err != nil {
 		return conversation.Ending{}, err
 	}
@@ -236,13 +218,10 @@ func (t *turn) finished(p *partTurn, f finished) error {
 	if err != nil || !state.Awaits(attempt.SequenceCode, attempt.Attempt) {
 		return err
 	}
-	if f.call != nil {
-		p.calls[place{key: key, sequenceCode: attempt.SequenceCode}] = f.call
-	}
 	if f.kind == attemptBegins {
 		return t.step(p, key, conversation.AttemptBegun{SequenceCode: attempt.SequenceCode, Attempt: attempt.Attempt, At: f.at, LostAt: f.lostAt}, nil)
 	}
-	end, err := t.ending(p, key, state)
+	end, err := t.ending(p, key, state, f.call)
 	if err != nil {
 		return err
 	}
@@ -255,7 +234,7 @@ func (t *turn) finished(p *partTurn, f finished) error {
 // outcome applies what came of an attempt. An answer that came before it stands in its place.
 func (t *turn) outcome(p *partTurn, f finished, end conversation.Ending) error {
 	key, attempt := f.work.key, f.work.attempt
-	call, err := t.load(p, key, attempt.SequenceCode)
+	call, err := p.tx.Call(key, attempt.SequenceCode, f.call)
 	if err != nil {
 		return err
 	}
@@ -361,8 +340,7 @@ func (t *turn) effect(p *partTurn, key schemas.ConversationKey, state conversati
 	case conversation.Reject:
 		return t.reject(p, in, e)
 	case conversation.Execute:
-		t.execute(p, release{partition: p.id, key: key, state: state, call: p.calls[place{key: key, sequenceCode: e.SequenceCode}]})
-		return nil
+		return t.execute(p, key, state)
 	case conversation.Begin:
 		p.begins = append(p.begins, key)
 		return nil
@@ -383,22 +361,27 @@ func (t *turn) effect(p *partTurn, key schemas.ConversationKey, state conversati
 func (t *turn) accept(p *partTurn, in *received) error {
 	p.tx.Meta.Open++
 	sequenceCode, _ := schemas.Place(in.call)
-	p.calls[place{key: in.conversation, sequenceCode: sequenceCode}] = in.call
 	p.tx.PutPart(in.conversation, sequenceCode, in.part)
 	return nil
 }
 
 // execute releases an attempt: after the commit, or at once when its route says that a repetition does no harm and it
 // may begin now. Then a whole conversation can run inside the turn.
-func (t *turn) execute(p *partTurn, r release) {
-	if p.fenced && r.call != nil && r.state.Queued() {
-		if by, ok := t.cfg.Routes.Named(r.state.Turn.Route); ok && by.Idempotent && t.dispatch.early(r) {
-			t.early = append(t.early, r.key)
-			t.awaited[r.key] = struct{}{}
-			return
+func (t *turn) execute(p *partTurn, key schemas.ConversationKey, state conversation.State) error {
+	r := release{partition: p.id, key: key, state: state}
+	if state.Queued() {
+		var err error
+		if r.call, err = p.tx.Call(key, state.Turn.SequenceCode, nil); err != nil {
+			return err
+		}
+		if by, ok := t.cfg.Routes.Named(state.Turn.Route); ok && by.Idempotent && p.fenced && t.dispatch.early(r) {
+			t.early = append(t.early, key)
+			t.awaited[key] = struct{}{}
+			return nil
 		}
 	}
 	p.releases = append(p.releases, r)
+	return nil
 }
 
 // resend counts a call that is known, and makes it known under this request id too if its bytes gave it another.
@@ -439,7 +422,7 @@ func (t *turn) reject(p *partTurn, in *received, e conversation.Reject) error {
 }
 
 func (t *turn) endCall(p *partTurn, key schemas.ConversationKey, e conversation.EndCall) error {
-	call, err := t.load(p, key, e.SequenceCode)
+	call, err := p.tx.Call(key, e.SequenceCode, nil)
 	if err != nil {
 		return err
 	}

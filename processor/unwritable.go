@@ -33,7 +33,7 @@ func (e *UnwritableError) Unwrap() error { return e.Err }
 func undelivered(r *kgo.Record, err error) error {
 	for _, refusal := range []error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord} {
 		if errors.Is(err, refusal) {
-			return &UnwritableError{Topic: r.Topic, Partition: r.Partition, Bytes: recordBytes(r), Err: err}
+			return &UnwritableError{Topic: r.Topic, Partition: r.Partition, Bytes: topics.RecordBytes(r), Err: err}
 		}
 	}
 	return fmt.Errorf("%s partition %d: %w: %w", r.Topic, r.Partition, err, errAbortable)

@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"parley/internal/route"
 	"parley/processor/conversation"
 	"parley/processor/store"
@@ -85,6 +83,5 @@ func (w *work) load(s *store.Store) (*parleyv1.Call, error) {
 	if !ok {
 		return nil, fmt.Errorf("part %d of %q is not in the store", w.attempt.SequenceCode, w.key)
 	}
-	call := new(parleyv1.Call)
-	return call, proto.Unmarshal(p.Call, call)
+	return p.Decode()
 }

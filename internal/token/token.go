@@ -104,6 +104,20 @@ func (s *Signer) Verify(text string, now time.Time) (Token, error) {
 	return t, nil
 }
 
+// Check is Verify for the token of a record, of an installation with so many partitions.
+func (s *Signer) Check(text string, now time.Time, partitions int32) (Token, *schemas.Problem) {
+	t, err := s.Verify(text, now)
+	switch {
+	case errors.Is(err, ErrExpired):
+		return t, &schemas.Problem{Code: schemas.CodeExpired, Pointer: "/token", Detail: "the token expired at " + t.Expires.Format(time.RFC3339)}
+	case err != nil:
+		return t, &schemas.Problem{Code: schemas.Forbidden, Pointer: "/token", Detail: err.Error()}
+	case t.Partition < 0 || t.Partition >= partitions:
+		return t, &schemas.Problem{Code: schemas.Forbidden, Pointer: "/token", Detail: fmt.Sprintf("the token names partition %d of %d", t.Partition, partitions)}
+	}
+	return t, nil
+}
+
 // made reports whether b ends with a MAC by one of the keys.
 func (s *Signer) made(b []byte) bool {
 	for _, key := range s.keys {

@@ -15,7 +15,7 @@ const buriedBytesMax = MessageBytesMax - 64<<10
 // takes (compressed, it may have been short enough for where it stood) the reason alone is kept, and where it stands.
 func Buried(dead string, r *kgo.Record, why *schemas.Problem) *kgo.Record {
 	out := &kgo.Record{Topic: dead, Key: r.Key, Value: r.Value, Headers: make([]kgo.RecordHeader, 0, len(r.Headers)+5)}
-	if recordBytes(r) > buriedBytesMax {
+	if RecordBytes(r) > buriedBytesMax {
 		out.Key, out.Value = nil, nil
 	} else {
 		out.Headers = append(out.Headers, r.Headers...)
@@ -29,8 +29,8 @@ func Buried(dead string, r *kgo.Record, why *schemas.Problem) *kgo.Record {
 	return out
 }
 
-// recordBytes is the length of a record's key, value and headers.
-func recordBytes(r *kgo.Record) int {
+// RecordBytes is the length of a record's key, value and headers.
+func RecordBytes(r *kgo.Record) int {
 	n := len(r.Key) + len(r.Value)
 	for _, h := range r.Headers {
 		n += len(h.Key) + len(h.Value)

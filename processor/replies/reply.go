@@ -1,13 +1,10 @@
 package replies
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"parley/internal/token"
 	"parley/schemas"
 )
 
@@ -23,7 +20,7 @@ func (c *Config) answer(r *kgo.Record, now time.Time) (*kgo.Record, *schemas.Pro
 	if problem := named(a, r); problem != nil {
 		return nil, problem
 	}
-	t, problem := c.verify(a.Token, now)
+	t, problem := c.Tokens.Check(a.Token, now, c.Partitions)
 	if problem != nil {
 		return nil, problem
 	}
@@ -59,17 +56,4 @@ func named(a *schemas.Answer, r *kgo.Record) *schemas.Problem {
 		return &schemas.Problem{Code: schemas.InvalidBody, Pointer: "/token", Detail: "the reply does not say what it answers: give the token of the request here or in the header " + headerToken}
 	}
 	return nil
-}
-
-func (c *Config) verify(text string, now time.Time) (token.Token, *schemas.Problem) {
-	t, err := c.Tokens.Verify(text, now)
-	switch {
-	case errors.Is(err, token.ErrExpired):
-		return t, &schemas.Problem{Code: schemas.CodeExpired, Pointer: "/token", Detail: "the token expired at " + t.Expires.Format(time.RFC3339)}
-	case err != nil:
-		return t, &schemas.Problem{Code: schemas.Forbidden, Pointer: "/token", Detail: err.Error()}
-	case t.Partition < 0 || t.Partition >= c.Partitions:
-		return t, &schemas.Problem{Code: schemas.Forbidden, Pointer: "/token", Detail: fmt.Sprintf("names partition %d of %d", t.Partition, c.Partitions)}
-	}
-	return t, nil
 }

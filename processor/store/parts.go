@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
 )
 
 // place is a part of a conversation.
@@ -63,6 +64,18 @@ func (t *Tx) Part(key schemas.ConversationKey, sequenceCode int32) (Part, error)
 		err = fmt.Errorf("part %d of conversation %q is not in the store", sequenceCode, key)
 	}
 	return p, err
+}
+
+// Call returns the call of a part of an open conversation. known is the same, from elsewhere; nil: it is to be read.
+func (t *Tx) Call(key schemas.ConversationKey, sequenceCode int32, known *parleyv1.Call) (*parleyv1.Call, error) {
+	if _, err := t.Part(key, sequenceCode); err != nil {
+		return nil, err
+	}
+	p := t.parts.at[place{key, sequenceCode}]
+	if p.Message == nil {
+		p.Message = known
+	}
+	return p.Decode()
 }
 
 // PutPart keeps a part that an open conversation did not have before.

@@ -62,7 +62,14 @@ func decodePart(key, value []byte) (Part, error) {
 }
 
 func encodePart(p Part) ([]byte, error) {
-	return encode(&parleyv1.PartState{Call: p.Call, RequestId: p.RequestID[:], Content: p.Content, AcceptedAtMs: schemas.MilliOf(p.AcceptedAt)})
+	call := p.Call
+	if call == nil && p.Message != nil {
+		var err error
+		if call, err = proto.Marshal(p.Message); err != nil {
+			return nil, err
+		}
+	}
+	return encode(&parleyv1.PartState{Call: call, RequestId: p.RequestID[:], Content: p.Content, AcceptedAtMs: schemas.MilliOf(p.AcceptedAt)})
 }
 
 // reference returns where a request id belongs; false: it is not known.

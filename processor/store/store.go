@@ -16,8 +16,10 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"google.golang.org/protobuf/proto"
 
 	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
 )
 
 // Config says where the store is and how much memory it takes.
@@ -157,11 +159,26 @@ func get(r pebble.Reader, k []byte) ([]byte, error) {
 
 // Part is a call of an open conversation.
 type Part struct {
-	// Call is the encoded parleyv1.Call.
-	Call       []byte
+	// Call is the encoded parleyv1.Call; nil: it is what Message encodes to.
+	Call []byte
+	// Message is the call; nil: it has not been decoded.
+	Message    *parleyv1.Call
 	RequestID  schemas.RequestID
 	Content    uint64
 	AcceptedAt time.Time
+}
+
+// Decode returns the call.
+func (p *Part) Decode() (*parleyv1.Call, error) {
+	if p.Message != nil {
+		return p.Message, nil
+	}
+	call := new(parleyv1.Call)
+	if err := proto.Unmarshal(p.Call, call); err != nil {
+		return nil, fmt.Errorf("decode call %s: %w", p.RequestID, err)
+	}
+	p.Message = call
+	return call, nil
 }
 
 // Reference tells where the call of a request id belongs.
