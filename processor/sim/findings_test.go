@@ -1,0 +1,161 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// findings are what a run has left: all that the checks look at.
+type findings struct {
+	history *history
+	plan    *plan
+	arrived []arrival
+	events  []event
+	// dead are the records of parley.dead, by where they came from.
+	dead map[place]int
+	// states are the last of each partition's own records in the changelog.
+	states map[int32]*parleyv1.PartitionState
+}
+
+// place is where a record of parley.calls stands.
+type place struct {
+	partition int32
+	offset    int64
+}
+
+// arrival is a record of parley.calls, in the order of partition and offset.
+type arrival struct {
+	place
+	// appended is when it was appended here, at when it was first.
+	appended, at time.Time
+	value        string
+	// plain: no call. A tick, a marker, an outcome that came late; to the conversations, it only tells the time.
+	plain     bool
+	forwarded bool
+	meaning
+}
+
+// event is a record of parley.results.
+type event struct {
+	*parleyv1.ResultEvent
+	committed time.Time
+}
+
+// of is the conversation of an event, as the plan calls it.
+func (e event) of() string {
+	if id := e.GetCall().GetConversationId() + e.GetConversation().GetConversationId(); id != "" {
+		return id
+	}
+	if c := e.GetCall(); c != nil {
+		return c.Results[0].CorrelationId
+	}
+	return e.GetConversation().RequestId
+}
+
+// findings reads back what the run has left in the log.
+func (w *world) findings() *findings {
+	f := &findings{history: w.history, plan: w.plan, dead: make(map[place]int), states: make(map[int32]*parleyv1.PartitionState)}
+	for _, r := range w.broker.read(w.t, w.broker.names.Calls) {
+		f.arrived = append(f.arrived, f.arrival(r))
+	}
+	for _, r := range w.broker.read(w.t, w.broker.names.Results) {
+		if r.Attrs.IsControl() {
+			continue
+		}
+		e := event{new(parleyv1.ResultEvent), r.committed}
+		if err := proto.Unmarshal(r.Value, e); err != nil {
+			w.fail("results can be read", "", "%v", err)
+		}
+		f.events = append(f.events, e)
+	}
+	for _, r := range w.broker.read(w.t, w.broker.names.Dead) {
+		if !r.Attrs.IsControl() {
+			f.dead[place{int32(number(header(r.Record, schemas.HeaderSourcePartition))), int64(number(header(r.Record, schemas.HeaderSourceOffset)))}]++
+		}
+	}
+	for _, r := range w.broker.read(w.t, w.broker.names.State) {
+		if string(r.Key) == "m" && !r.Attrs.IsControl() {
+			s := new(parleyv1.PartitionState)
+			if err := proto.Unmarshal(r.Value[1:], s); err != nil {
+				w.fail("the state can be read", "", "%v", err)
+			}
+			f.states[r.Partition] = s
+		}
+	}
+	return f
+}
+
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+func (f *findings) arrival(r record) arrival {
+	a := arrival{place: place{r.Partition, r.Offset}, appended: r.Timestamp, at: r.Timestamp, value: string(r.Value)}
+	if kind := header(r.Record, schemas.HeaderType); r.Attrs.IsControl() || kind != "" && kind != schemas.RecordCall {
+		a.plain = true
+		return a
+	}
+	a.meaning = f.plan.means[a.value]
+	if a.conversation == "" && a.single {
+		a.conversation = a.content
+	}
+	if from := header(r.Record, "forwarded-from"); from != "" {
+		a.forwarded = true
+		a.at = time.UnixMilli(int64(number(header(r.Record, "first-appended-ms"))))
+	}
+	return a
+}
+
+// notes are the log's part of the history.
+func (f *findings) notes() []note {
+	var out []note
+	for _, a := range f.arrived {
+		if a.plain {
+			continue
+		}
+		text := fmt.Sprintf("%s (%d of %d) is appended at %d/%d", a.content, a.seq, a.calls, a.partition, a.offset)
+		if a.forwarded {
+			text += fmt.Sprintf(", forwarded, first appended at %.3f", a.at.Sub(f.history.start).Seconds())
+		}
+		out = append(out, note{a.appended, text, a.name()})
+	}
+	for _, e := range f.events {
+		text := fmt.Sprintf("result %d-%d is committed: ", e.Partition, e.Sequence)
+		if c := e.GetCall(); c != nil {
+			text += fmt.Sprintf("%s %s %s after %d", c.Results[0].CorrelationId, c.Status, c.ErrorCode, c.Attempts)
+		} else {
+			text += fmt.Sprintf("conversation %s %s %s", e.of(), e.GetConversation().Status, e.GetConversation().ErrorCode)
+		}
+		out = append(out, note{e.committed, text, e.of()})
+	}
+	return out
+}
+
+// name is what the story calls the conversation of an arrival.
+func (a arrival) name() string {
+	if a.garbage {
+		return a.content
+	}
+	return a.conversation
+}
+
+// story is all that has to do with a conversation, in lines.
+func (f *findings) story(conversation string) []string {
+	return f.history.tell(f.notes(), conversation)
+}
+
+// lines is the whole history: equal for equal runs.
+func (f *findings) lines() []string {
+	return slices.Concat(f.history.tell(f.notes(), ""))
+}
