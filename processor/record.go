@@ -18,14 +18,8 @@ import (
 	parleyv1 "parley/schemas/parley/v1"
 )
 
-// Headers that only processors write.
-const (
-	// Of a record that was on the wrong partition and has been forwarded to the right one.
-	headerAppended = "first-appended-ms"
-	headerFrom     = "forwarded-from"
-	// Of a call that was resubmitted: the conversation that it comes from.
-	headerContinues = "continues"
-)
+// headerContinues is that of a call that was resubmitted: the conversation that it comes from.
+const headerContinues = "continues"
 
 // received is a record of parley.calls and what it means. Of tick, dead, call, answer, cancel and resubmit one is set.
 type received struct {
@@ -234,7 +228,7 @@ func (c *Config) refusableBytes() int { return refusableFactor * c.Limits.CallBy
 
 // firstAppended is when a record that was forwarded was first appended: not after it was appended here.
 func firstAppended(r *kgo.Record) (time.Time, bool) {
-	ms, err := strconv.ParseInt(header(r, headerAppended), 10, 64)
+	ms, err := strconv.ParseInt(header(r, schemas.HeaderFirstAppended), 10, 64)
 	at := time.UnixMilli(ms).UTC()
 	return at, err == nil && ms > 0 && !at.After(r.Timestamp)
 }
@@ -283,8 +277,8 @@ func forwarded(in received) *kgo.Record {
 		Key:       []byte(in.key),
 		Value:     r.Value,
 		Headers: append(copyHeaders(r.Headers),
-			kgo.RecordHeader{Key: headerAppended, Value: strconv.AppendInt(nil, in.at.UnixMilli(), 10)},
-			kgo.RecordHeader{Key: headerFrom, Value: strconv.AppendInt(nil, int64(r.Partition), 10)}),
+			kgo.RecordHeader{Key: schemas.HeaderFirstAppended, Value: strconv.AppendInt(nil, in.at.UnixMilli(), 10)},
+			kgo.RecordHeader{Key: schemas.HeaderForwardedFrom, Value: strconv.AppendInt(nil, int64(r.Partition), 10)}),
 	}
 }
 

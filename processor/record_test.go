@@ -187,7 +187,7 @@ func TestForwardedRecordIsAsOldAsItWas(t *testing.T) {
 	c := recordConfig()
 	in := c.decode(record(inC, "traceparent", "t"))
 	f := forwarded(in)
-	if f.Partition != in.home || string(f.Key) != "acme/c" || string(f.Value) != inC || header(f, "traceparent") != "t" || header(f, headerFrom) != "5" {
+	if f.Partition != in.home || string(f.Key) != "acme/c" || string(f.Value) != inC || header(f, "traceparent") != "t" || header(f, schemas.HeaderForwardedFrom) != "5" {
 		t.Errorf("forwarded is %+v, want the same value and headers on partition %d, from 5", f, in.home)
 	}
 	f.Timestamp, f.Offset = in.at.Add(time.Hour), 99

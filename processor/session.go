@@ -75,14 +75,24 @@ func (s *session) commit(records [][]*kgo.Record, offsets map[int32]int64) (bool
 }
 
 func (s *session) produce(ctx context.Context, records [][]*kgo.Record) error {
-	var d deliveries
+	d := new(deliveries)
 	for _, rs := range records {
 		d.wg.Add(len(rs))
 		for _, r := range rs {
 			s.client.Produce(ctx, r, d.done)
 		}
 	}
-	d.wg.Wait()
+	delivered := make(chan struct{})
+	go func() {
+		d.wg.Wait()
+		close(delivered)
+	}()
+	select {
+	case <-delivered:
+	case <-ctx.Done():
+		// The client tries a record of a transaction until it is closed, which is what this error leads to.
+		return fmt.Errorf("produce: %w", ctx.Err())
+	}
 	if d.worst != nil {
 		return fmt.Errorf("produce: %w", d.worst)
 	}

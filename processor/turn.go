@@ -147,7 +147,7 @@ func (t *turn) bury(r *kgo.Record, why *schemas.Problem) {
 
 // forward sends a record on to its own partition, once.
 func (t *turn) forward(in received) {
-	if header(in.record, headerFrom) != "" {
+	if header(in.record, schemas.HeaderForwardedFrom) != "" {
 		t.bury(in.record, &schemas.Problem{Code: schemas.Internal, Detail: "the record was forwarded and is on the wrong partition again"})
 		return
 	}
@@ -382,6 +382,14 @@ func (t *turn) execute(p *partTurn, key schemas.ConversationKey, state conversat
 	}
 	p.releases = append(p.releases, r)
 	return nil
+}
+
+// stands reports whether a release still counts at the end of the turn, in which its conversation may have moved on, as
+// when it was cancelled.
+func (p *partTurn) stands(r release) bool {
+	s, err := p.tx.Conversation(r.key) // the turn has it
+	attempt := r.state.InTurn()
+	return err == nil && s.Awaits(attempt.SequenceCode, attempt.Attempt)
 }
 
 // resend counts a call that is known, and makes it known under this request id too if its bytes gave it another.
