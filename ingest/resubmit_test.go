@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -231,6 +232,26 @@ func TestResubmitMany(t *testing.T) {
 			t.Errorf("got\n%q\nwant\n%q", got, want)
 		}
 		h.log(t, many-1)
+	}
+}
+
+// A server that stops has a line for all that it has found: an answer that is cut short would look whole.
+func TestResubmitManyAtTheEnd(t *testing.T) {
+	t.Parallel()
+	const many = 2 * resubmissionsAtOnce
+	h := start(t)
+	h.record.tell(func(f *fakeSource) {
+		f.answers.failed = func(schemas.FailedQuery) ([]schemas.ConversationResource, error) {
+			return slices.Repeat([]schemas.ConversationResource{failed("c")}, many), nil
+		}
+	})
+	ctx, cancel := contextDone()
+	defer cancel()
+	w := httptest.NewRecorder()
+	h.server.Handler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, resubmitPath, strings.NewReader(`{`+period+`}`)))
+	want := slices.Repeat([]string{"c as c~2: OwnerUnavailable"}, many)
+	if got := bulk(t, reply{status: w.Code, header: w.Header(), body: w.Body.Bytes()}); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %d lines as %q", got, many, want[0])
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,14 +48,12 @@ func (s *Server) postResubmissions(c echo.Context) error {
 	}
 	c.Response().Header().Set(echo.HeaderContentType, mimeNDJSON)
 	c.Response().WriteHeader(http.StatusOK)
-	for len(failed) > 0 && ctx.Err() == nil {
-		n := min(resubmissionsAtOnce, len(failed))
-		if err := writeLines(c.Response(), s.resubmitSome(c, account, failed[:n], r)); err != nil {
+	for some := range slices.Chunk(failed, resubmissionsAtOnce) {
+		if err := writeLines(c.Response(), s.resubmitSome(c, account, some, r)); err != nil {
 			return err
 		}
-		failed = failed[n:]
 	}
-	return ctx.Err()
+	return nil
 }
 
 // resubmitSome resubmits some conversations at once.
@@ -92,6 +91,9 @@ func (s *Server) resubmitAs(ctx context.Context, account string, line bulkLine, 
 	r := schemas.Resubmission{ConversationID: line.As, IncludeFailed: includeFailed}
 	if p := s.recorder.limits.CheckResubmission(&r, line.ConversationID); p != nil {
 		return schemas.ConversationResource{}, p
+	}
+	if ctx.Err() != nil { // what is left gets its lines, so that the answer is whole
+		return schemas.ConversationResource{}, &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: "this node stops, and has not tried; send the request again"}
 	}
 	return s.resubmit(ctx, schemas.ConversationQuery{Account: account, ID: line.ConversationID}, r)
 }

@@ -70,3 +70,23 @@ func TestNextID(t *testing.T) {
 		}
 	}
 }
+
+func FuzzDecodeBulkResubmission(f *testing.F) {
+	f.Add([]byte(`{"from": "2026-12-01T08:00:00Z", "to": "2026-12-01T09:00:00Z", "route": "crm", "limit": 5}`))
+	f.Add([]byte(`{"from": "0001-01-01T00:00:00Z", "to": "9999-12-01T09:00:00+23:59"}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, p := schemas.DecodeBulkResubmission(b)
+		if p == nil && (!r.From.Before(r.To) || r.Limit < 1 || r.Limit > schemas.BulkLimitMax) {
+			t.Errorf("%q is read as %+v", b, r)
+		}
+	})
+}
+
+func FuzzNextID(f *testing.F) {
+	f.Add("order-1~2")
+	f.Fuzz(func(t *testing.T, old string) {
+		if next := schemas.NextID(old); next == old || schemas.NextID(next) == next || schemas.NextID(next) == old {
+			t.Errorf("after %q comes %q", old, next)
+		}
+	})
+}
