@@ -50,6 +50,9 @@ func TestLateAnswer(t *testing.T) {
 			t.Errorf("%s: %d %s", b.body, r.status, r.body)
 		}
 	}
+	if strings.Contains(h.logged.String(), good) {
+		t.Error("the token is in the log, where others can read it")
+	}
 	for i, record := range h.log(t, len(bodies)) {
 		value := strings.ReplaceAll(bodies[i].value, "TOKEN", good)
 		if string(record.Value) != value || record.Partition != 6 || headers(record) != "type=answer content-type=application/json" {

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -66,11 +67,19 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		s.metrics.requests.WithLabelValues(c.Path(), methodLabel(c.Request().Method), strconv.Itoa(status)).Observe(took.Seconds())
 		s.log.LogAttrs(c.Request().Context(), slog.LevelDebug, "request answered",
 			slog.String("method", c.Request().Method),
-			slog.String("path", c.Request().URL.Path),
+			slog.String("path", loggedPath(c)),
 			slog.Int("status", status),
 			slog.Duration("took", took))
 		return nil
 	}
+}
+
+// loggedPath is the path of a request as it may stand in a log: whoever reads a token there could use it.
+func loggedPath(c echo.Context) string {
+	if path := c.Request().URL.Path; !strings.HasPrefix(path, deferredPath) {
+		return path
+	}
+	return deferredPath
 }
 
 // methodLabel bounds the values of a label that clients choose.
