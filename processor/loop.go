@@ -87,7 +87,7 @@ func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loo
 	l.lease = newLease(client, cfg.Group)
 	l.lease.keep()
 	l.dispatch = newDispatcher(&l.cfg, s, l.mailbox, dispatchOptions{lease: l.lease, lost: o.send, metrics: m.routes})
-	lv.begin(client, l.dispatch.running)
+	lv.begin(client, l.lease, l.dispatch.running)
 	return l, nil
 }
 

@@ -126,7 +126,7 @@ func (c *Config) address(in *received, account, conversationID, requestID string
 	in.conversation = schemas.NewConversationKey(account, conversationID, id)
 	in.key = schemas.RecordKey(account, conversationID, id)
 	if conversationID == "" {
-		in.home = c.homeOf(account, id)
+		in.home = topics.OfRequest(account, id, c.Partitions)
 		return
 	}
 	in.home = topics.Partition(in.key, c.Partitions)
@@ -181,21 +181,13 @@ func (c *Config) identify(in *received) *schemas.Problem {
 		id = schemas.LogRequestID(call.Account, in.record.Partition, in.record.Offset)
 	}
 	if conversationID == "" {
-		in.home = c.homeOf(call.Account, id)
+		in.home = topics.OfRequest(call.Account, id, c.Partitions)
 	}
 	call.RequestId = id.String()
 	in.part.RequestID = id
 	in.conversation = schemas.NewConversationKey(call.Account, conversationID, id)
 	in.key = schemas.RecordKey(call.Account, conversationID, id)
 	return nil
-}
-
-// homeOf is the partition that a request id names: see schemas.RequestID.
-func (c *Config) homeOf(account string, id schemas.RequestID) int32 {
-	if p, ok := schemas.PartitionOf(id); ok && p < c.Partitions {
-		return p
-	}
-	return topics.Partition(schemas.RecordKey(account, "", id), c.Partitions)
 }
 
 // check is everything that the call alone can tell.

@@ -67,6 +67,15 @@ func (w *watchers) notify(p *partTurn) {
 	}
 }
 
+// wake has all look again: who they wait for may end elsewhere now.
+func (w *watchers) wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for k := range w.by {
+		w.tell(k)
+	}
+}
+
 func (w *watchers) tell(k watchKey) {
 	for ch := range w.by[k] {
 		select {

@@ -2,7 +2,10 @@ package schemas
 
 import (
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Position is a record's place in parley.calls.
@@ -46,6 +49,16 @@ type ConversationQuery struct {
 	Wait time.Duration
 }
 
+// Keys are what the ID may name: the conversation with that ConversationID, and, before it, the call without one that
+// has it as its request id.
+func (q ConversationQuery) Keys() []ConversationKey {
+	named := NewConversationKey(q.Account, q.ID, RequestID{})
+	if id, err := uuid.Parse(q.ID); err == nil {
+		return []ConversationKey{NewConversationKey(q.Account, "", id), named}
+	}
+	return []ConversationKey{named}
+}
+
 // FailedQuery asks for conversations that failed and have not been resubmitted.
 type FailedQuery struct {
 	Account string
@@ -87,6 +100,20 @@ var (
 	// ErrUnavailable: whoever was asked cannot tell now; ask again later.
 	ErrUnavailable = errors.New("unavailable")
 )
+
+// NotOwnedError says that whoever was asked does not own these partitions now, and so cannot tell; what it owns of those
+// that it was asked about knows nothing. It is an ErrUnavailable.
+type NotOwnedError struct {
+	// Partitions of parley.calls; never empty.
+	Partitions []int32
+}
+
+func (e *NotOwnedError) Error() string {
+	return fmt.Sprintf("partitions %v are not owned here", e.Partitions)
+}
+
+// Unwrap returns ErrUnavailable.
+func (e *NotOwnedError) Unwrap() error { return ErrUnavailable }
 
 // RecordedError says of a call or of a conversation that it has ended and that the record alone has its result, maybe
 // under another request id: a resend has the result of the first. It is an ErrUnavailable.

@@ -1,7 +1,11 @@
 // Package topics creates and checks Parley's topics, and says which partition a key belongs to.
 package topics
 
-import "github.com/twmb/franz-go/pkg/kgo"
+import (
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/schemas"
+)
 
 // keyed keeps no state for records that have a key, so all may share it.
 var keyed = kgo.StickyKeyPartitioner(nil).ForTopic("")
@@ -10,4 +14,22 @@ var keyed = kgo.StickyKeyPartitioner(nil).ForTopic("")
 // partitioner finds it: murmur2 of the key, modulo the number of partitions.
 func Partition(key string, partitions int32) int32 {
 	return int32(keyed.Partition(&kgo.Record{Key: []byte(key)}, int(partitions)))
+}
+
+// OfRequest returns the partition that a request id names, by itself or through its key: see schemas.RequestID. The
+// call is there unless a producer chose the id of a call that has a ConversationID.
+func OfRequest(account string, id schemas.RequestID, partitions int32) int32 {
+	if p, ok := schemas.PartitionOf(id); ok && p < partitions {
+		return p
+	}
+	return Partition(schemas.RecordKey(account, "", id), partitions)
+}
+
+// OfConversation returns the partition that a conversation is in.
+func OfConversation(key schemas.ConversationKey, partitions int32) int32 {
+	account, conversationID, id := key.Split()
+	if key.Single() {
+		return OfRequest(account, id, partitions)
+	}
+	return Partition(schemas.RecordKey(account, conversationID, id), partitions)
 }

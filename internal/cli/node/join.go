@@ -118,7 +118,18 @@ func (n *node) openProcessor() (processing, error) {
 		defer http.Close() // the demo backend, which ends next, waits for connections that were never used
 		return p.Run(ctx)
 	}})
-	return p, nil
+	return alone{p}, nil
+}
+
+// alone is a processor as the only one that is asked.
+type alone struct{ *processor.Processor }
+
+func (a alone) Request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error) {
+	return a.Processor.Request(ctx, q)
+}
+
+func (a alone) Conversation(ctx context.Context, q schemas.ConversationQuery) (schemas.ConversationResource, error) {
+	return a.Processor.Conversation(ctx, q)
 }
 
 // openSink adds the stage that brings what has happened into ClickHouse.
