@@ -3,7 +3,9 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"parley/processor/conversation"
@@ -83,11 +85,22 @@ func encodeRecord(r record) ([]byte, error) {
 	m.LostAtMs, m.AnswerByMs = schemas.MilliOf(s.Turn.LostAt), schemas.MilliOf(s.Turn.AnswerBy)
 	m.KeptFrom, m.KeptFailed, m.KeptUntilMs = s.Kept.From, s.Kept.Failed, schemas.MilliOf(s.Kept.Until)
 	m.EndedAtMs, m.Code, m.Message = schemas.MilliOf(s.EndedAt), string(s.Code), s.Message
-	if s.Phase != conversation.Processing { // then all have arrived
+	if s.Phase == conversation.Ended { // while Staging it follows from the parts, and in Processing all have arrived
 		m.Received = s.Received
 	}
 	return encode(m)
 }
+
+// withReceived is the record of a conversation that is Staging, as the store has it: the changelog leaves out which
+// parts have arrived, or each part would add a record that grows with their number.
+func withReceived(value []byte, received conversation.Parts) []byte {
+	value = slices.Clip(value)
+	value = protowire.AppendTag(value, receivedField, protowire.BytesType)
+	return protowire.AppendBytes(value, received)
+}
+
+// receivedField is the number of ConversationState.received.
+const receivedField = 4
 
 func decodeRecord(key, value []byte) (record, error) {
 	var m parleyv1.ConversationState

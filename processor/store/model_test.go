@@ -36,6 +36,7 @@ func TestStateIsWhatTheLogSays(t *testing.T) {
 			"forgotten turn": m.forgottenTurn,
 			"flush":          m.flush,
 			"wiped":          m.wiped,
+			"compacted":      m.compacted,
 			"crash":          m.crash,
 			"":               m.agrees,
 		})
@@ -293,6 +294,28 @@ func (m *model) flush(t *rapid.T) {
 // wiped goes on with a store that was made from the log alone.
 func (m *model) wiped(t *rapid.T) { m.goOnWith(t, vfs.NewCrashableMem()) }
 
+// compacted makes a store from what a compaction may leave of the log: the last record of each key, and no deletion.
+func (m *model) compacted(t *rapid.T) {
+	last := make(map[string]int)
+	for i, c := range m.changelog {
+		last[string(c.Key)] = i
+	}
+	var log []Change
+	for i, c := range m.changelog {
+		if last[string(c.Key)] == i && c.Value != nil {
+			log = append(log, c)
+		}
+	}
+	want, own := dump(t, m.store), m.store
+	m.store = openOn(t, vfs.NewMem())
+	m.restore(t, log, Applied{})
+	if got := dump(t, m.store); !slices.Equal(got, want) {
+		t.Fatalf("from the compacted log came\n%s\nwant\n%s", lines(got), lines(want))
+	}
+	m.close(t)
+	m.store = own
+}
+
 // crash goes on with what a crash of the machine leaves of the store.
 func (m *model) crash(t *rapid.T) {
 	kept := vfs.CrashCloneCfg{
@@ -320,9 +343,12 @@ func (m *model) goOnWith(t *rapid.T, fs *vfs.MemFS) {
 	}
 }
 
-func (m *model) catchUp(t *rapid.T, at Applied) {
+func (m *model) catchUp(t *rapid.T, at Applied) { m.restore(t, m.changelog[at.Changelog:], at) }
+
+// restore applies records of the log, so many at once as comes, and all results from a position on.
+func (m *model) restore(t *rapid.T, rest []Change, at Applied) {
 	at.At = epoch
-	for rest := m.changelog[at.Changelog:]; len(rest) > 0; {
+	for len(rest) > 0 {
 		n := rapid.IntRange(1, len(rest)).Draw(t, "records at once")
 		at.Changelog += int64(n)
 		if err := m.store.Restore(modelPartition, rest[:n], at); err != nil {

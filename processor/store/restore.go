@@ -16,12 +16,18 @@ import (
 func (s *Store) Restore(partition int32, changes []Change, applied Applied) error {
 	b := s.db.NewBatch()
 	defer b.Close()
-	r := restoration{writer: writer{batch: b, partition: partition}, db: s.db, seen: make(map[string][]byte, len(changes))}
-	for _, c := range changes {
-		k := append(prefix(partition, 0)[:2], c.Key...)
-		if err := r.apply(k, c.Value); err != nil {
-			return fmt.Errorf("restore partition %d: %w", partition, err)
-		}
+	r := restoration{
+		writer:  writer{batch: b, partition: partition},
+		db:      s.db,
+		seen:    make(map[string][]byte, len(changes)),
+		arrived: make(map[schemas.ConversationKey][]int32),
+	}
+	err := r.all(changes)
+	if err == nil {
+		err = r.leaveArrived()
+	}
+	if err != nil {
+		return fmt.Errorf("restore partition %d: %w", partition, err)
 	}
 	r.put(Change{Key: appliedKey(partition), Value: applied.encode()})
 	return r.commit()
@@ -33,42 +39,63 @@ type restoration struct {
 	db pebble.Reader
 	// seen has the last value in the batch of the records whose indexes follow from what they were before.
 	seen map[string][]byte
+	// arrived are the parts whose conversation's record has not followed yet. It always does: the turn that took a part
+	// has written it too, behind the part.
+	arrived map[schemas.ConversationKey][]int32
+}
+
+func (r *restoration) all(changes []Change) error {
+	for _, c := range changes {
+		if err := r.apply(append(prefix(r.partition, 0)[:2], c.Key...), c.Value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *restoration) apply(k, value []byte) error {
 	if len(k) < prefixLen {
 		return &FormatError{Key: k, Err: fmt.Errorf("key of %d bytes", len(k))}
 	}
-	r.put(Change{Key: k, Value: value})
 	switch k[2] {
 	case kindConversation:
 		return r.conversation(k, value)
 	case kindPart:
 		return r.part(k, value)
 	case kindAnswer:
-		before, err := r.replace(k, value)
-		if err != nil {
-			return err
-		}
-		return r.restoreAnswer(k, before, value)
+		return r.answer(k, value)
 	case kindRequest, kindPartition:
+		r.put(Change{Key: k, Value: value})
 		return nil
 	}
 	return &FormatError{Key: k, Err: fmt.Errorf("unknown kind %q", k[2])}
 }
 
-// replace returns the value that a record had before, nil if it was not there, and takes down the one that it has now.
-func (r *restoration) replace(k, now []byte) (before []byte, err error) {
-	before, ok := r.seen[string(k)]
-	if !ok {
-		before, err = get(r.db, k)
+// before returns the value of a record before the one that is being applied, nil if it was not there.
+func (r *restoration) before(k []byte) ([]byte, error) {
+	if v, ok := r.seen[string(k)]; ok {
+		return v, nil
 	}
+	return get(r.db, k)
+}
+
+// replace takes down what a record is now.
+func (r *restoration) replace(k, now []byte) {
+	r.put(Change{Key: k, Value: now})
 	r.seen[string(k)] = now
-	return before, err
+}
+
+func (r *restoration) answer(k, now []byte) error {
+	before, err := r.before(k)
+	if err != nil {
+		return err
+	}
+	r.replace(k, now)
+	return r.restoreAnswer(k, before, now)
 }
 
 func (r *restoration) conversation(k, now []byte) error {
-	before, err := r.replace(k, now)
+	before, err := r.before(k)
 	if err != nil {
 		return err
 	}
@@ -83,17 +110,60 @@ func (r *restoration) conversation(k, now []byte) error {
 		}
 		states[i] = rec.state
 	}
-	r.indexConversation(schemas.ConversationKey(k[prefixLen:]), states[0], states[1])
+	key := schemas.ConversationKey(k[prefixLen:])
+	if states[1].Phase == conversation.Staging {
+		now = withReceived(now, with(states[0].Received, r.arrived[key]))
+	}
+	delete(r.arrived, key)
+	r.replace(k, now)
+	r.indexConversation(key, states[0], states[1])
 	return nil
 }
+
+func with(received conversation.Parts, codes []int32) conversation.Parts {
+	for _, k := range codes {
+		received = received.With(k)
+	}
+	return received
+}
+
+// leaveArrived keeps, for the next batch, which parts have arrived without the record of their conversation.
+func (r *restoration) leaveArrived() error {
+	for key, codes := range r.arrived {
+		k := conversationKey(r.partition, key)
+		before, err := r.before(k)
+		if err != nil {
+			return err
+		}
+		rec := record{state: conversation.State{Phase: conversation.Staging}}
+		if before != nil {
+			if rec, err = decodeRecord(k, before); err != nil {
+				return err
+			}
+		}
+		value, err := encodeRecord(rec)
+		if err != nil {
+			return err
+		}
+		r.put(Change{Key: k, Value: withReceived(value, with(rec.state.Received, codes))})
+	}
+	return nil
+}
+
+// sequenceCodeMax is far above what can be configured: greater ones are damage, and must not size memory.
+const sequenceCodeMax = 1 << 24
 
 // part makes a part known by its request id, or forgets it. A part is written once: only when it goes is it looked up.
 func (r *restoration) part(k, now []byte) (err error) {
 	value := now
-	if now != nil {
-		r.seen[string(k)] = now
-	} else if value, err = r.replace(k, nil); err != nil || value == nil {
-		return err // value nil: it came and went before our time
+	if now == nil {
+		if value, err = r.before(k); err != nil {
+			return err
+		}
+	}
+	r.replace(k, now)
+	if value == nil {
+		return nil // it came and went before our time
 	}
 	if len(k) < partKeyLenMin {
 		return &FormatError{Key: k, Err: fmt.Errorf("key of a part with %d bytes", len(k))}
@@ -101,6 +171,13 @@ func (r *restoration) part(k, now []byte) (err error) {
 	p, err := decodePart(k, value)
 	if err != nil {
 		return err
+	}
+	key, code := splitPartKey(k)
+	if code < 1 || code > sequenceCodeMax {
+		return &FormatError{Key: k, Err: fmt.Errorf("part with sequence code %d", code)}
+	}
+	if now != nil {
+		r.arrived[key] = append(r.arrived[key], code)
 	}
 	c, ok, err := partIndex(r.partition, k, &p)
 	if err != nil || !ok {

@@ -255,7 +255,11 @@ func (t *Tx) Changes() ([]Change, error) {
 				return nil, fmt.Errorf("encode conversation: %w", err)
 			}
 		}
-		t.set(conversationKey(t.partition, key), value)
+		k := conversationKey(t.partition, key)
+		t.set(k, value)
+		if h.state.Phase == conversation.Staging {
+			t.local.set(k, withReceived(value, h.state.Received))
+		}
 	}
 	value, err := encode(t.Meta.proto())
 	if err != nil {

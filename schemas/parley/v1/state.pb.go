@@ -28,7 +28,8 @@ type ConversationState struct {
 	Phase  int32                  `protobuf:"varint,1,opt,name=phase,proto3" json:"phase,omitempty"`
 	Single bool                   `protobuf:"varint,2,opt,name=single,proto3" json:"single,omitempty"`
 	Calls  int32                  `protobuf:"varint,3,opt,name=calls,proto3" json:"calls,omitempty"`
-	// received has bit k-1 set when the part with sequence code k has arrived. Empty once all have.
+	// received has bit k-1 set when the part with sequence code k has arrived. Empty once all have, and in the changelog
+	// also before: there it follows from the PartStates.
 	Received     []byte `protobuf:"bytes,4,opt,name=received,proto3" json:"received,omitempty"`
 	DeadlineMs   int64  `protobuf:"varint,5,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
 	AcceptedAtMs int64  `protobuf:"varint,6,opt,name=accepted_at_ms,json=acceptedAtMs,proto3" json:"accepted_at_ms,omitempty"`
