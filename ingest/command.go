@@ -46,8 +46,8 @@ func subjectOf(q schemas.ConversationQuery, r schemas.ConversationResource) (sub
 
 // command makes the record of a command about a conversation, which goes where the records of its calls go.
 func (r *recorder) command(kind string, about subject, value []byte) *kgo.Record {
-	key := schemas.RecordKey(about.account, about.conversationID, about.id)
-	return r.commandAt(r.partitionOf(about, key), kind, key, value)
+	partition := topics.OfConversation(schemas.NewConversationKey(about.account, about.conversationID, about.id), r.partitions)
+	return r.commandAt(partition, kind, schemas.RecordKey(about.account, about.conversationID, about.id), value)
 }
 
 // commandAt makes the record of a command for the owner of a partition.
@@ -62,14 +62,6 @@ func (r *recorder) commandAt(partition int32, kind, key string, value []byte) *k
 			{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentJSON)},
 		},
 	}
-}
-
-// partitionOf is where the conversation is: see schemas.RequestID.
-func (r *recorder) partitionOf(about subject, key string) int32 {
-	if p, ok := schemas.PartitionOf(about.id); ok && about.conversationID == "" && p < r.partitions {
-		return p
-	}
-	return topics.Partition(key, r.partitions)
 }
 
 // tell writes a command to the log and returns its place there.
