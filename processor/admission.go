@@ -29,9 +29,9 @@ func (c *class) active() bool { return c.held > 0 || len(c.behind) > 0 }
 const (
 	// idleClassesMax bounds the classes that are remembered although they have nothing.
 	idleClassesMax = 1_000
-	// refillMax bounds how many conversations are read at once, and delayedMax how many that were delayed, so that a turn
-	// stays short.
-	refillMax  = 1_000
+	// refillMax bounds how many conversations a fill admits from the queue, and delayedMax how many that were delayed of
+	// each partition, so that the loop soon comes round.
+	refillMax  = 2_000
 	delayedMax = 1_000
 )
 
@@ -195,15 +195,19 @@ func (d *dispatcher) survey(partition int32, t *tenure) error {
 
 // refill reads on in the queues of the classes that have run half empty.
 func (d *dispatcher) refill() error {
-	hungry := d.hungry
+	hungry, most := d.hungry, d.running.len()+refillMax
 	d.hungry = nil
-	for _, c := range hungry {
+	for i, c := range hungry {
+		if d.running.len() >= most {
+			d.hungry = append(d.hungry, hungry[i:]...)
+			return nil
+		}
 		c.hungry = false
 		if err := d.refillClass(c); err != nil {
 			return fmt.Errorf("read queue of route %q: %w", c.Route, err)
 		}
-		if c.target = c.held; c.held == 0 && len(c.behind) > 0 {
-			d.feed(c) // what was read has gone elsewhere
+		if c.target = c.held; len(c.behind) > 0 && d.room(c) > c.held {
+			d.feed(c) // it is not half full yet
 		}
 	}
 	return nil

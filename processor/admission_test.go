@@ -26,7 +26,7 @@ func TestMemoryIsBoundedWhateverWaits(t *testing.T) {
 	r.paused.Store("rows", true)
 	heavy := make([]entry, n)
 	for i := range heavy {
-		heavy[i] = entry{id: fmt.Sprint("h", i), account: "heavy", partition: int32(i % 4)}
+		heavy[i] = entry{id: fmt.Sprint("h", i), account: "heavy", partition: int32(i % 4), bare: true}
 	}
 	r.ready(heavy[:n/2]...)
 	r.owns(0, 1, 2, 3)
@@ -35,7 +35,7 @@ func TestMemoryIsBoundedWhateverWaits(t *testing.T) {
 	if got := r.running.len(); got != admittedMax {
 		t.Errorf("%d of %d are in memory, want %d", got, n, admittedMax)
 	}
-	others := make([]entry, 20_000)
+	others := make([]entry, 3_000)
 	for i := range others {
 		others[i] = entry{id: fmt.Sprint("o", i), account: fmt.Sprint("light", i%10), objectType: "Other", partition: int32(i % 4)}
 	}
@@ -71,12 +71,33 @@ func TestHeavyAccountLeavesRoomAndTurns(t *testing.T) {
 	r.owns(0)
 	r.releaseAll(r.ready(entry{id: "l0", account: "light"}, entry{id: "l1", account: "light"}, entry{id: "l2", account: "light"}))
 	r.gate.opened()
-	for r.running.of(entry{id: "l2", account: "light"}.key()) != nil || r.gate.begun()[0] == "" {
+	for !slices.Contains(r.gate.begun(), "l2") {
 		r.turn(r.hear())
 	}
 	if got := slices.Index(r.gate.begun(), "l2"); got > 30 {
 		t.Errorf("the last of the light account began as number %d", got)
 	}
+}
+
+// TestQueueFillsTheMemoryInSteps adopts more than one fill admits.
+func TestQueueFillsTheMemoryInSteps(t *testing.T) {
+	t.Parallel()
+	const n = 4*refillMax + 1
+	r := newRig(t, 2*n, oneRoute("concurrency: 100000"))
+	r.ready(entries(names("c", n)...)...)
+	r.adopt(0, 1)
+	for fills := 1; r.running.len() < n; fills++ {
+		before := r.running.len()
+		r.mustFill()
+		if got := r.running.len() - before; got > refillMax || got == 0 {
+			t.Fatalf("fill %d admitted %d, want some, and at most %d", fills, got, refillMax)
+		}
+		if r.running.len() < n && r.next().After(time.Now()) {
+			t.Fatalf("after %d of %d the next fill is at %s, want at once", r.running.len(), n, r.next())
+		}
+	}
+	r.runAll(n)
+	r.wantEmpty()
 }
 
 // TestClassesBeyondTheBoundAllMoveOn has more accounts than may be in memory.

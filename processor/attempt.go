@@ -25,6 +25,8 @@ type BatchExecutor interface {
 // verdict is what a request tells of its route.
 type verdict struct {
 	kind verdictKind
+	// at is when the request was over.
+	at time.Time
 	// after is how long the backend asks to be left alone.
 	after time.Duration
 }
@@ -46,15 +48,16 @@ func (d *dispatcher) carryOut(l *line, q request) verdict {
 	f := finished{work: q.work, route: q.route, startedAt: time.Now()}
 	var ok bool
 	if f.call, ok = d.payload(q.work); !ok {
-		return verdict{}
+		return verdict{at: f.startedAt}
 	}
 	switch {
 	case q.route.Executor.Type == route.Kafka:
 		f.record, f.outcome = d.byKafka(q.route, q.work, f.call)
 	case d.tooLate(q.work, f.startedAt):
 		f.outcome = conversation.Outcome{Kind: conversation.Transient, Unsent: true, Code: schemas.CallFailed, Message: "the attempt could not begin in time"}
+		f.at = f.startedAt
 		d.deliver(f)
-		return verdict{}
+		return verdict{at: f.at}
 	default:
 		f.outcome = d.cfg.Executor.Execute(d.ctx, q.route, d.requestOf(q.route, q.work, f.call))
 	}
@@ -75,7 +78,7 @@ func (d *dispatcher) carryOutBatch(l *line, q request) verdict {
 		requests = append(requests, d.requestOf(q.route, w, call))
 	}
 	if len(all) == 0 {
-		return verdict{}
+		return verdict{at: now}
 	}
 	outcomes := d.batches.ExecuteBatch(d.ctx, q.route, requests)
 	now = time.Now()
@@ -146,11 +149,11 @@ func (d *dispatcher) tell(l *line, f finished) verdict {
 	d.deliver(f)
 	switch {
 	case f.record != nil, d.ctx.Err() != nil:
-		return verdict{}
+		return verdict{at: f.at}
 	case f.outcome.Kind == conversation.Transient:
-		return verdict{kind: verdictTransient, after: f.outcome.RetryAfter}
+		return verdict{kind: verdictTransient, at: f.at, after: f.outcome.RetryAfter}
 	}
-	return verdict{kind: verdictWell}
+	return verdict{kind: verdictWell, at: f.at}
 }
 
 // deliver leaves word of an attempt for the loop, or, if its partition is not ours any more, for whoever has it now.

@@ -103,11 +103,14 @@ func (l *line) carryOut(w *work) {
 	}
 }
 
-// flows reports whether an attempt that joins is likely to begin soon.
+// flows reports whether an attempt that joins is likely to begin soon: no more wait than two rounds of the route's
+// places.
 func (l *line) flows() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.closed && !l.paused && l.circuit.shown() == schemas.CircuitClosed && !l.dispatcher.stopped.Load()
+	r := l.inForce()
+	return r != nil && !l.closed && !l.paused && !l.dispatcher.stopped.Load() && l.circuit.shown() == schemas.CircuitClosed &&
+		l.queue.len < 2*r.Concurrency
 }
 
 // look begins what may begin.
@@ -119,7 +122,7 @@ func (l *line) look() {
 
 func (l *line) begin() {
 	for {
-		r, ok := l.next()
+		r, ok := l.next(time.Now())
 		if !ok {
 			return
 		}
@@ -148,9 +151,9 @@ func (l *line) served(r request, v verdict) (request, bool) {
 	case verdictWell:
 		l.circuit.succeeded(r.epoch, r.route.Concurrency)
 	case verdictTransient:
-		l.circuit.failed(r.epoch, v.after, time.Now())
+		l.circuit.failed(r.epoch, v.after, v.at)
 	}
-	next, ok := l.next()
+	next, ok := l.next(v.at)
 	if !ok {
 		return request{}, false
 	}
@@ -162,9 +165,8 @@ func (l *line) served(r request, v verdict) (request, bool) {
 }
 
 // next returns what may go out now. Attempts that must not be repeated have their intent committed first.
-func (l *line) next() (request, bool) {
+func (l *line) next(now time.Time) (request, bool) {
 	for l.queue.len > 0 && !l.closed && !l.dispatcher.stopped.Load() {
-		now := time.Now()
 		r := l.inForce()
 		if r == nil {
 			l.scatter()

@@ -88,6 +88,13 @@ func (g *gate) begun() []string {
 // batcher is a gate that takes batches.
 type batcher struct{ *gate }
 
+// sizes are those of the batches that went out.
+func (b batcher) sizes() []int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.batches)
+}
+
 func (b batcher) ExecuteBatch(ctx context.Context, r *route.Route, reqs []executor.Request) []conversation.Outcome {
 	b.mu.Lock()
 	b.batches = append(b.batches, len(reqs))
@@ -193,6 +200,7 @@ type entry struct {
 	readyAt    time.Time // now
 	notBefore  time.Time
 	lostAt     time.Time
+	bare       bool // it has no payload: it will not begin
 }
 
 // entries are conversations with ids and nothing else of their own.
@@ -249,10 +257,6 @@ func (r *rig) ready(es ...entry) []release {
 
 func (r *rig) put(tx *store.Tx, e entry) release {
 	call, key := e.call(), e.key()
-	raw, err := proto.Marshal(call)
-	if err != nil {
-		r.t.Fatal(err)
-	}
 	if _, err := tx.Conversation(key); err != nil {
 		r.t.Fatal(err)
 	}
@@ -273,7 +277,13 @@ func (r *rig) put(tx *store.Tx, e entry) release {
 		s.Turn.Route = by.Name
 	}
 	tx.SetConversation(key, s)
-	tx.PutPart(key, 1, store.Part{Call: raw, RequestID: requestID(call), Content: 1})
+	if !e.bare {
+		raw, err := proto.Marshal(call)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		tx.PutPart(key, 1, store.Part{Call: raw, RequestID: requestID(call), Content: 1})
+	}
 	return release{partition: e.partition, key: key, state: s}
 }
 

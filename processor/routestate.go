@@ -161,13 +161,13 @@ func (m *routeMetrics) Collect(to chan<- prometheus.Metric) {
 		gauge(m.waiting, float64(s.Waiting))
 		gauge(m.executing, float64(s.Executing))
 		gauge(m.places, float64(s.places))
-		gauge(m.circuit, flag(s.Circuit != schemas.CircuitClosed))
-		gauge(m.maintenance, flag(s.maintenance))
+		gauge(m.circuit, oneIf(s.Circuit != schemas.CircuitClosed))
+		gauge(m.maintenance, oneIf(s.maintenance))
 	}
 }
 
-func flag(b bool) float64 {
-	if b {
+func oneIf(holds bool) float64 { //nolint:revive // a flag is what it is about
+	if holds {
 		return 1
 	}
 	return 0
