@@ -232,28 +232,33 @@ func TestRouteThatIsGoneEndsTheCall(t *testing.T) {
 // gone.
 func TestReplacedRoutesTakeWhatWaits(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 100, rowsAndOthers).owns(0)
-	var es []entry
-	for i := range 5 {
-		es = append(es, entry{id: fmt.Sprintf("row%d", i)}, entry{id: fmt.Sprintf("other%d", i), objectType: "Other"})
-	}
-	r.releaseAll(r.ready(es...))
-	r.awaitBegun(2)
-	table, err := route.Parse([]byte(`routes:
+	bubble(t, func(t *testing.T, s *store.Store) {
+		r := newRigOn(t, s, 100, rowsAndOthers).owns(0)
+		var es []entry
+		for i := range 5 {
+			es = append(es, entry{id: fmt.Sprintf("row%d", i)}, entry{id: fmt.Sprintf("other%d", i), objectType: "Other"})
+		}
+		r.releaseAll(r.ready(es...))
+		synctest.Wait()
+		table, err := route.Parse([]byte(`routes:
 - {name: rows, match: {objectType: Row}, executor: {type: http, url: "http://127.0.0.1:1"}, concurrency: 4}
 - {name: rest, executor: {type: http, url: "http://127.0.0.1:1"}, concurrency: 4}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.cfg.Routes.Replace(table)
-	r.gate.open <- struct{}{}
-	r.gate.open <- struct{}{}
-	r.awaitBegun(2 + 4 + 4 - 1) // the route that is gone has no place that could be filled again
-	r.runAll(10)
-	r.wantEmpty()
-	if n := r.gate.most; n["rows"] != 4 || n["others"] != 1 || n["rest"] != 4 {
-		t.Errorf("at once ran %v, want 4 on rows and rest, 1 on others", n)
-	}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.cfg.Routes.Replace(table)
+		for r.gate.atOnce("rows") < 4 || r.gate.atOnce("rest") < 4 {
+			r.gate.open <- struct{}{} // ends one, of whichever route: its line looks again
+			synctest.Wait()
+		}
+		r.gate.opened()
+		synctest.Wait()
+		r.turn(r.mailbox.take())
+		r.wantEmpty()
+		if n := r.gate.atOnce("others"); n != 1 {
+			t.Errorf("on the route that is gone ran %d at once, want 1", n)
+		}
+	})
 }
 
 func TestStopLetsRunButNotBegin(t *testing.T) {

@@ -79,6 +79,13 @@ func (g *gate) count(route string, by int) {
 	g.most[route] = max(g.most[route], g.running[route])
 }
 
+// atOnce is how many have run at once on a route, at the most.
+func (g *gate) atOnce(route string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.most[route]
+}
+
 func (g *gate) begun() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
