@@ -11,6 +11,9 @@ BENCHTIME ?= 2s
 FUZZTIME  ?= 30s
 PACKAGES  ?= ./...
 
+# How long the load of the torture lasts.
+MINUTES ?= 5
+
 # The race detector goes where goroutines meet.
 RACE_PACKAGES := ./ingest/... ./internal/... ./processor/... ./results/...
 
@@ -61,6 +64,10 @@ test-race: engine
 	else \
 		echo "NOT DONE: go test -race, which needs a C compiler; all else of make test is done"; \
 	fi
+
+.PHONY: torture
+torture: build ## Kill and freeze members under load for MINUTES=5, and compare all records (SEED=, BROKERS=)
+	@exec bin/parley torture --load $(MINUTES)m --drain 5m $(SEED:%=--seed %) $(BROKERS:%=--brokers %)
 
 .PHONY: lint
 lint: lint-go lint-modules lint-schemas lint-generated ## Check format, habits, schemas, go.mod, and that generated code is current

@@ -25,6 +25,7 @@ type grammar struct {
 	Demo     demoCmd     `cmd:"" help:"Take a tour: everything in a temporary folder, with sample data."`
 	Backend  backendCmd  `cmd:"" help:"Run the demo backend alone."`
 	Engine   engineCmd   `cmd:"" hidden:"" help:"Be an embedded engine; serve starts it."`
+	Torture  tortureCmd  `cmd:"" hidden:"" help:"Kill and freeze members under load, and check what came of it."`
 
 	Version kong.VersionFlag `help:"Print the version, and exit."`
 }

@@ -43,7 +43,7 @@ func (t *tour) expected() (map[schemas.CallStatus]int, map[schemas.ConversationS
 
 // check holds every number against what must be.
 func (t *tour) check(ctx context.Context) error {
-	attempts, err := readJournal(filepath.Join(t.dir, journalName))
+	attempts, err := ReadJournal(filepath.Join(t.dir, journalName))
 	if err != nil {
 		return err
 	}

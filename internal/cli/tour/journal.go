@@ -11,9 +11,9 @@ import (
 	"parley/internal/backend"
 )
 
-// readJournal returns every attempt that came to the demo backend, in order. It writes a line before it answers, so
+// ReadJournal returns every attempt that came to the demo backend, in order. It writes a line before it answers, so
 // that a kill loses none.
-func readJournal(path string) ([]backend.Execution, error) {
+func ReadJournal(path string) ([]backend.Execution, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w", err)

@@ -40,13 +40,13 @@ func TestReadJournal(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"requestId":"1","status":200}`+"\n"+`{"requestId":"2","sta`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := readJournal(path); err != nil || len(got) != 1 || got[0].RequestID != "1" {
-		t.Errorf("readJournal() = %+v, %v", got, err)
+	if got, err := ReadJournal(path); err != nil || len(got) != 1 || got[0].RequestID != "1" {
+		t.Errorf("ReadJournal() = %+v, %v", got, err)
 	}
 	if err := os.WriteFile(path, []byte("what\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readJournal(path); err == nil {
+	if _, err := ReadJournal(path); err == nil {
 		t.Error("no error of a line that is no execution")
 	}
 }
