@@ -125,7 +125,6 @@ func (d *dispatcher) postpone(c *class, partition int32, at store.Queued) {
 // fill admits what has been delayed long enough, and more of the store's queue where there is room. It is called when no
 // turn is under way.
 func (d *dispatcher) fill() error {
-	d.settle()
 	if err := d.undefer(); err != nil {
 		return fmt.Errorf("let go of deferred calls: %w", err)
 	}

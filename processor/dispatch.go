@@ -193,7 +193,7 @@ func (d *dispatcher) retract(key schemas.ConversationKey) {
 	}
 }
 
-// settle takes note that no turn is under way: what was released early is committed, or has been retracted.
+// settle is called at the end of each turn: what it released early is committed, or has been retracted.
 func (d *dispatcher) settle() {
 	for _, w := range d.uncommitted {
 		w.uncommitted, w.before = false, nil

@@ -327,7 +327,7 @@ func TestRetractedAttemptIsNotHeard(t *testing.T) {
 	}
 	r.retract(first.key)
 	r.retract(first.key) // there is none any more
-	r.mustFill()
+	r.settle()
 	if r.running.len() != 0 || r.heldBytes != 0 {
 		t.Errorf("after the retracts %d are admitted, %d bytes held", r.running.len(), r.heldBytes)
 	}
@@ -345,7 +345,6 @@ func TestRetractedAttemptIsNotHeard(t *testing.T) {
 	r.wantEmpty()
 }
 
-// TestEarlyAttemptStaysWhenItsTurnIsCommitted is settled by the fill that follows each turn.
 func TestEarlyAttemptStaysWhenItsTurnIsCommitted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 10, oneRoute("concurrency: 1")).owns(0)
@@ -356,8 +355,8 @@ func TestEarlyAttemptStaysWhenItsTurnIsCommitted(t *testing.T) {
 			t.Fatalf("%q was not taken early", releases[i].key)
 		}
 	}
-	r.mustFill()
-	r.retract(releases[1].key)
+	r.settle()
+	r.retract(releases[1].key) // it is committed
 	r.runAll(2)
 	r.wantEmpty()
 	if got, want := r.gate.begun(), []string{"first", "second"}; !slices.Equal(got, want) {

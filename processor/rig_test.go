@@ -347,6 +347,7 @@ func (r *rig) turn(fs []finished) {
 			r.step(f)
 		}
 	}
+	r.settle()
 	r.mustFill()
 }
 
