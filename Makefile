@@ -6,13 +6,11 @@ SHELL       := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# How long a benchmark and a fuzz target run, and where bench and fuzz look for theirs.
+# How long a benchmark and a fuzz target run, where bench and fuzz look for theirs, and how many seeds sim plays.
 BENCHTIME ?= 2s
 FUZZTIME  ?= 30s
+SEEDS     ?= 300
 PACKAGES  ?= ./...
-
-# How long the load of the torture lasts.
-MINUTES ?= 5
 
 # The race detector goes where goroutines meet.
 RACE_PACKAGES := ./ingest/... ./internal/... ./processor/... ./results/...
@@ -65,10 +63,6 @@ test-race: engine
 		echo "NOT DONE: go test -race, which needs a C compiler; all else of make test is done"; \
 	fi
 
-.PHONY: torture
-torture: build ## Kill and freeze members under load for MINUTES=5, and compare all records (SEED=, BROKERS=)
-	@exec bin/parley torture --load $(MINUTES)m --drain 5m $(SEED:%=--seed %) $(BROKERS:%=--brokers %)
-
 .PHONY: lint
 lint: lint-go lint-modules lint-schemas lint-generated ## Check format, habits, schemas, go.mod, and that generated code is current
 
@@ -110,6 +104,19 @@ bench: engine ## Run the benchmarks and print a table (BENCHTIME=2s, PACKAGES=./
 		esac; \
 	done
 
+# The simulation is built with a few lines of Go's runtime replaced, so that a seed does exactly the same again. The first
+# time all packages are built anew for it.
+.PHONY: sim
+sim: ## Play SEEDS=300 seeds of the simulation (SEED=n: that one alone)
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	go test ./processor/sim -run '^TestWriteOverlay$$' -write-overlay "$$dir" >/dev/null; \
+	go test -overlay "$$dir/overlay.json" -timeout 120m ./processor/sim -run '^(TestSimulation|TestSameSeedSameHistory)$$' \
+		-exact -seeds $(SEEDS) $(if $(SEED),-seed $(SEED))
+
+.PHONY: sim-mutations
+sim-mutations: ## Break rules of the processor on purpose, and see that the simulation finds each
+	go test -timeout 120m ./processor/sim -run '^TestMutations$$' -mutations -v
+
 .PHONY: fuzz
 fuzz: engine ## Run each fuzz target for FUZZTIME=30s (PACKAGES=./...)
 	@for package in $$(go list $(PACKAGES)); do \
@@ -139,4 +146,4 @@ clean: ## Remove what make has built here (the engine stays in its cache folder,
 help: ## List the tasks
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -207,6 +207,7 @@ func (c *observed) check(no verdict) {
 	c.results(e, no)
 	c.ending(e, no)
 	c.order(e, no)
+	c.leases(no)
 }
 
 // ended is the code with which the conversation ended.
@@ -461,6 +462,21 @@ func (c *observed) order(e expected, no verdict) {
 		for _, other := range c.attempts {
 			if !other.unleased && other.conversation == a.conversation && other.seq < a.seq && other.begun.After(a.begun) && !c.repeats(other) {
 				no("parts run in order", c.name, "%s attempt %d began after %s", other.content, other.number, a.content)
+			}
+		}
+	}
+}
+
+// leases: an attempt begins while its process is sure to be the owner; so none of a former owner begins after one of a
+// later owner.
+func (c *observed) leases(no verdict) {
+	for i, a := range c.attempts {
+		if a.unleased {
+			no("no attempt begins without a lease", c.name, "%s attempt %d by %s", a.content, a.number, a.process)
+		}
+		for _, b := range c.attempts[:i] {
+			if b.fence > a.fence && (b.requestID == a.requestID || c.arrived[0].key != "") {
+				no("fences rise", c.name, "%s by %s begins with fence %d, after %s by %s had %d", a.content, a.process, a.fence, b.content, b.process, b.fence)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -15,9 +16,12 @@ import (
 )
 
 var (
-	seedFlag    = flag.Int64("seed", -1, "play this seed alone, in this process")
-	seedsFlag   = flag.Int("seeds", 60, "how many seeds to play, from 1")
-	historyFlag = flag.String("history", "", "with -seed: write the whole history to this file")
+	seedFlag      = flag.Int64("seed", -1, "play this seed alone, in this process")
+	seedsFlag     = flag.Int("seeds", 60, "how many seeds to play, from 1")
+	exactFlag     = flag.Bool("exact", false, "this was built with the overlay: a seed must do the same again")
+	overlayFlag   = flag.String("write-overlay", "", "write the overlay that makes runs exact into this `folder`")
+	mutationsFlag = flag.Bool("mutations", false, "show that each mutation is found")
+	historyFlag   = flag.String("history", "", "with -seed: write the whole history to this file")
 )
 
 // TestSimulation plays seeds, each in a process of its own: nothing is left from one to the next, not even what
@@ -70,4 +74,46 @@ func play(ctx context.Context, binary string, seed int, more ...string) (string,
 	args := append([]string{"-test.run=^TestSimulation$", fmt.Sprintf("-test.timeout=%v", seedTimeout), fmt.Sprintf("-seed=%d", seed)}, more...)
 	out, err := exec.CommandContext(ctx, binary, args...).CombinedOutput()
 	return string(out), err
+}
+
+// TestSameSeedSameHistory plays seeds twice. What the runtime draws lots for is not the seed's unless this was built with
+// the overlay (make sim); so without it the plans alone must be equal.
+func TestSameSeedSameHistory(t *testing.T) {
+	for seed := range 10 {
+		if a, b := fmt.Sprint(newPlan(dice{uint64(seed)})), fmt.Sprint(newPlan(dice{uint64(seed)})); a != b {
+			t.Errorf("seed %d has two plans", seed)
+		}
+		if !*exactFlag {
+			continue
+		}
+		var histories [2]string
+		for i := range histories {
+			file := filepath.Join(t.TempDir(), fmt.Sprint(i))
+			if out, err := play(t.Context(), os.Args[0], seed, "-history="+file); err != nil {
+				t.Errorf("seed %d: %v\n%s", seed, err, out)
+			}
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			histories[i] = string(b)
+		}
+		if difference := firstDifference(histories[0], histories[1]); difference != "" {
+			t.Errorf("seed %d, played twice:\n%s", seed, difference)
+		}
+	}
+}
+
+// firstDifference is where two histories part; empty: they are equal.
+func firstDifference(a, b string) string {
+	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			return fmt.Sprintf("line %d of %d and %d:\n%s\n%s", i+1, len(x), len(y), x[i], y[i])
+		}
+	}
+	if len(x) != len(y) {
+		return fmt.Sprintf("%d and %d lines", len(x), len(y))
+	}
+	return ""
 }

@@ -189,11 +189,11 @@ func (w *world) fail(invariant, conversation, format string, args ...any) {
 // report is what a person reads of a seed that failed.
 func report(seed uint64, found *findings, failures []failure) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d breaks:\n", seed)
+	fmt.Fprintf(&b, "seed %d\n", seed)
 	for _, f := range failures {
-		fmt.Fprintf(&b, "  %s: %s %s\n", f.invariant, f.conversation, f.text)
+		fmt.Fprintf(&b, "  breaks: %s: %s %s\n", f.invariant, f.conversation, f.text)
 	}
 	fmt.Fprintf(&b, "the story of %q:\n  %s\n", failures[0].conversation, strings.Join(found.story(failures[0].conversation), "\n  "))
-	fmt.Fprintf(&b, "again: go test ./processor/sim -run TestSimulation -seed %d\n", seed)
+	fmt.Fprintf(&b, "again: make sim SEED=%d\n", seed)
 	return b.String()
 }

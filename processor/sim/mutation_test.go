@@ -1,0 +1,187 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// mutation breaks a rule of the processor on purpose.
+type mutation struct {
+	rule  string
+	edits []edit
+}
+
+var mutations = []mutation{
+	{"release before commit", []edit{{
+		"processor/loop.go",
+		`	committed, err := l.commit(t)
+	switch {
+	case err != nil:
+		return err
+	case committed:
+		l.release(t)
+`,
+		`	l.release(t)
+	committed, err := l.commit(t)
+	switch {
+	case err != nil:
+		return err
+	case committed:
+`,
+	}}},
+	{"Pebble before commit", []edit{
+		{
+			"processor/loop.go",
+			"	committed, err := l.session.commit(records, offsets)\n",
+			"	if err := l.apply(t, changelog); err != nil {\n\t\treturn false, err\n\t}\n	committed, err := l.session.commit(records, offsets)\n",
+		},
+		{
+			"processor/loop.go",
+			"	return true, l.apply(t, changelog)\n",
+			"	return true, nil\n",
+		},
+	}},
+	{"skip the lease", []edit{{
+		"processor/dispatch.go",
+		"return d.lease == nil || d.lease.holds(now) }",
+		"return true }",
+	}}},
+	{"forget the marker", []edit{{
+		"processor/conversation/step.go",
+		"	if keep > 0 {\n		s.ForgetAt = at.Add(keep)\n	}\n",
+		"	s.ForgetAt = at.Add(keep * 0)\n",
+	}}},
+	{"accept a late part", []edit{{
+		"processor/conversation/part.go",
+		"	if s.Phase == Staging && in.At.After(s.Deadline) {\n",
+		"	if s.Phase == Staging && in.At.After(s.Deadline.Add(time.Hour)) {\n",
+	}}},
+	{"tick too early", []edit{{
+		"processor/timers.go",
+		"	read := p.tx.Meta.LogTime.Add(-t.cfg.ForwardGrace)\n",
+		"	read := t.now\n",
+	}}},
+	{"drop a drained outcome", []edit{
+		{
+			"processor/loop.go",
+			"		if err := l.turn(nil, l.mailbox.take()); err != nil {\n",
+			"		l.mailbox.take()\n		if err := l.turn(nil, nil); err != nil {\n",
+		},
+		{
+			"processor/loop.go",
+			"	return l.turn(nil, l.mailbox.take()) // of those that ended during the last turn\n",
+			"	l.mailbox.take()\n	return l.turn(nil, nil)\n",
+		},
+	}},
+	{"retry an at-most-once", []edit{{
+		"processor/conversation/outcome.go",
+		"	case o.Kind == Transient && !s.Turn.LostAt.IsZero() && !o.Unsent:\n",
+		"	case o.Kind == Transient && !s.Turn.LostAt.IsZero() && !o.Unsent && in.Attempt < 0:\n",
+	}}},
+}
+
+// TestMutationsFitTheSource keeps the table from rotting: each edit still finds its text.
+func TestMutationsFitTheSource(t *testing.T) {
+	for _, m := range mutations {
+		if _, err := writeOverlay(t.TempDir(), m.edits); err != nil {
+			t.Errorf("%s: %v", m.rule, err)
+		}
+	}
+}
+
+// mutationSeeds bounds the seeds in which a mutation must be found.
+const mutationSeeds = 300
+
+// TestMutations shows that the simulation bites: it finds each broken rule. It is run by make sim-mutations.
+func TestMutations(t *testing.T) {
+	if !*mutationsFlag {
+		return
+	}
+	for _, m := range mutations {
+		f, err := m.hunt(t.Context(), t.TempDir())
+		if err != nil {
+			t.Errorf("%s: %v", m.rule, err)
+			continue
+		}
+		t.Logf("| %s | %d | %s |", m.rule, f.seed, strings.Join(f.invariants, "; "))
+	}
+}
+
+// found is the first seed that finds a mutation, and what it says.
+type found struct {
+	seed       int
+	invariants []string
+}
+
+// hunt builds the simulation with a mutation and plays seeds until one finds it.
+func (m mutation) hunt(ctx context.Context, dir string) (found, error) {
+	overlay, err := writeOverlay(dir, append(exact, m.edits...))
+	if err != nil {
+		return found{}, err
+	}
+	binary := filepath.Join(dir, "sim.test")
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-overlay", overlay, "-o", binary, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		return found{}, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	var next atomic.Int64
+	var mu sync.Mutex
+	var first found
+	var wg sync.WaitGroup
+	for range runtime.NumCPU() {
+		wg.Go(func() {
+			for {
+				seed := int(next.Add(1))
+				mu.Lock()
+				done := seed > mutationSeeds || first.seed != 0
+				mu.Unlock()
+				if done {
+					return
+				}
+				out, err := play(ctx, binary, seed)
+				mu.Lock()
+				if err != nil && (first.seed == 0 || seed < first.seed) {
+					first = found{seed, invariantsOf(out)}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if first.seed == 0 {
+		return first, fmt.Errorf("not found by %d seeds", mutationSeeds)
+	}
+	return first, nil
+}
+
+// broken is a line of a report that names an invariant.
+var broken = regexp.MustCompile(`(?m)^ +breaks: ([^:]+):`)
+
+// invariantsOf are those that a report says are broken.
+func invariantsOf(report string) []string {
+	var out []string
+	seen := make(map[string]bool)
+	for _, m := range broken.FindAllStringSubmatch(report, -1) {
+		if !seen[m[1]] {
+			seen[m[1]] = true
+			out = append(out, m[1])
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, "the run does not come to its end: "+firstLine(report))
+	}
+	return out
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return line
+}
