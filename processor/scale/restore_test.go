@@ -3,6 +3,7 @@ package scale_test
 import (
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"path/filepath"
 	"testing"
 	"time"
@@ -93,7 +94,7 @@ func (r *rig) endConversations(s *store.Store, from, to int) []*kgo.Record {
 		if turns[p] == nil {
 			turns[p] = s.Begin(p, store.Meta{})
 		}
-		if err := end(turns[p], schemas.NewConversationKey("acme", id, schemas.RequestID{}), i); err != nil {
+		if err := end(turns[p], schemas.NewConversationKey("acme", id, schemas.RequestID{})); err != nil {
 			r.Fatal(err)
 		}
 	}
@@ -111,7 +112,7 @@ func (r *rig) endConversations(s *store.Store, from, to int) []*kgo.Record {
 }
 
 // end has a conversation of three parts come and end in one turn.
-func end(tx *store.Tx, key schemas.ConversationKey, n int) error {
+func end(tx *store.Tx, key schemas.ConversationKey) error {
 	s, err := tx.Conversation(key)
 	if err != nil {
 		return err
@@ -119,7 +120,7 @@ func end(tx *store.Tx, key schemas.ConversationKey, n int) error {
 	s.Phase, s.Calls, s.Received = conversation.Processing, 3, conversation.All(3)
 	tx.SetConversation(key, s)
 	for k := range int32(3) {
-		tx.PutPart(key, k+1, store.Part{RequestID: uuid.New(), Content: uint64(3*n) + uint64(k) + 1<<60})
+		tx.PutPart(key, k+1, store.Part{RequestID: uuid.New(), Content: rand.Uint64()})
 	}
 	s.Phase, s.End = conversation.Ended, schemas.ConversationComplete
 	tx.SetConversation(key, s)

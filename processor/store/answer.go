@@ -127,8 +127,8 @@ func (w *writer) restoreAnswer(k, before, now []byte) error {
 
 // HasFinished reports whether a call has ended, as far as its event is kept here.
 func (t *Tx) HasFinished(id schemas.RequestID) (bool, error) {
-	for _, e := range t.events {
-		if e.GetCall().GetRequestId() == id.String() {
+	for i := range t.events {
+		if e := &t.events[i]; e.call && e.requestID == id.String() {
 			return true, nil
 		}
 	}

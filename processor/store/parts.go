@@ -41,8 +41,15 @@ func (s *parts) add(at place, p *turnPart) {
 	}
 }
 
-// drop deletes a part that the turn has seen.
-func (s *parts) drop(at place) { s.at[at].dropped = true }
+// drop deletes a part, and lets go of its payload.
+func (s *parts) drop(at place, p Part) {
+	known, ok := s.at[at]
+	if !ok {
+		known = new(turnPart)
+	}
+	known.Part, known.dropped = Part{RequestID: p.RequestID}, true
+	s.add(at, known)
+}
 
 // part returns a part of a conversation, as this turn has it.
 func (t *Tx) part(key schemas.ConversationKey, sequenceCode int32) (Part, bool, error) {
@@ -57,13 +64,35 @@ func (t *Tx) part(key schemas.ConversationKey, sequenceCode int32) (Part, bool, 
 	return p, ok, err
 }
 
+// peek returns a part as part does, and does not keep it.
+func (t *Tx) peek(key schemas.ConversationKey, sequenceCode int32) (Part, bool, error) {
+	if p, ok := t.parts.at[place{key, sequenceCode}]; ok {
+		return p.Part, !p.dropped, nil
+	}
+	return t.reader.part(key, sequenceCode)
+}
+
 // Part returns a part of an open conversation.
 func (t *Tx) Part(key schemas.ConversationKey, sequenceCode int32) (Part, error) {
 	p, ok, err := t.part(key, sequenceCode)
 	if err == nil && !ok {
-		err = fmt.Errorf("part %d of conversation %q is not in the store", sequenceCode, key)
+		err = missing(key, sequenceCode)
 	}
 	return p, err
+}
+
+// Peek returns a part as Part does, but keeps nothing of it for the rest of the turn: for those that are read once.
+// All parts of a conversation may be more than memory holds.
+func (t *Tx) Peek(key schemas.ConversationKey, sequenceCode int32) (Part, error) {
+	p, ok, err := t.peek(key, sequenceCode)
+	if err == nil && !ok {
+		err = missing(key, sequenceCode)
+	}
+	return p, err
+}
+
+func missing(key schemas.ConversationKey, sequenceCode int32) error {
+	return fmt.Errorf("part %d of conversation %q is not in the store", sequenceCode, key)
 }
 
 // Call returns the call of a part of an open conversation. known is the same, from elsewhere; nil: it is to be read.

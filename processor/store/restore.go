@@ -206,7 +206,7 @@ func (s *Store) RestoreEvents(partition int32, events []Event, applied Applied) 
 		if err := proto.Unmarshal(e.Value, m); err != nil {
 			return fmt.Errorf("restore event %d of partition %d: %w", e.Offset, partition, err)
 		}
-		if err := w.finish(m, e.Value, e.Offset, applied.At); err != nil {
+		if err := w.finish(eventOf(m, e.Value), e.Offset, applied.At); err != nil {
 			return err
 		}
 	}

@@ -33,11 +33,6 @@ type held struct {
 	dirty  bool
 }
 
-type event struct {
-	*parleyv1.ResultEvent
-	raw []byte
-}
-
 // Begin starts a turn on a partition whose record is meta.
 func (s *Store) Begin(partition int32, meta Meta) *Tx {
 	t := &Tx{
@@ -120,13 +115,13 @@ func (t *Tx) EndConversation(key schemas.ConversationKey) error {
 		if !h.state.Received.Has(k) {
 			continue
 		}
-		p, err := t.Part(key, k)
+		p, err := t.Peek(key, k)
 		if err != nil {
 			return err
 		}
 		h.contents[k-1] = p.Content
 		if !h.state.Kept.Has(k) {
-			t.parts.drop(place{key, k})
+			t.parts.drop(place{key, k}, p)
 		}
 	}
 	return nil
@@ -158,12 +153,12 @@ func (t *Tx) ReleaseParts(key schemas.ConversationKey) error {
 		return err
 	}
 	for k := int32(1); k <= h.state.Calls; k++ {
-		_, ok, err := t.part(key, k)
+		p, ok, err := t.peek(key, k)
 		if err != nil {
 			return err
 		}
 		if ok {
-			t.parts.drop(place{key, k})
+			t.parts.drop(place{key, k}, p)
 		}
 	}
 	return nil
@@ -212,10 +207,9 @@ func (t *Tx) RecordedAs(key schemas.ConversationKey, sequenceCode int32) (schema
 // endedNow returns the request id of a part that has ended in this turn, empty if it has not.
 func (t *Tx) endedNow(key schemas.ConversationKey, sequenceCode int32) string {
 	account, conversationID, _ := key.Split()
-	for _, e := range t.events {
-		c := e.GetCall()
-		if c.GetSequenceCode() == sequenceCode && c.GetConversationId() == conversationID && e.Account == account && c.GetStatus() != string(schemas.Rejected) {
-			return c.GetRequestId()
+	for i := range t.events {
+		if e := &t.events[i]; e.of(account, conversationID, sequenceCode) {
+			return e.requestID
 		}
 	}
 	return ""
@@ -233,7 +227,7 @@ func (t *Tx) PutReference(id schemas.RequestID, ref Reference) error {
 
 // Finish keeps an event until the record in ClickHouse serves it. raw is its encoding.
 func (t *Tx) Finish(e *parleyv1.ResultEvent, raw []byte) {
-	t.events = append(t.events, event{ResultEvent: e, raw: raw})
+	t.events = append(t.events, eventOf(e, raw))
 }
 
 func (t *Tx) set(k, value []byte) { t.changes.set(k, value) }
@@ -291,7 +285,7 @@ func (t *Tx) Apply(applied Applied, resultsOffsets []int64) error {
 		w.put(c)
 	}
 	for i, e := range t.events {
-		if err := w.finish(e.ResultEvent, e.raw, resultsOffsets[i], applied.At); err != nil {
+		if err := w.finish(e, resultsOffsets[i], applied.At); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 
 	"parley/processor/conversation"
 	"parley/schemas"
-	parleyv1 "parley/schemas/parley/v1"
 )
 
 // writer fills one batch of one partition. The first error is kept for commit.
@@ -87,29 +85,6 @@ func (w *writer) move(from, to []byte) {
 	if to != nil {
 		w.put(Change{Key: to, Value: []byte{}})
 	}
-}
-
-// finish keeps an event, and says what is to be deleted when the record has it. The event of a part goes with that of
-// its conversation, so that an open conversation can always be shown whole.
-func (w *writer) finish(e *parleyv1.ResultEvent, raw []byte, resultsOffset int64, at time.Time) error {
-	id, err := parseID(e.GetCall().GetRequestId() + e.GetConversation().GetRequestId())
-	if err != nil {
-		return err
-	}
-	conversationID := e.GetCall().GetConversationId() + e.GetConversation().GetConversationId()
-	key := schemas.NewConversationKey(e.Account, conversationID, id)
-	kept := endedKey(w.partition, key)
-	if c := e.GetCall(); c != nil {
-		kept = finishedKey(w.partition, id)
-		if !key.Single() && c.GetStatus() != string(schemas.Rejected) {
-			w.put(Change{Key: kept, Value: raw})
-			w.put(Change{Key: listedKey(w.partition, key, c.GetSequenceCode(), id), Value: []byte{}})
-			return nil
-		}
-	}
-	w.put(Change{Key: kept, Value: raw})
-	w.put(Change{Key: garbageKey(w.partition, resultsOffset), Value: append(binary.BigEndian.AppendUint64(nil, uint64(schemas.MilliOf(at))), kept...)})
-	return nil
 }
 
 // parseID reads a request id; the empty text, of a conversation that has an id of its own, is the zero id.
