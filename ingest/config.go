@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +38,8 @@ type Config struct {
 	// Metrics is where the server's metrics are registered, and what /metrics shows.
 	Metrics *prometheus.Registry
 
+	// Peers answers the questions of other nodes, below peer.Path. Nil: there is nothing that they could ask for.
+	Peers http.Handler
 	// RouteWatch knows how the routes do in this process. Nil: nothing is shown of it.
 	RouteWatch RouteWatch
 	// Ready asks after the things that /readyz reports. Nil: there are none.

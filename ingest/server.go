@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"parley/internal/peer"
 	"parley/internal/token"
 	"parley/schemas"
 )
@@ -23,6 +24,7 @@ type Server struct {
 	recorder        *recorder
 	producer        *producer
 	poller          poller
+	peers           http.Handler // nil: other nodes are not answered
 	maintenances    Maintenances
 	routeWatch      RouteWatch // nil: nothing is known
 	receipts        receipts
@@ -61,6 +63,7 @@ func New(cfg Config) (*Server, error) {
 		},
 		producer:        &producer{client: cfg.Client, timeout: cfg.ProduceTimeout, now: cfg.Now, log: cfg.Log},
 		poller:          poller{live: cfg.Live, record: cfg.Record, log: cfg.Log},
+		peers:           cfg.Peers,
 		maintenances:    cfg.Maintenances,
 		routeWatch:      cfg.RouteWatch,
 		receipts:        receipts{secret: cfg.Secret},
@@ -96,6 +99,9 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	e.GET(routesPath, s.getRoutes)
 	e.PUT(maintenancePath, s.putMaintenance)
 	e.DELETE(maintenancePath, s.deleteMaintenance)
+	if s.peers != nil {
+		e.POST(peer.Path+":question", echo.WrapHandler(s.peers))
+	}
 	e.GET("/healthz", healthz)
 	e.GET("/readyz", s.readyz)
 	e.GET("/metrics", echo.WrapHandler(metrics))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -24,7 +23,7 @@ type serveCmd struct {
 	DataDir   string `default:"./data" env:"PARLEY_DATA_DIR" placeholder:"FOLDER" help:"Everything that is kept on this machine." group:"This node"`
 	Roles     string `default:"ingest,processor,results" env:"PARLEY_ROLES" placeholder:"LIST" help:"What this node does, separated by commas: ingest takes calls and answers polls, processor carries them out, results brings them into ClickHouse." group:"This node"`
 	Instance  string `env:"PARLEY_INSTANCE" placeholder:"NAME" help:"Name of this node among others, the same after a restart. Default: the host name." group:"This node"`
-	Advertise string `name:"advertise-addr" env:"PARLEY_ADVERTISE_ADDR" placeholder:"HOST:PORT" help:"Where other nodes reach this one. Default: the address of --http-addr. The nodes of this version do not ask one another yet." group:"This node"`
+	Advertise string `name:"advertise-addr" env:"PARLEY_ADVERTISE_ADDR" placeholder:"HOST:PORT" help:"Where other nodes reach this one. They ask it about the calls that it carries out. Default: the address of --http-addr; the host name when that is all addresses." group:"This node"`
 	Routes    string `env:"PARLEY_ROUTES" placeholder:"FILE" help:"YAML file that says which backend takes which calls; it is read again when it changes, and on SIGHUP. Default: everything goes to the demo backend." group:"This node"`
 
 	KafkaBrokers     []string      `env:"PARLEY_KAFKA_BROKERS" sep:"," placeholder:"HOST:PORT,..." help:"Kafka cluster. Default: a broker of its own, embedded." group:"Kafka and ClickHouse"`
@@ -43,7 +42,7 @@ type serveCmd struct {
 	ChdbLib                    string `env:"PARLEY_CHDB_LIB" placeholder:"FILE" help:"The ClickHouse engine. Default: where make build puts it." group:"Embedded engines"`
 
 	Auth          string   `env:"PARLEY_AUTH" placeholder:"HOW" help:"Who may act on which account: none (the Parley-Account header says it) or keys. Default: none when embedded and on loopback, else keys." group:"Access"`
-	Secret        string   `env:"PARLEY_SECRET" placeholder:"TEXT" help:"Signs receipts, the same on all nodes. Default when embedded: generated in the data folder." group:"Access"`
+	Secret        string   `env:"PARLEY_SECRET" placeholder:"TEXT" help:"Signs receipts, the tokens of deferred calls, and what nodes ask one another; the same on all nodes. Default when embedded: generated in the data folder." group:"Access"`
 	CallbackAllow []string `env:"PARLEY_CALLBACK_ALLOW" sep:"," placeholder:"CIDR,..." help:"Private networks that callbacks may reach. This version makes no callbacks yet." group:"Access"`
 
 	PartTimeout  time.Duration `default:"5m" env:"PARLEY_PART_TIMEOUT" placeholder:"DURATION" help:"The longest time between two parts of a conversation that is not complete." group:"Conversations"`
@@ -126,9 +125,6 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 	if err != nil {
 		return node.Config{}, err
 	}
-	if _, _, err := net.SplitHostPort(c.Advertise); c.Advertise != "" && err != nil {
-		return node.Config{}, fmt.Errorf("PARLEY_ADVERTISE_ADDR is %q; give host:port", c.Advertise)
-	}
 	for _, cidr := range list(c.CallbackAllow) {
 		if _, err := netip.ParsePrefix(cidr); err != nil {
 			return node.Config{}, fmt.Errorf("PARLEY_CALLBACK_ALLOW has %q; give networks as 10.0.0.0/8", cidr)
@@ -144,6 +140,7 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 	}
 	return node.Config{
 		HTTPAddr:                   c.HTTPAddr,
+		AdvertiseAddr:              c.Advertise,
 		KafkaBrokers:               list(c.KafkaBrokers),
 		ClickHouseDSN:              c.ClickHouseDSN,
 		EmbeddedKafkaAddr:          c.EmbeddedKafkaAddr,

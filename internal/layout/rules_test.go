@@ -59,6 +59,7 @@ var homes = []home{
 			"results/sink",       // reads results, writes down which block comes next
 			"results/subscriber", // the second transactional hop
 			"internal/topics",    // creates and checks the topics, places keys
+			"internal/peer",      // asks who owns a partition
 			"internal/control",   // reads and writes what all processes agree on
 			"internal/embedded/...",
 			"internal/cli/...", // opens the clients that the roles are given

@@ -18,6 +18,9 @@ import (
 type Config struct {
 	// HTTPAddr is where the node answers: calls, polls, and what operators ask.
 	HTTPAddr string
+	// AdvertiseAddr is where other nodes reach this one. Empty: HTTPAddr, or the name of the host when that is all
+	// addresses.
+	AdvertiseAddr string
 	// KafkaBrokers are the addresses of a cluster. Empty: the node runs a broker of its own.
 	KafkaBrokers []string
 	// ClickHouseDSN names a database, see record.ParseDSN. Empty: the node runs a ClickHouse of its own.
@@ -48,7 +51,7 @@ type Config struct {
 	// Auth is AuthNone or AuthKeys. Empty: AuthNone with a broker of its own and an address on loopback,
 	// else AuthKeys.
 	Auth string
-	// Secret signs receipts, at least 16 bytes, the same on all nodes. Empty, with a broker of its own: one that
+	// Secret signs receipts, deferred tokens, and what nodes ask one another, at least 16 bytes, the same on all nodes. Empty, with a broker of its own: one that
 	// is made once and kept in the data folder.
 	Secret string
 	// Instance names this node among others, the same after a restart.
@@ -158,6 +161,9 @@ func (c Config) checkAuth() error {
 
 func (c Config) checkAddrs() error {
 	addrs := []struct{ setting, addr string }{{"PARLEY_HTTP_ADDR", c.HTTPAddr}}
+	if c.AdvertiseAddr != "" {
+		addrs = append(addrs, struct{ setting, addr string }{"PARLEY_ADVERTISE_ADDR", c.AdvertiseAddr})
+	}
 	if c.backend() {
 		addrs = append(addrs, struct{ setting, addr string }{"PARLEY_BACKEND_ADDR", c.BackendAddr})
 	}
@@ -191,6 +197,7 @@ func (c Config) LogValue() slog.Value {
 	}
 	return slog.GroupValue(
 		slog.String("http_addr", c.HTTPAddr),
+		slog.String("advertise_addr", c.AdvertiseAddr),
 		slog.Any("kafka_brokers", c.KafkaBrokers),
 		slog.String("clickhouse", withoutPassword(c.ClickHouseDSN)),
 		slog.String("embedded_kafka_addr", c.EmbeddedKafkaAddr),

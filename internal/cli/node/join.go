@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/ingest"
+	"parley/internal/peer"
 	"parley/processor"
 	"parley/processor/executor"
 	"parley/results/query"
@@ -33,23 +33,27 @@ func (n *node) openRoles(context.Context) error {
 	if err := n.openSink(); err != nil {
 		return err
 	}
-	live, err := n.openProcessor()
+	p, err := n.openProcessor()
 	if err != nil {
 		return err
 	}
 	if err := n.openReplies(); err != nil {
 		return err
 	}
-	return n.openIngest(conn, live)
+	peers, err := n.openPeers(p)
+	if err != nil {
+		return err
+	}
+	return n.openIngest(conn, peers)
 }
 
 // shutdownWait is how long open requests are waited for at the end; polls end at once.
 const shutdownWait = 3 * time.Second
 
 // openIngest adds the stage that answers HTTP; on a node without the role, what operators ask and no more.
-func (n *node) openIngest(conn driver.Conn, live processing) error {
+func (n *node) openIngest(conn driver.Conn, peers peers) error {
 	if !n.cfg.Roles.Ingest {
-		n.stages = append(n.stages, stage{"http", func(ctx context.Context) error { return n.serveOperators(ctx, n.ready(conn)) }})
+		n.stages = append(n.stages, stage{"http", func(ctx context.Context) error { return n.serveOperators(ctx, n.ready(conn), peers.handler) }})
 		return nil
 	}
 	s, err := ingest.New(ingest.Config{
@@ -60,10 +64,11 @@ func (n *node) openIngest(conn driver.Conn, live processing) error {
 		Routes:          n.routes,
 		Auth:            ingest.OpenAccess{},
 		Tokens:          n.tokens,
-		Live:            live,
+		Live:            peers.live,
+		Peers:           peers.handler,
 		Record:          query.New(conn),
 		Maintenances:    n.control,
-		RouteWatch:      live,
+		RouteWatch:      peers.routes,
 		Ready:           n.ready(conn),
 		Log:             n.log,
 		Metrics:         n.metrics,
@@ -76,21 +81,18 @@ func (n *node) openIngest(conn driver.Conn, live processing) error {
 	return nil
 }
 
-// processing is what a processor knows of the calls that it carries out.
-type processing interface {
-	ingest.Live
-	ingest.RouteWatch
-}
-
-// openProcessor adds the stage that carries calls out, and returns who knows their live state; on a node without the
-// role there is no stage, and nobody knows.
-func (n *node) openProcessor() (processing, error) {
+// openProcessor adds the stage that carries calls out, and returns who does; nil on a node without the role.
+func (n *node) openProcessor() (*processor.Processor, error) {
 	if !n.cfg.Roles.Processor {
-		return elsewhere{}, nil
+		return nil, nil //nolint:nilnil // a node without the role is as good
+	}
+	self, err := n.advertised()
+	if err != nil {
+		return nil, err
 	}
 	http := executor.NewHTTP(n.idlePerHost())
 	p, err := processor.New(processor.Config{
-		Kafka:              n.memberOptions("processor"),
+		Kafka:              append(n.memberOptions("processor"), peer.Advertise(self)),
 		Topics:             n.topics,
 		Partitions:         n.layout.Partitions,
 		ResultPartitions:   n.layout.ResultPartitions,
@@ -118,18 +120,7 @@ func (n *node) openProcessor() (processing, error) {
 		defer http.Close() // the demo backend, which ends next, waits for connections that were never used
 		return p.Run(ctx)
 	}})
-	return alone{p}, nil
-}
-
-// alone is a processor as the only one that is asked.
-type alone struct{ *processor.Processor }
-
-func (a alone) Request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error) {
-	return a.Processor.Request(ctx, q)
-}
-
-func (a alone) Conversation(ctx context.Context, q schemas.ConversationQuery) (schemas.ConversationResource, error) {
-	return a.Processor.Conversation(ctx, q)
+	return p, nil
 }
 
 // openSink adds the stage that brings what has happened into ClickHouse.
@@ -163,23 +154,4 @@ func (n *node) idlePerHost() int {
 		most = max(most, r.Concurrency)
 	}
 	return most
-}
-
-// elsewhere is the live state on a node that does not process.
-type elsewhere struct{}
-
-var errElsewhere = errors.New("the processor runs in another process")
-
-func (elsewhere) RouteLoad(string) (schemas.RouteLoad, bool) { return schemas.RouteLoad{}, false }
-
-func (elsewhere) Request(context.Context, schemas.RequestQuery) (schemas.CallResource, error) {
-	return schemas.CallResource{}, fmt.Errorf("%w: %w", errElsewhere, schemas.ErrUnavailable)
-}
-
-func (elsewhere) Conversation(context.Context, schemas.ConversationQuery) (schemas.ConversationResource, error) {
-	return schemas.ConversationResource{}, fmt.Errorf("%w: %w", errElsewhere, schemas.ErrUnavailable)
-}
-
-func (elsewhere) Answer(context.Context, schemas.AnswerQuery) (schemas.AnswerVerdict, error) {
-	return 0, fmt.Errorf("%w: %w", errElsewhere, schemas.ErrUnavailable)
 }

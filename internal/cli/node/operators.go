@@ -14,17 +14,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"parley/ingest"
+	"parley/internal/peer"
 )
 
 // serveOperators answers what operators ask of a node that takes no calls: whether it lives, what it relies on, and
-// its metrics.
-func (n *node) serveOperators(ctx context.Context, ready ingest.ReadyFunc) error {
+// its metrics. Other nodes are answered there too, if peers is not nil.
+func (n *node) serveOperators(ctx context.Context, ready ingest.ReadyFunc, peers http.Handler) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }) // a client that has left does not need it
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { writeReady(w, ready(r.Context())) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics, promhttp.HandlerOpts{}))
+	all := http.NewServeMux()
+	all.Handle("/", http.TimeoutHandler(mux, operatorTimeout, "no answer in time\n"))
+	if peers != nil {
+		all.Handle(peer.Path, peers) // these may wait
+	}
 	server := &http.Server{
-		Handler:           http.TimeoutHandler(mux, operatorTimeout, "no answer in time\n"),
+		Handler:           all,
 		ReadHeaderTimeout: operatorTimeout,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),

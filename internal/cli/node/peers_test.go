@@ -1,0 +1,321 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"parley/schemas"
+)
+
+// patience bounds the wait for something that must come.
+const patience = 30 * time.Second
+
+// site is a broker, a backend, and the nodes that a test starts. There is no ClickHouse: what a node answers, it has
+// from the owner.
+type site struct {
+	t      *testing.T
+	broker *kfake.Cluster
+	routes string
+
+	mu sync.Mutex
+	// tokens are those of deferred calls, by conversation.
+	tokens map[string]string
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	s := &site{t: t, broker: broker, tokens: make(map[string]string)}
+	backend := httptest.NewServer(http.HandlerFunc(s.carryOut))
+	t.Cleanup(backend.Close)
+	s.routes = filepath.Join(t.TempDir(), "routes.yaml")
+	if err := os.WriteFile(s.routes, fmt.Appendf(nil, "routes: [{name: all, executor: {type: http, url: %q}}]", backend.URL), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// carryOut is the backend: it defers a call about a Later, and refuses one about a Bad.
+func (s *site) carryOut(w http.ResponseWriter, r *http.Request) {
+	var call struct {
+		ConversationID string
+		Objects        []struct{ Type string }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&call); err != nil || len(call.Objects) != 1 {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	switch call.Objects[0].Type {
+	case "Later":
+		s.mu.Lock()
+		s.tokens[call.ConversationID] = r.Header.Get("Parley-Deferred-Token")
+		s.mu.Unlock()
+		w.WriteHeader(http.StatusAccepted)
+	case "Bad":
+		w.WriteHeader(http.StatusUnprocessableEntity)
+	}
+}
+
+func (s *site) token(conversation string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tokens[conversation]
+}
+
+// running is a node of the site.
+type running struct {
+	*site
+	url  string
+	stop func()
+}
+
+// start runs a node until the test, or stop, ends it.
+func (s *site) start(instance string, roles Roles, adjust ...func(*Config)) *running {
+	s.t.Helper()
+	cfg := Config{
+		HTTPAddr:       "127.0.0.1:0",
+		KafkaBrokers:   s.broker.ListenAddrs(),
+		ClickHouseDSN:  "clickhouse://127.0.0.1:1/parley",
+		DataDir:        s.t.TempDir(),
+		Roles:          roles,
+		TopicPrefix:    "parley",
+		Partitions:     8,
+		RoutesFile:     s.routes,
+		Auth:           AuthNone,
+		Secret:         "0123456789abcdef",
+		Instance:       instance,
+		PartTimeout:    time.Minute,
+		ForwardGrace:   time.Minute,
+		SessionTimeout: 6 * time.Second,
+		Log:            slog.New(slog.DiscardHandler),
+	}
+	for _, f := range adjust {
+		f(&cfg)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, ended := make(chan Addresses, 1), make(chan error, 1)
+	go func() {
+		ended <- Run(ctx, cfg, Events{Ready: func(a Addresses) { ready <- a }, Stopping: func(error) {}})
+	}()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			s.t.Errorf("node %s: %v", instance, err)
+		}
+	})
+	s.t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		stop()
+	})
+	select {
+	case a := <-ready:
+		return &running{site: s, url: a.HTTP, stop: stop}
+	case err := <-ended:
+		ended <- nil
+		s.t.Fatalf("node %s: %v", instance, err)
+	case <-time.After(patience):
+		s.t.Fatalf("node %s is not ready", instance)
+	}
+	return nil
+}
+
+// said is an answer of a node.
+type said struct {
+	code   int
+	header http.Header
+	body   string
+	// Status and Code are members of the body.
+	Status string
+	Code   schemas.Code
+}
+
+func (n *running) do(method, path, body string) said {
+	n.t.Helper()
+	r, err := http.NewRequestWithContext(n.t.Context(), method, n.url+path, strings.NewReader(body))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		n.t.Error(err)
+		return said{}
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		n.t.Error(err)
+	}
+	a := said{code: resp.StatusCode, header: resp.Header, body: string(b)}
+	var members struct {
+		Status any
+		Code   schemas.Code
+	}
+	if strings.HasPrefix(a.body, "{") {
+		if err := json.Unmarshal(b, &members); err != nil {
+			n.t.Errorf("%s %s: %v: %s", method, path, err, b)
+		}
+	}
+	a.Code = members.Code
+	a.Status, _ = members.Status.(string)
+	return a
+}
+
+func (n *running) get(path string) said { n.t.Helper(); return n.do(http.MethodGet, path, "") }
+
+// want fails the test unless an answer is the expected one.
+func (n *running) want(what string, a said, code int, status string) {
+	n.t.Helper()
+	if a.code != code || a.Status != status {
+		n.t.Errorf("%s: %d %s, want %d %s: %s", what, a.code, a.Status, code, status, a.body)
+	}
+}
+
+// send queues a call of a conversation and returns where its status is.
+func (n *running) send(conversation, objectType string, part, of int) string {
+	n.t.Helper()
+	a := n.do(http.MethodPost, "/v1/calls", fmt.Sprintf(
+		`{"method":"Create","objects":[{"type":%q}],"options":{"conversationId":%q,"sequenceCode":%d,"callsInConversation":%d}}`, objectType, conversation, part, of))
+	if a.code != http.StatusAccepted {
+		n.t.Fatalf("call of %s: %d %s", conversation, a.code, a.body)
+	}
+	return a.header.Get("Location")
+}
+
+func conversation(id string) string { return "/v1/conversations/" + url.PathEscape(id) }
+
+// eventually fails the test unless something becomes so.
+func (s *site) eventually(what string, so func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); !so(); {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("not within %s: %s", patience, what)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// owns waits until a node owns so many partitions.
+func (n *running) owns(partitions int) {
+	n.t.Helper()
+	line := fmt.Sprintf("\nparley_processor_owned_partitions %d\n", partitions)
+	n.eventually(fmt.Sprintf("%s owns %d partitions", n.url, partitions), func() bool { return strings.Contains(n.get("/metrics").body, line) })
+}
+
+// asked reports whether a node has asked another one and been answered.
+func (n *running) asked() bool {
+	return strings.Contains(n.get("/metrics").body, `parley_peer_questions_total{outcome="answered"}`)
+}
+
+var (
+	both      = Roles{Ingest: true, Processor: true}
+	takes     = Roles{Ingest: true}
+	processes = Roles{Processor: true}
+)
+
+// Each conversation is asked for at every node that takes calls: all but at most one of them do not own it.
+func TestEveryNodeAnswers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		start func(*site) (ingest []*running)
+	}{
+		{"two nodes that do both", func(s *site) []*running {
+			a, b := s.start("a", both), s.start("b", both)
+			a.owns(4)
+			b.owns(4)
+			return []*running{a, b}
+		}},
+		{"two that take calls, two that process", func(s *site) []*running {
+			a, b := s.start("a", takes), s.start("b", takes)
+			c, d := s.start("c", processes), s.start("d", processes)
+			c.owns(4)
+			d.owns(4)
+			return []*running{a, b}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			nodes := c.start(s)
+			var all sync.WaitGroup
+			for i := range 12 {
+				one, other := nodes[i%2], nodes[(i+1)%2]
+				all.Go(func() { answered(one, other, fmt.Sprint("answered-", i)) })
+				all.Go(func() { cancelled(one, other, fmt.Sprint("cancelled-", i)) })
+				all.Go(func() { resubmitted(one, other, fmt.Sprint("resubmitted-", i)) })
+			}
+			all.Wait()
+			for _, n := range nodes {
+				if !n.asked() {
+					t.Errorf("%s has not asked another node", n.url)
+				}
+			}
+		})
+	}
+}
+
+// answered is the life of a deferred call.
+func answered(one, other *running, id string) {
+	location := one.send(id, "Later", 1, 1)
+	one.eventually(id+" is deferred", func() bool { return one.token(id) != "" && one.get(location).Status == string(schemas.Deferred) })
+	for _, n := range []*running{one, other} {
+		n.want("request", n.get(location), 200, "Deferred")
+		n.want("conversation", n.get(conversation(id)), 200, "Processing")
+	}
+	waited := make(chan said)
+	go func() { waited <- one.get(location + "&wait=20s") }()
+	deferred := "/v1/deferred/" + one.token(id)
+	other.want("answer", other.do(http.MethodPost, deferred, `{"results":[]}`), 202, "")
+	one.want("answer repeated", one.do(http.MethodPost, deferred, `{"results":[]}`), 202, "")
+	for _, n := range []*running{one, other} {
+		if a := n.do(http.MethodPost, deferred, `{"status":"Error","errorCode":"E","message":"m"}`); a.code != 409 || a.Code != schemas.AlreadyAnswered {
+			n.t.Errorf("another answer: %d %s", a.code, a.body)
+		}
+		n.want("request without receipt", n.get(strings.SplitN(location, "?", 2)[0]), 200, "OK")
+		n.want("conversation", n.get(conversation(id)), 200, "Complete")
+	}
+	one.want("waited", <-waited, 200, "OK")
+}
+
+// cancelled is the life of a conversation whose second part never comes.
+func cancelled(one, other *running, id string) {
+	location := one.send(id, "Now", 1, 2)
+	other.want("cancel", other.do(http.MethodDelete, conversation(id), ""), 202, "Cancelled")
+	one.want("cancel repeated", one.do(http.MethodDelete, conversation(id), ""), 202, "Cancelled")
+	for _, n := range []*running{one, other} {
+		n.want("request", n.get(location), 200, "Cancelled")
+	}
+}
+
+// resubmitted is the life of a conversation whose only call fails.
+func resubmitted(one, other *running, id string) {
+	one.send(id, "Bad", 1, 1)
+	for _, n := range []*running{one, other} {
+		n.want("failed", n.get(conversation(id)+"?wait=20s"), 200, "Error")
+	}
+	for _, n := range []*running{other, one} {
+		a := n.do(http.MethodPost, conversation(id)+"/resubmit", fmt.Sprintf(`{"conversationId":"%s-2","includeFailed":true}`, id))
+		if a.code != 201 || a.header.Get("Location") != conversation(id+"-2") {
+			n.t.Errorf("resubmit: %d %s", a.code, a.body)
+		}
+		n.want("resubmitted", n.get(conversation(id+"-2")+"?wait=20s"), 200, "Error")
+	}
+}

@@ -1,0 +1,245 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"parley/schemas"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const partitions = 8
+
+// fakeOwner is a processor that owns some partitions, and knows what is in them.
+type fakeOwner struct {
+	mu    sync.Mutex
+	owned []int32
+	// calls are by partition; one that is there has this status.
+	calls map[int32]schemas.CallStatus
+	// verdict and err are what it says of answers, and err of all else, if it is set.
+	verdict schemas.AnswerVerdict
+	err     error
+	moved   chan struct{} // closed when anything changes
+
+	questions []question1
+}
+
+// question1 is what it was asked.
+type question1 struct {
+	account string
+	in      []int32
+	wait    time.Duration
+}
+
+func owner(calls map[int32]schemas.CallStatus, owned ...int32) *fakeOwner {
+	return &fakeOwner{owned: owned, calls: calls, moved: make(chan struct{})}
+}
+
+func (f *fakeOwner) change(change func(*fakeOwner)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+	close(f.moved)
+	f.moved = make(chan struct{})
+}
+
+func (f *fakeOwner) asked() []question1 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.questions)
+}
+
+// look returns the status, and what is closed when it may be another.
+func (f *fakeOwner) look(in []int32) (schemas.CallStatus, chan struct{}, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return "", nil, f.err
+	}
+	var missing []int32
+	for _, p := range in {
+		if !slices.Contains(f.owned, p) {
+			missing = append(missing, p)
+		} else if status, ok := f.calls[p]; ok {
+			return status, f.moved, nil
+		}
+	}
+	if len(missing) > 0 {
+		return "", nil, &schemas.NotOwnedError{Partitions: missing}
+	}
+	return "", nil, schemas.ErrUnknown
+}
+
+// await waits as a processor does.
+func (f *fakeOwner) await(ctx context.Context, q question1) (schemas.CallStatus, error) {
+	f.mu.Lock()
+	f.questions = append(f.questions, q)
+	f.mu.Unlock()
+	late := time.After(q.wait)
+	for {
+		status, moved, err := f.look(q.in)
+		if err != nil || status.Final() || q.wait == 0 {
+			return status, err
+		}
+		select {
+		case <-moved:
+		case <-late:
+			q.wait = 0
+		case <-ctx.Done():
+			return status, nil
+		}
+	}
+}
+
+func (f *fakeOwner) Request(ctx context.Context, q schemas.RequestQuery, in ...int32) (schemas.CallResource, error) {
+	status, err := f.await(ctx, question1{account: q.Account, in: in, wait: q.Wait})
+	return schemas.CallResource{Account: q.Account, RequestID: q.ID.String(), Status: status}, err
+}
+
+func (f *fakeOwner) Conversation(ctx context.Context, q schemas.ConversationQuery, in ...int32) (schemas.ConversationResource, error) {
+	status, err := f.await(ctx, question1{account: q.Account, in: in, wait: q.Wait})
+	r := schemas.ConversationResource{Account: q.Account, ConversationID: q.ID, Status: schemas.ConversationProcessing, InRecord: []int32{7}}
+	if status.Final() {
+		r.Status = schemas.ConversationComplete
+	}
+	return r, err
+}
+
+func (f *fakeOwner) Answer(_ context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.questions = append(f.questions, question1{in: []int32{q.Accepted.Partition}})
+	if f.err == nil && !slices.Contains(f.owned, q.Accepted.Partition) {
+		return 0, &schemas.NotOwnedError{Partitions: []int32{q.Accepted.Partition}}
+	}
+	return f.verdict, f.err
+}
+
+// network carries questions to the handlers of nodes, without a wire.
+type network struct {
+	mu     sync.Mutex
+	nodes  map[string]http.Handler
+	served map[string]int
+}
+
+func newNetwork() *network {
+	return &network{nodes: make(map[string]http.Handler), served: make(map[string]int)}
+}
+
+// RoundTrip implements http.RoundTripper. A node that is not there refuses the connection.
+func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.mu.Lock()
+	h := n.nodes[r.URL.Host]
+	n.served[r.URL.Host]++
+	n.mu.Unlock()
+	if h == nil {
+		return nil, errors.New("connection refused")
+	}
+	answered := make(chan *http.Response, 1)
+	go func() {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r.Clone(r.Context()))
+		answered <- w.Result()
+	}()
+	select {
+	case resp := <-answered:
+		return resp, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+func (n *network) put(address string, h http.Handler) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.nodes[address] = h
+}
+
+func (n *network) asked(address string) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.served[address]
+}
+
+func newKey(t testing.TB, secret string) *Key {
+	t.Helper()
+	k, err := NewKey([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+const secret = "0123456789abcdef"
+
+func handler(t testing.TB, o Owner) *Handler {
+	t.Helper()
+	h, err := NewHandler(HandlerConfig{Owner: o, Key: newKey(t, secret), Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// group is who owns what, as the coordinator says.
+type group struct {
+	mu     sync.Mutex
+	owners owners
+	err    error
+	looks  int
+}
+
+func (g *group) describe(context.Context) (owners, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.looks++
+	return g.owners, g.err
+}
+
+func (g *group) set(o owners, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.owners, g.err = o, err
+}
+
+// all says that one node owns all partitions.
+func all(address string) owners {
+	o := make(owners)
+	for p := range int32(partitions) {
+		o[p] = address
+	}
+	return o
+}
+
+// newLive returns the Live of a node at "self".
+func newLive(t testing.TB, o Owner, n *network, g *group) *Live {
+	t.Helper()
+	l := &Live{
+		owner: o, self: "self", key: newKey(t, secret), partitions: partitions,
+		directory: newDirectory(g.describe),
+		client:    &http.Client{Transport: n},
+		questions: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "questions"}, []string{"outcome"}),
+		log:       slog.New(slog.DiscardHandler),
+	}
+	return l
+}
+
+// idOn is a request id that names a partition.
+func idOn(partition int32) uuid.UUID {
+	id := uuid.New()
+	id[6] = id[6]&0x0f | 0x80
+	id[8], id[9] = 0x80|byte(partition>>8), byte(partition)
+	return id
+}

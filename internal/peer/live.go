@@ -1,0 +1,204 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/internal/topics"
+	"parley/schemas"
+)
+
+// Config is what a Live is made of. Fields without a default are required.
+type Config struct {
+	// Owner is the processor of this process. Nil: there is none.
+	Owner Owner
+	// Self is the address that this node advertises: it is not asked by way of the network.
+	Self string
+	Key  *Key
+	// Client asks who is in the Group of the processors, and which partitions of Calls each of them has.
+	Client *kgo.Client
+	Group  string
+	Calls  string
+	// Partitions is how many Calls has.
+	Partitions int32
+	Log        *slog.Logger
+	Metrics    prometheus.Registerer
+}
+
+// Live is the state of all partitions, whichever node owns them. It is safe for concurrent use.
+type Live struct {
+	owner      Owner
+	self       string
+	key        *Key
+	partitions int32
+	directory  *directory
+	client     *http.Client
+	questions  *prometheus.CounterVec
+	log        *slog.Logger
+}
+
+// New returns a Live. It fails when its metrics are registered already.
+func New(cfg Config) (*Live, error) {
+	l := &Live{
+		owner:      cfg.Owner,
+		self:       cfg.Self,
+		key:        cfg.Key,
+		partitions: cfg.Partitions,
+		directory:  newDirectory(describeGroup(cfg.Client, cfg.Group, cfg.Calls)),
+		client:     newHTTPClient(),
+		questions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "parley_peer_questions_total",
+			Help: "Questions to other nodes, by what came of them.",
+		}, []string{"outcome"}),
+		log: cfg.Log,
+	}
+	if l.owner == nil {
+		l.owner = nobody{}
+	}
+	if err := cfg.Metrics.Register(l.questions); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	return l, nil
+}
+
+// Close lets go of connections that wait for questions.
+func (l *Live) Close() { l.client.CloseIdleConnections() }
+
+// Request answers what the owner of a call knows: schemas.ErrUnknown when the owners of all partitions have said that
+// they know nothing of it, schemas.ErrUnavailable when one of them cannot tell now or says nothing. Its error may be a
+// *schemas.RecordedError.
+func (l *Live) Request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error) {
+	home := topics.OfRequest(q.Account, q.ID, l.partitions)
+	if q.Accepted != nil {
+		home = q.Accepted.Partition
+	}
+	return await(ctx, q.Wait, func(ctx context.Context, s slice) (schemas.CallResource, bool, error) {
+		q := question[schemas.CallResource]{live: l, patience: s.patience, put: func(ctx context.Context, o Owner, in []int32) (schemas.CallResource, error) {
+			q := q
+			q.Wait = s.left()
+			return o.Request(ctx, q, in...)
+		}}
+		r, err := q.ask(ctx, []int32{home})
+		if errors.Is(err, schemas.ErrUnknown) {
+			// A request id that its producer chose may name another partition than that of its conversation.
+			r, err = q.ask(ctx, l.others(home))
+		}
+		return r, r.Status.Final(), err
+	})
+}
+
+// node is the owner at an address.
+func (l *Live) node(address string) Owner {
+	return remote{address: address, key: l.key, client: l.client}
+}
+
+// note counts what came of a question to a node, and tells operators what they alone can mend.
+func (l *Live) note(node string, err error) {
+	outcome := "answered"
+	switch _, recorded := errors.AsType[*schemas.RecordedError](err); {
+	case err == nil, recorded:
+	case errors.Is(err, errRefused):
+		outcome = "refused"
+		l.log.Warn("a node refuses questions; all need the same PARLEY_SECRET, the same time, and an address of their own", slog.String("node", node), slog.Any("error", err))
+	case errors.Is(err, errUnreachable):
+		outcome = "unreachable"
+		l.log.Debug("a node does not answer", slog.String("node", node), slog.Any("error", err))
+	case errors.Is(err, schemas.ErrUnknown):
+		outcome = "unknown"
+	default:
+		outcome = "unavailable"
+	}
+	l.questions.WithLabelValues(outcome).Inc()
+}
+
+// others are all partitions but one.
+func (l *Live) others(home int32) []int32 {
+	var others []int32
+	for p := range l.partitions {
+		if p != home {
+			others = append(others, p)
+		}
+	}
+	return others
+}
+
+// Conversation answers what the owner of a conversation knows, as Request does of a call.
+func (l *Live) Conversation(ctx context.Context, q schemas.ConversationQuery) (schemas.ConversationResource, error) {
+	var in []int32
+	for _, key := range q.Keys() {
+		in = append(in, topics.OfConversation(key, l.partitions))
+	}
+	if q.Accepted != nil {
+		in = []int32{q.Accepted.Partition}
+	}
+	return await(ctx, q.Wait, func(ctx context.Context, s slice) (schemas.ConversationResource, bool, error) {
+		patience := s.patience
+		if q.Accepted != nil {
+			patience = ownerWait
+		}
+		r, err := question[schemas.ConversationResource]{live: l, patience: patience, put: func(ctx context.Context, o Owner, in []int32) (schemas.ConversationResource, error) {
+			q := q
+			q.Wait = s.left()
+			return o.Conversation(ctx, q, in...)
+		}}.ask(ctx, in)
+		return r, r.Status.Final(), err
+	})
+}
+
+// Answer tells what came of a late answer, as the owner of its partition knows.
+func (l *Live) Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error) {
+	return question[schemas.AnswerVerdict]{live: l, patience: ownerWait, put: func(ctx context.Context, o Owner, _ []int32) (schemas.AnswerVerdict, error) {
+		return o.Answer(ctx, q)
+	}}.ask(ctx, []int32{q.Accepted.Partition})
+}
+
+// sliceMax is the longest that an owner is asked to wait at once. One that falls silent, or is the owner no more, is
+// found out after that.
+const sliceMax = 5 * time.Second
+
+// slice is a part of a wait, during which one owner is asked.
+type slice struct {
+	until time.Time
+	// patience is for how long an owner is looked for.
+	patience time.Duration
+}
+
+// left is what is left of the slice.
+func (s slice) left() time.Duration { return max(0, time.Until(s.until)) }
+
+// await asks, one slice of the wait after the other, until the answer is final or the wait is over.
+func await[R any](ctx context.Context, wait time.Duration, ask func(context.Context, slice) (R, bool, error)) (R, error) {
+	end := time.Now().Add(wait)
+	for {
+		s := slice{until: time.Now().Add(min(time.Until(end), sliceMax))}
+		if wait > 0 {
+			s.patience = ownerWait
+		}
+		r, final, err := ask(ctx, s)
+		if err != nil || final || !time.Now().Before(end) {
+			return r, err
+		}
+		if s.left() > 0 && pause(ctx, ownerPause) != nil { // an owner that stops answers early
+			return r, nil
+		}
+	}
+}
+
+// pause waits for d; its error is that of a context that ended first.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

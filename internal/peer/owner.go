@@ -1,0 +1,32 @@
+package peer
+
+import (
+	"context"
+
+	"parley/schemas"
+)
+
+// Owner knows what became of the calls in the partitions that it owns. Its errors are schemas.ErrUnknown when nothing is
+// known in the partitions that were asked, *schemas.NotOwnedError with those of them that it does not own,
+// *schemas.RecordedError, and schemas.ErrUnavailable. It returns when ctx ends.
+type Owner interface {
+	Request(ctx context.Context, q schemas.RequestQuery, in ...int32) (schemas.CallResource, error)
+	Conversation(ctx context.Context, q schemas.ConversationQuery, in ...int32) (schemas.ConversationResource, error)
+	// Answer is asked of the partition that the query names.
+	Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error)
+}
+
+// nobody owns no partition.
+type nobody struct{}
+
+func (nobody) Request(_ context.Context, _ schemas.RequestQuery, in ...int32) (schemas.CallResource, error) {
+	return schemas.CallResource{}, &schemas.NotOwnedError{Partitions: in}
+}
+
+func (nobody) Conversation(_ context.Context, _ schemas.ConversationQuery, in ...int32) (schemas.ConversationResource, error) {
+	return schemas.ConversationResource{}, &schemas.NotOwnedError{Partitions: in}
+}
+
+func (nobody) Answer(_ context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error) {
+	return 0, &schemas.NotOwnedError{Partitions: []int32{q.Accepted.Partition}}
+}
