@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -123,4 +124,37 @@ func commit(b *testing.B, tx *Tx) {
 	if err := tx.Apply(Applied{At: epoch}, nil); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// BenchmarkPurge is what it costs to find nothing more to forget, as each second, after 500,000 events were forgotten.
+func BenchmarkPurge(b *testing.B) {
+	s := openBench(b)
+	id := int64(0)
+	for range 500 {
+		tx := s.Begin(0, Meta{})
+		var offsets []int64
+		for range benchTurn {
+			id++
+			e := callEnded(schemas.NewConversationKey("acme", "", idOf(id)), 1, idOf(id), schemas.OK)
+			tx.Finish(e, make([]byte, 200))
+			offsets = append(offsets, id)
+		}
+		if _, err := tx.Changes(); err != nil {
+			b.Fatal(err)
+		}
+		if err := tx.Apply(Applied{At: epoch}, offsets); err != nil {
+			b.Fatal(err)
+		}
+	}
+	start := time.Now()
+	if n, err := s.Purge(0, id+1, epoch.Add(time.Second), int(id)); err != nil || n != int(id) {
+		b.Fatal(n, err)
+	}
+	took := time.Since(start)
+	for b.Loop() {
+		if n, err := s.Purge(0, id+1, epoch.Add(time.Second), benchTurn); err != nil || n > 0 {
+			b.Fatal(n, err)
+		}
+	}
+	b.ReportMetric(float64(took.Nanoseconds())/float64(id), "ns/event")
 }

@@ -16,14 +16,15 @@ func (s *Store) Purge(partition int32, sunk int64, before time.Time, limit int) 
 	defer b.Close()
 	w := writer{batch: b, partition: partition}
 	n := 0
+	var last []byte
 	err := scan(s.db, garbageKey(partition, 0), garbageKey(partition, sunk), func(k, v []byte) (bool, error) {
 		if n == limit || int64(binary.BigEndian.Uint64(v)) >= before.UnixMilli() {
 			return false, nil
 		}
 		n++
 		kept := v[8:]
+		last = append(last[:0], k...)
 		w.put(Change{Key: kept})
-		w.put(Change{Key: k})
 		if kept[2] != kindEnded {
 			return true, nil
 		}
@@ -32,6 +33,7 @@ func (s *Store) Purge(partition int32, sunk int64, before time.Time, limit int) 
 	if err != nil || n == 0 {
 		return 0, err
 	}
+	w.deleteRange(garbageKey(partition, 0), behind(last))
 	return n, w.commit()
 }
 

@@ -30,6 +30,14 @@ func (w *writer) put(c Change) {
 	w.err = w.batch.Set(c.Key, c.Value, nil)
 }
 
+// deleteRange deletes the keys from one up to, not with, another. Who scans from there on again steps over them at once,
+// where each key that was deleted by itself would be met.
+func (w *writer) deleteRange(from, to []byte) {
+	if w.err == nil {
+		w.err = w.batch.DeleteRange(from, to, nil)
+	}
+}
+
 func (w *writer) commit() error {
 	if w.err != nil {
 		return fmt.Errorf("fill batch: %w", w.err)
