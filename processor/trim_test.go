@@ -1,7 +1,6 @@
 package processor_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -16,8 +15,8 @@ import (
 // that is needed.
 func TestAppliedCallsAreTrimmed(t *testing.T) {
 	t.Parallel()
-	for _, wiped := range []bool{false, true} {
-		t.Run(fmt.Sprintf("wiped=%t", wiped), func(t *testing.T) {
+	for name, newCluster := range map[string]func(*testing.T) *cluster{"kept": newCluster, "wiped": newCluster, "wiped, embedded broker": newEmbedded} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t)
 			x := new(recorder)
@@ -30,7 +29,7 @@ func TestAppliedCallsAreTrimmed(t *testing.T) {
 			c.awaitTrimmed("acme/c")
 			c.awaitTrimmed("acme/d")
 			stop()
-			if wiped {
+			if name != "kept" {
 				dir = t.TempDir()
 			}
 			c.send("acme/c", part("c", 2, 2))
