@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"strings"
 
 	"parley/processor/conversation"
 	"parley/processor/executor"
@@ -18,13 +19,9 @@ func (t *turn) answer(p *partTurn, in *received) error {
 		return err
 	}
 	if !known {
-		ref, ok, err := p.tx.Reference(id)
-		if err != nil {
-			return err
-		}
 		a.Expires = in.token.Expires
-		if ok && !ref.Rejected {
-			a.Conversation, a.SequenceCode = ref.Conversation, ref.SequenceCode
+		if a.Conversation, a.SequenceCode, err = t.whereOf(p, in); err != nil {
+			return err
 		}
 	}
 	state, err := p.tx.Conversation(a.Conversation)
@@ -38,6 +35,23 @@ func (t *turn) answer(p *partTurn, in *received) error {
 		return t.keepAnswer(p, in, a)
 	}
 	return nil // the call has ended otherwise
+}
+
+// whereOf is the place of the call that an answer is to; empty: it is not known. The token does not say whose call it
+// is, so a call without a ConversationID is found if the record's key says it, as that of an outcome does which comes
+// from a former owner, or once it was Deferred.
+func (t *turn) whereOf(p *partTurn, in *received) (schemas.ConversationKey, int32, error) {
+	ref, ok, err := p.tx.Reference(in.token.RequestID)
+	if err != nil || ok && !ref.Rejected {
+		return ref.Conversation, ref.SequenceCode, err
+	}
+	account, _, _ := strings.Cut(in.key, "/")
+	single := schemas.NewConversationKey(account, "", in.token.RequestID)
+	s, err := p.tx.Conversation(single)
+	if err != nil || s.Phase == conversation.New {
+		return "", 0, err
+	}
+	return single, 1, nil
 }
 
 // takeAnswer ends the part in turn with an answer, or takes note of how far it has come.
@@ -101,10 +115,17 @@ func (p *Processor) Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.
 		return 0, err
 	}
 	return withView(p.live, q.Accepted.Partition, func(v *lookup) (schemas.AnswerVerdict, error) {
-		a, _, err := v.Answer(q.ID)
-		if err != nil || a.Digest == q.Digest {
-			return schemas.AnswerTaken, err
+		a, known, err := v.Answer(q.ID)
+		if err != nil || a.Digest != q.Digest {
+			return schemas.AnswerConflict, err
 		}
-		return schemas.AnswerConflict, nil
+		if q.Digest != 0 || !known {
+			return schemas.AnswerTaken, nil
+		}
+		s, err := v.Conversation(a.Conversation) // progress, of a call that has perhaps ended without an answer
+		if err != nil || s.Phase == conversation.Ended || s.Turn.SequenceCode > a.SequenceCode {
+			return schemas.AnswerConflict, err
+		}
+		return schemas.AnswerTaken, nil
 	})
 }

@@ -180,6 +180,7 @@ func (r *restorer) catchUp(ctx context.Context, p *partition, committed int64) (
 	}
 	wakes, err := r.store.Wakes(p.id, time.Time{}, 1)
 	p.nextTimer, p.nextWake = first(timers), first(wakes)
+	p.adopted, p.adoptedAt = p.meta.NextOffset, time.Now()
 	return err
 }
 

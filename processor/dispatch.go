@@ -291,6 +291,7 @@ func (d *dispatcher) workOf(t *tenure, c *class, r release, bytesMax int) *work 
 		class:     c,
 		ready:     r.state.Ready,
 		readyAt:   r.state.ReadyAt,
+		startBy:   !r.state.StartBy.IsZero(),
 	}
 	if r.call != nil {
 		if size := proto.Size(r.call); size <= bytesMax-d.heldBytes {

@@ -164,7 +164,7 @@ func (l *line) served(r request, v verdict) (request, bool) {
 	return next, true
 }
 
-// next returns what may go out now. Attempts that must not be repeated have their intent committed first.
+// next returns what may go out now.
 func (l *line) next(now time.Time) (request, bool) {
 	for l.queue.len > 0 && !l.closed && !l.dispatcher.stopped.Load() {
 		r := l.inForce()
@@ -174,10 +174,6 @@ func (l *line) next(now time.Time) (request, bool) {
 		}
 		if !l.free(r, now) {
 			break
-		}
-		if r.Delivery == route.AtMostOnce {
-			l.hold(r, now)
-			continue
 		}
 		if q, ok := l.take(r, now); ok {
 			return q, true
@@ -235,8 +231,9 @@ func (l *line) maintained() bool {
 	return paused
 }
 
-// pick takes the next attempt out that is still to begin; nil: there is none. On the ramp it is the oldest.
-func (l *line) pick(now time.Time, to stage) *work {
+// pick takes the next attempt out that may begin at once; nil: there is none. One whose beginning must be committed
+// before gets its place instead, and keeps it until then. On the ramp the next is the oldest.
+func (l *line) pick(r *route.Route, now time.Time) *work {
 	for l.queue.len > 0 {
 		var w *work
 		if l.circuit.ramp > 0 {
@@ -244,32 +241,37 @@ func (l *line) pick(now time.Time, to stage) *work {
 		} else {
 			w = l.queue.pop(now)
 		}
-		if w.moves(waiting, to) {
-			return w
+		switch {
+		case !w.startBy && r.Delivery != route.AtMostOnce:
+			if w.moves(waiting, begun) {
+				return w
+			}
+		case w.moves(waiting, holding):
+			l.hold(w, r, now)
+			return nil
 		}
 	}
 	return nil
 }
 
 // hold gives an attempt its place, which it has until the loop has committed that it begins.
-func (l *line) hold(r *route.Route, now time.Time) {
-	w := l.pick(now, holding)
-	if w == nil {
-		return
-	}
+func (l *line) hold(w *work, r *route.Route, now time.Time) {
 	l.holding++
-	w.by, w.lostAt = r, now.Add(r.Executor.Timeout+lostMargin)
+	w.by = r
+	if r.Delivery == route.AtMostOnce {
+		w.lostAt = now.Add(r.Executor.Timeout + lostMargin)
+	}
 	l.dispatcher.mailbox.put(finished{kind: attemptBegins, work: w, route: r, startedAt: now, at: now, lostAt: w.lostAt})
 }
 
-// take makes a request of the next attempts; false: none of them is to begin any more.
+// take makes a request of the next attempts; false: none of them begins at once.
 func (l *line) take(r *route.Route, now time.Time) (request, bool) {
-	q := request{route: r, work: l.pick(now, begun), epoch: l.circuit.epoch}
+	q := request{route: r, work: l.pick(r, now), epoch: l.circuit.epoch}
 	if q.work == nil {
 		return q, false
 	}
 	for 1+len(q.more) < l.dispatcher.batchMax(r) && l.queue.len > 0 && l.pace.take(now) == 0 {
-		if w := l.pick(now, begun); w != nil {
+		if w := l.pick(r, now); w != nil {
 			q.more = append(q.more, w)
 		}
 	}

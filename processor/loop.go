@@ -40,6 +40,10 @@ type partition struct {
 	applied store.Applied
 	// fenced is set once a turn of ours has been committed: who owned the partition before cannot change it any more.
 	fenced bool
+	// adopted is the first offset that we read ourselves, adoptedAt when that was: what was ready before may have been
+	// begun by who owned the partition then.
+	adopted   int64
+	adoptedAt time.Time
 	// nextTimer and nextWake are not after the earliest timer, by the log's and by our clock; zero: there is none.
 	nextTimer, nextWake time.Time
 	ticked, swept       time.Time
@@ -169,6 +173,7 @@ func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
 	committed, err := l.commit(t)
 	switch {
 	case err != nil:
+		l.mailbox.put(heard...) // whoever owns the partitions next is told, if it was not committed
 		return err
 	case committed:
 		l.release(t)
@@ -253,7 +258,7 @@ func (l *loop) hear(t *turn, outcomes []finished) error {
 // but not longer than lingerMax. A backend that is slower than that is not waited for.
 const (
 	lingerGap = 2 * time.Millisecond
-	lingerMax = 50 * time.Millisecond
+	lingerMax = 500 * time.Millisecond
 )
 
 // linger holds the turn open while attempts that it began early are under way, so that what they say, and the parts
@@ -353,7 +358,9 @@ func (l *loop) release(t *turn) {
 			l.dispatch.begin(key)
 		}
 		for _, r := range p.releases {
-			l.dispatch.release(r)
+			if p.stands(r) {
+				l.dispatch.release(r)
+			}
 		}
 		l.live.applied(p)
 	}

@@ -79,7 +79,7 @@ func (t *turn) wakeUp(p *partTurn, key schemas.ConversationKey) error {
 			return err
 		}
 	default:
-		in.Begun = !t.withdraw(key)
+		in.Begun = t.begun(p, key, state)
 	}
 	return t.step(p, key, in, nil)
 }

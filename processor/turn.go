@@ -133,7 +133,7 @@ func (t *turn) received(p *partTurn, in received) error {
 	case in.answer != nil:
 		return t.answer(p, &in)
 	case in.cancel != nil:
-		return t.step(p, in.conversation, conversation.CancelRequested{At: t.now, Begun: !t.withdraw(in.conversation)}, nil)
+		return t.cancel(p, in.conversation)
 	case in.resubmit != nil:
 		return t.step(p, in.conversation, conversation.ResubmitRequested{As: in.resubmit.As, IncludeFailed: in.resubmit.IncludeFailed}, nil)
 	}
@@ -210,7 +210,7 @@ func (t *turn) ending(p *partTurn, key schemas.ConversationKey, s conversation.S
 	return end, err
 }
 
-// finished applies what the dispatcher has to say of an attempt.
+// finished applies what the dispatcher has to say of an attempt. An answer that came before it stands in its place.
 func (t *turn) finished(p *partTurn, f finished) error {
 	key, attempt := f.work.key, f.work.attempt
 	delete(t.awaited, key)
@@ -225,15 +225,6 @@ func (t *turn) finished(p *partTurn, f finished) error {
 	if err != nil {
 		return err
 	}
-	if f.kind == attemptLost {
-		return t.step(p, key, conversation.AttemptLost{SequenceCode: attempt.SequenceCode, Attempt: attempt.Attempt, At: f.at, Ending: end}, nil)
-	}
-	return t.outcome(p, f, end)
-}
-
-// outcome applies what came of an attempt. An answer that came before it stands in its place.
-func (t *turn) outcome(p *partTurn, f finished, end conversation.Ending) error {
-	key, attempt := f.work.key, f.work.attempt
 	call, err := p.tx.Call(key, attempt.SequenceCode, f.call)
 	if err != nil {
 		return err
@@ -241,6 +232,15 @@ func (t *turn) outcome(p *partTurn, f finished, end conversation.Ending) error {
 	if taken, err := t.takeEarly(p, place{key: key, sequenceCode: attempt.SequenceCode}, call, end); err != nil || taken {
 		return err
 	}
+	if f.kind == attemptLost {
+		return t.step(p, key, conversation.AttemptLost{SequenceCode: attempt.SequenceCode, Attempt: attempt.Attempt, At: f.at, Ending: end}, nil)
+	}
+	return t.outcome(p, f, call, end)
+}
+
+// outcome applies what came of an attempt.
+func (t *turn) outcome(p *partTurn, f finished, call *parleyv1.Call, end conversation.Ending) error {
+	key, attempt := f.work.key, f.work.attempt
 	if f.record != nil {
 		t.request(&f)
 	}
@@ -279,13 +279,26 @@ func retryOf(r *route.Route) conversation.Retry {
 	return conversation.Retry{Initial: r.Retry.Initial, Max: r.Retry.Max, MaxAttempts: int32(r.Retry.MaxAttempts)}
 }
 
-// withdraw takes the waiting attempt of a conversation back. false: it has begun.
-func (t *turn) withdraw(key schemas.ConversationKey) bool {
+func (t *turn) cancel(p *partTurn, key schemas.ConversationKey) error {
+	state, err := p.tx.Conversation(key)
+	if err != nil {
+		return err
+	}
+	return t.step(p, key, conversation.CancelRequested{At: t.now, Begun: t.begun(p, key, state)}, nil)
+}
+
+// begun reports whether the attempt that a conversation waits for has begun, or may have; else it does not begin while
+// the turn lasts. That the first attempt of a conversation with a startBy begins is a part of its state, of others it is
+// not: those that were ready in the time of another owner may have been begun by him.
+func (t *turn) begun(p *partTurn, key schemas.ConversationKey, s conversation.State) bool {
+	if s.Phase == conversation.Processing && s.StartBy.IsZero() && s.Ready < p.adopted && s.Turn.NotBefore.Before(p.adoptedAt) {
+		return true
+	}
 	if !t.dispatch.withdraw(key) {
-		return false
+		return true
 	}
 	t.withdrawn = append(t.withdrawn, key)
-	return true
+	return false
 }
 
 // step has the core decide about one input, and takes down what it says. in is the call that was received, if any.
@@ -374,7 +387,7 @@ func (t *turn) execute(p *partTurn, key schemas.ConversationKey, state conversat
 		if r.call, err = p.tx.Call(key, state.Turn.SequenceCode, nil); err != nil {
 			return err
 		}
-		if by, ok := t.cfg.Routes.Named(state.Turn.Route); ok && by.Idempotent && p.fenced && t.dispatch.early(r) {
+		if by, ok := t.cfg.Routes.Named(state.Turn.Route); ok && by.Idempotent && p.fenced && state.StartBy.IsZero() && t.dispatch.early(r) {
 			t.early = append(t.early, key)
 			t.awaited[key] = struct{}{}
 			return nil
@@ -430,11 +443,11 @@ func (t *turn) reject(p *partTurn, in *received, e conversation.Reject) error {
 }
 
 func (t *turn) endCall(p *partTurn, key schemas.ConversationKey, e conversation.EndCall) error {
-	call, err := p.tx.Call(key, e.SequenceCode, nil)
+	part, err := p.tx.Peek(key, e.SequenceCode)
 	if err != nil {
 		return err
 	}
-	part, err := p.tx.Part(key, e.SequenceCode)
+	call, err := part.Decode() // of a part that was not carried out, nobody needs it again
 	if err != nil {
 		return err
 	}
