@@ -33,11 +33,11 @@ type fakeOwner struct {
 	err     error
 	moved   chan struct{} // closed when anything changes
 
-	questions []question1
+	questions []questionAsked
 }
 
-// question1 is what it was asked.
-type question1 struct {
+// questionAsked is what it was asked.
+type questionAsked struct {
 	account string
 	in      []int32
 	wait    time.Duration
@@ -55,7 +55,7 @@ func (f *fakeOwner) change(change func(*fakeOwner)) {
 	f.moved = make(chan struct{})
 }
 
-func (f *fakeOwner) asked() []question1 {
+func (f *fakeOwner) asked() []questionAsked {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.questions)
@@ -83,7 +83,7 @@ func (f *fakeOwner) look(in []int32) (schemas.CallStatus, chan struct{}, error) 
 }
 
 // await waits as a processor does.
-func (f *fakeOwner) await(ctx context.Context, q question1) (schemas.CallStatus, error) {
+func (f *fakeOwner) await(ctx context.Context, q questionAsked) (schemas.CallStatus, error) {
 	f.mu.Lock()
 	f.questions = append(f.questions, q)
 	f.mu.Unlock()
@@ -104,12 +104,12 @@ func (f *fakeOwner) await(ctx context.Context, q question1) (schemas.CallStatus,
 }
 
 func (f *fakeOwner) Request(ctx context.Context, q schemas.RequestQuery, in ...int32) (schemas.CallResource, error) {
-	status, err := f.await(ctx, question1{account: q.Account, in: in, wait: q.Wait})
+	status, err := f.await(ctx, questionAsked{account: q.Account, in: in, wait: q.Wait})
 	return schemas.CallResource{Account: q.Account, RequestID: q.ID.String(), Status: status}, err
 }
 
 func (f *fakeOwner) Conversation(ctx context.Context, q schemas.ConversationQuery, in ...int32) (schemas.ConversationResource, error) {
-	status, err := f.await(ctx, question1{account: q.Account, in: in, wait: q.Wait})
+	status, err := f.await(ctx, questionAsked{account: q.Account, in: in, wait: q.Wait})
 	r := schemas.ConversationResource{Account: q.Account, ConversationID: q.ID, Status: schemas.ConversationProcessing, InRecord: []int32{7}}
 	if status.Final() {
 		r.Status = schemas.ConversationComplete
@@ -120,7 +120,7 @@ func (f *fakeOwner) Conversation(ctx context.Context, q schemas.ConversationQuer
 func (f *fakeOwner) Answer(_ context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.questions = append(f.questions, question1{in: []int32{q.Accepted.Partition}})
+	f.questions = append(f.questions, questionAsked{in: []int32{q.Accepted.Partition}})
 	if f.err == nil && !slices.Contains(f.owned, q.Accepted.Partition) {
 		return 0, &schemas.NotOwnedError{Partitions: []int32{q.Accepted.Partition}}
 	}
@@ -226,14 +226,13 @@ func all(address string) owners {
 // newLive returns the Live of a node at "self".
 func newLive(t testing.TB, o Owner, n *network, g *group) *Live {
 	t.Helper()
-	l := &Live{
+	return &Live{
 		owner: o, self: "self", key: newKey(t, secret), partitions: partitions,
 		directory: newDirectory(g.describe),
-		client:    &http.Client{Transport: n},
+		client:    newHTTPClient(n),
 		questions: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "questions"}, []string{"outcome"}),
 		log:       slog.New(slog.DiscardHandler),
 	}
-	return l
 }
 
 // idOn is a request id that names a partition.
@@ -242,4 +241,18 @@ func idOn(partition int32) uuid.UUID {
 	id[6] = id[6]&0x0f | 0x80
 	id[8], id[9] = 0x80|byte(partition>>8), byte(partition)
 	return id
+}
+
+// counted is the value of a counter.
+func counted(t testing.TB, c prometheus.Collector) float64 {
+	t.Helper()
+	r := prometheus.NewPedanticRegistry()
+	if err := r.Register(c); err != nil {
+		t.Fatal(err)
+	}
+	families, err := r.Gather()
+	if err != nil || len(families) != 1 {
+		t.Fatalf("gathered %v, %v", families, err)
+	}
+	return families[0].GetMetric()[0].GetCounter().GetValue()
 }

@@ -52,7 +52,7 @@ func New(cfg Config) (*Live, error) {
 		key:        cfg.Key,
 		partitions: cfg.Partitions,
 		directory:  newDirectory(describeGroup(cfg.Client, cfg.Group, cfg.Calls)),
-		client:     newHTTPClient(),
+		client:     newHTTPClient(newTransport()),
 		questions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_peer_questions_total",
 			Help: "Questions to other nodes, by what came of them.",

@@ -31,8 +31,8 @@ type question[R any] struct {
 // ask asks until one owner knows. schemas.ErrUnknown: all partitions have an owner, and none knows. A partition that
 // changes hands meanwhile is asked about again.
 func (q question[R]) ask(ctx context.Context, in []int32) (none R, _ error) {
-	began := time.Now()
-	owners := q.live.directory.since(ctx, began.Add(-ownersAge))
+	owners := q.live.directory.since(ctx, time.Now().Add(-ownersAge))
+	var missed time.Time
 	pending, worst := in, fmt.Errorf("no owner knows: %w", schemas.ErrUnknown)
 	for len(pending) > 0 {
 		round := q.round(ctx, owners, pending)
@@ -46,12 +46,15 @@ func (q question[R]) ask(ctx context.Context, in []int32) (none R, _ error) {
 		if len(pending) == 0 {
 			break
 		}
-		before := owners
-		owners = q.live.directory.since(ctx, time.Now())
+		before, now := owners, time.Now()
+		if missed.IsZero() {
+			missed = now
+		}
+		owners = q.live.directory.since(ctx, now)
 		if moved(pending, before, owners) {
 			continue
 		}
-		if time.Since(began) > q.patience || pause(ctx, ownerPause) != nil {
+		if round.silent || time.Since(missed) >= q.patience || pause(ctx, ownerPause) != nil {
 			return none, fmt.Errorf("partitions %v: no owner answers: %w", pending, schemas.ErrUnavailable)
 		}
 	}
@@ -70,8 +73,9 @@ type round[R any] struct {
 	found R
 	// err of a round that is not done is of an owner that cannot tell; nil: there is none.
 	err error
-	// missing are the partitions whose owner was not found.
+	// missing are the partitions whose owner was not found. silent: one of them was waited for in vain.
 	missing []int32
+	silent  bool
 }
 
 // round asks our own process, then the nodes that own what it does not.
@@ -115,6 +119,7 @@ func (r *round[R]) hear(of []int32, found R, err error) {
 		}
 	case errors.Is(err, errUnreachable):
 		r.missing = append(r.missing, of...)
+		r.silent = r.silent || errors.Is(err, errSilent)
 	case !errors.Is(err, schemas.ErrUnknown):
 		r.err = err
 	}

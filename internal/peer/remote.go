@@ -26,6 +26,9 @@ type remote struct {
 // errUnreachable is of an owner that could not be asked, or whose answer is not one.
 var errUnreachable = fmt.Errorf("owner is not reachable: %w", schemas.ErrUnavailable)
 
+// errSilent is of one that has not answered in time.
+var errSilent = fmt.Errorf("no answer in time: %w", errUnreachable)
+
 // errRefused is of one that does not take our questions: it has another secret, or another time.
 var errRefused = fmt.Errorf("owner refuses the question: %w", errUnreachable)
 
@@ -53,14 +56,19 @@ const (
 	idlePerNode = 64
 )
 
-func newHTTPClient() *http.Client {
+// newTransport reaches nodes. It knows no proxy: they are ours.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		MaxIdleConnsPerHost: idlePerNode,
+		IdleConnTimeout:     time.Minute,
+		DisableCompression:  true,
+	}
+}
+
+func newHTTPClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{
-		Transport: &http.Transport{ // no proxy: it is one of us
-			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
-			MaxIdleConnsPerHost: idlePerNode,
-			IdleConnTimeout:     time.Minute,
-			DisableCompression:  true,
-		},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -103,7 +111,7 @@ func (r remote) post(ctx context.Context, path string, body []byte) ([]byte, err
 	req.Header["X-Idempotency-Key"] = nil // not sent: it has a connection that was closed meanwhile replaced (http.Transport)
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return nil, errors.Join(err, errUnreachable)
+		return nil, missed(ctx, err)
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
@@ -115,11 +123,19 @@ func (r remote) post(ctx context.Context, path string, body []byte) ([]byte, err
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, answerBytesMax))
 	if err != nil {
-		return nil, errors.Join(err, errUnreachable)
+		return nil, missed(ctx, err)
 	}
 	given, err := base64.RawURLEncoding.DecodeString(resp.Header.Get(headerMAC))
 	if err != nil || !hmac.Equal(given, r.key.answer(mac, b)) {
 		return nil, fmt.Errorf("the answer is not of a node of ours: %w", errRefused)
 	}
 	return b, nil
+}
+
+// missed is the failure of a question that was not answered before ctx ended, or not at all.
+func missed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.Join(err, errSilent)
+	}
+	return errors.Join(err, errUnreachable)
 }

@@ -45,8 +45,11 @@ func (n *node) serveOperators(ctx context.Context, ready ingest.ReadyFunc, peers
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
 	defer cancel()
 	err := server.Shutdown(closing)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close() // connections that other nodes have opened and not used
+	}
 	if err != nil {
-		err = errors.Join(fmt.Errorf("stop HTTP: %w", err), server.Close())
+		err = fmt.Errorf("stop HTTP: %w", err)
 	}
 	if serving := <-served; !errors.Is(serving, http.ErrServerClosed) {
 		err = errors.Join(err, fmt.Errorf("serve HTTP: %w", serving))

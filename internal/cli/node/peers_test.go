@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"parley/internal/peer"
 	"parley/schemas"
 )
 
@@ -147,7 +149,18 @@ type said struct {
 	Code   schemas.Code
 }
 
+// do asks a node, and again when its owner does not tell in time: that is always safe, and may happen on a busy machine.
 func (n *running) do(method, path, body string) said {
+	n.t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		a := n.once(method, path, body)
+		if a.Code != schemas.OwnerUnavailable || time.Now().After(deadline) {
+			return a
+		}
+	}
+}
+
+func (n *running) once(method, path, body string) said {
 	n.t.Helper()
 	r, err := http.NewRequestWithContext(n.t.Context(), method, n.url+path, strings.NewReader(body))
 	if err != nil {
@@ -317,5 +330,130 @@ func resubmitted(one, other *running, id string) {
 			n.t.Errorf("resubmit: %d %s", a.code, a.body)
 		}
 		n.want("resubmitted", n.get(conversation(id+"-2")+"?wait=20s"), 200, "Error")
+	}
+}
+
+// Polls that wait at a node hear of the end although their partition has moved to another one meanwhile.
+func TestPollsOutliveARebalance(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.start("a", both)
+	a.owns(8)
+	const polls = 16
+	id := func(i int) string { return fmt.Sprint("c", i) }
+	for i := range polls {
+		a.send(id(i), "Later", 1, 1)
+	}
+	var all sync.WaitGroup
+	for i := range polls {
+		s.eventually(id(i)+" is deferred", func() bool { return s.token(id(i)) != "" })
+		all.Go(func() {
+			a.want("polled through a rebalance", a.get(conversation(id(i))+"?wait=60s"), 200, "Complete")
+		})
+	}
+	b := s.start("b", both)
+	b.owns(4)
+	a.owns(4)
+	for i := range polls {
+		b.want("answer", b.do(http.MethodPost, "/v1/deferred/"+s.token(id(i)), `{"results":[]}`), 202, "")
+	}
+	all.Wait()
+	if !a.asked() {
+		t.Error("no poll went on at the other node")
+	}
+}
+
+// While an owner is gone nobody can tell, which is said at once; when its time is over, another one takes its place.
+func TestOwnerThatIsGone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a, b := s.start("a", both), s.start("b", both)
+	a.owns(4)
+	b.owns(4)
+	const conversations = 16
+	id := func(i int) string { return fmt.Sprint("c", i) }
+	for i := range conversations {
+		b.send(id(i), "Later", 1, 1)
+		s.eventually(id(i)+" is deferred", func() bool { return s.token(id(i)) != "" })
+	}
+	a.stop()
+	gone := 0
+	for i := range conversations {
+		began := time.Now()
+		answered := b.once(http.MethodGet, conversation(id(i)), "")
+		if answered.code == http.StatusOK {
+			continue
+		}
+		gone++
+		if answered.Code != schemas.OwnerUnavailable || answered.header.Get("Retry-After") == "" || time.Since(began) > 5*time.Second {
+			t.Errorf("after %s: %d %s", time.Since(began), answered.code, answered.body)
+		}
+	}
+	if gone == 0 {
+		t.Error("every conversation is said to be with the node that is there")
+	}
+	b.owns(8)
+	for i := range conversations {
+		b.want("taken over", b.do(http.MethodGet, conversation(id(i)), ""), 200, "Processing")
+		b.want("answer", b.do(http.MethodPost, "/v1/deferred/"+s.token(id(i)), `{"results":[]}`), 202, "")
+		b.want("ended", b.do(http.MethodGet, conversation(id(i))+"?wait=20s", ""), 200, "Complete")
+	}
+}
+
+// What other nodes are asked can be asked by nobody else, on either of the listeners.
+func TestStrangersAreNotAnswered(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, n := range []*running{s.start("a", both), s.start("b", processes)} {
+		for _, header := range []string{"", "AAAA"} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.url+peer.Path+"request", strings.NewReader(`{"in":[0],"query":{"Account":"default"}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Parley-Peer-Time", fmt.Sprint(time.Now().UnixMilli()))
+			r.Header.Set("Parley-Peer-Mac", header)
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusForbidden {
+				t.Errorf("a stranger is answered %d", resp.StatusCode)
+			}
+		}
+	}
+	n := s.start("c", takes)
+	if a := n.do(http.MethodPost, peer.Path+"request", "{}"); a.code != http.StatusNotFound {
+		t.Errorf("a node that owns nothing answers %d", a.code)
+	}
+}
+
+func TestAdvertisedAddress(t *testing.T) {
+	t.Parallel()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ listen, given, host string }{
+		{"127.0.0.1:0", "", "127.0.0.1"},
+		{":0", "", host},
+		{"0.0.0.0:0", "", host},
+		{":0", "parley-0.parley:8080", "parley-0.parley"},
+	} {
+		l, err := listen("PARLEY_HTTP_ADDR", c.listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &node{cfg: Config{AdvertiseAddr: c.given}, http: l}
+		got, err := n.advertised()
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		want := net.JoinHostPort(c.host, port)
+		if c.given != "" {
+			want = c.given
+		}
+		if err != nil || got != want {
+			t.Errorf("listening on %q, told %q: %s, %v, want %s", c.listen, c.given, got, err, want)
+		}
+		_ = l.Close()
 	}
 }
