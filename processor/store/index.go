@@ -139,7 +139,7 @@ func (s *Store) checkLayout() error {
 	b := s.db.NewBatch()
 	defer b.Close()
 	w := writer{batch: b}
-	w.err = b.DeleteRange(nil, layoutKey(), nil)
+	w.err = b.DeleteRange([]byte{0}, layoutKey(), nil) // not from nil, which Pebble takes for no range
 	w.put(Change{Key: layoutKey(), Value: []byte{layout}})
 	return w.commit()
 }
