@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,6 +22,8 @@ const (
 	partitions       = 4
 	resultPartitions = 2
 	group            = "parley.processor"
+	// requests is the topic of the backend that takes calls from Kafka.
+	requests = "backend.requests"
 )
 
 // broker is Kafka, and what a test asks of it directly.
@@ -48,6 +51,9 @@ func newBroker(t *testing.T) *broker {
 	defer client.Close()
 	layout := topics.Layout{Partitions: partitions, ResultPartitions: resultPartitions}
 	if _, err := topics.Ensure(t.Context(), client, topics.Spec{Topics: b.names, Layout: layout, Replication: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kadm.NewClient(client).CreateTopic(t.Context(), partitions, 1, nil, requests); err != nil {
 		t.Fatal(err)
 	}
 	return b

@@ -20,6 +20,8 @@ type findings struct {
 	events  []event
 	// dead are the records of parley.dead, by where they came from.
 	dead map[place]int
+	// requests counts the records of the kafka executor's topic, by request id.
+	requests map[string]int
 	// states are the last of each partition's own records in the changelog.
 	states map[int32]*parleyv1.PartitionState
 }
@@ -61,7 +63,7 @@ func (e event) of() string {
 
 // findings reads back what the run has left in the log.
 func (w *world) findings() *findings {
-	f := &findings{history: w.history, plan: w.plan, dead: make(map[place]int), states: make(map[int32]*parleyv1.PartitionState)}
+	f := &findings{history: w.history, plan: w.plan, dead: make(map[place]int), requests: make(map[string]int), states: make(map[int32]*parleyv1.PartitionState)}
 	for _, r := range w.broker.read(w.t, w.broker.names.Calls) {
 		f.arrived = append(f.arrived, f.arrival(r))
 	}
@@ -78,6 +80,11 @@ func (w *world) findings() *findings {
 	for _, r := range w.broker.read(w.t, w.broker.names.Dead) {
 		if !r.Attrs.IsControl() {
 			f.dead[place{int32(number(header(r.Record, schemas.HeaderSourcePartition))), int64(number(header(r.Record, schemas.HeaderSourceOffset)))}]++
+		}
+	}
+	for _, r := range w.broker.read(w.t, requests) {
+		if !r.Attrs.IsControl() {
+			f.requests[header(r.Record, "idempotency-key")]++
 		}
 	}
 	for _, r := range w.broker.read(w.t, w.broker.names.State) {
@@ -102,7 +109,10 @@ func number(s string) int {
 
 func (f *findings) arrival(r record) arrival {
 	a := arrival{place: place{r.Partition, r.Offset}, appended: r.Timestamp, at: r.Timestamp, value: string(r.Value)}
-	if kind := header(r.Record, schemas.HeaderType); r.Attrs.IsControl() || kind != "" && kind != schemas.RecordCall {
+	switch kind := header(r.Record, schemas.HeaderType); {
+	case kind == schemas.RecordCancel:
+		a.plain = true
+	case r.Attrs.IsControl() || kind != "" && kind != schemas.RecordCall:
 		a.plain = true
 		return a
 	}
@@ -121,7 +131,7 @@ func (f *findings) arrival(r record) arrival {
 func (f *findings) notes() []note {
 	var out []note
 	for _, a := range f.arrived {
-		if a.plain {
+		if a.plain && !a.cancels {
 			continue
 		}
 		text := fmt.Sprintf("%s (%d of %d) is appended at %d/%d", a.content, a.seq, a.calls, a.partition, a.offset)

@@ -28,7 +28,8 @@ type attempt struct {
 	requestID             string
 	number                int32
 	fence                 int64
-	process, route        string
+	process               *process
+	route                 string
 	begun, ended          time.Time
 	outcome               string
 	// unleased: the group had given the process up by then, as far as the process could know.
@@ -76,11 +77,15 @@ func (h *history) log(process, line string) {
 
 // answered reports whether the backend has said how the call ends.
 func (a *attempt) answered() bool {
-	return a.outcome != "" && a.outcome != cancelled && a.outcome != "busy"
+	switch a.outcome {
+	case "", cancelled, comeAgain, unsent, later:
+		return false
+	}
+	return true
 }
 
 func (a *attempt) notes() []note {
-	name := fmt.Sprintf("%s attempt %d by %s, fence %d", a.content, a.number, a.process, a.fence)
+	name := fmt.Sprintf("%s attempt %d by %s, fence %d", a.content, a.number, a.process.name, a.fence)
 	if a.unleased {
 		name += " (without lease)"
 	}

@@ -51,24 +51,46 @@ type process struct {
 	down time.Duration
 	// disturbed: something has been done to it but an orderly end.
 	disturbed bool
-	// ending is when its orderly end began. Zero: it has not.
-	ending time.Time
 }
 
 const routes = `
 routes:
   - name: Quick
     match: {objectType: Quick}
-    executor: {type: http, url: "http://backend/quick", timeout: 60s}
+    executor: {type: http, url: "http://backend/quick", timeout: 20s}
     idempotent: true
     concurrency: 8
     retry: {initial: 100ms, max: 2s}
+    deferTimeout: 30s
   - name: Plain
     match: {objectType: Plain}
-    executor: {type: http, url: "http://backend/plain", timeout: 60s}
+    executor: {type: http, url: "http://backend/plain", timeout: 20s}
     concurrency: 3
     retry: {initial: 100ms, max: 2s}
+    deferTimeout: 30s
+  - name: Once
+    match: {objectType: Once}
+    executor: {type: http, url: "http://backend/once", timeout: 10s}
+    delivery: at-most-once
+    concurrency: 3
+    retry: {initial: 100ms, max: 2s}
+    deferTimeout: 30s
+  - name: Many
+    match: {objectType: Many}
+    executor: {type: http, url: "http://backend/many", timeout: 20s}
+    batch: {max: 4, linger: 30ms}
+    concurrency: 2
+    retry: {initial: 100ms, max: 2s}
+    deferTimeout: 30s
+  - name: Log
+    match: {objectType: Log}
+    executor: {type: kafka, topic: backend.requests}
+    delivery: exactly-once
+    concurrency: 4
 `
+
+// deferTimeout is that of the routes.
+const deferTimeout = 30 * time.Second
 
 // start begins a process on a machine that is down.
 func (m *machine) start() {
@@ -271,6 +293,9 @@ func (m *machine) do(f fault) {
 		p.nic.slowDown(100 * time.Millisecond * time.Duration(f.count))
 		m.world.tasks.Go(func() { m.world.wait(f.lasts); p.nic.slowDown(0) })
 	case refused:
+		for _, other := range m.world.machines {
+			other.disturb()
+		}
 		m.world.broker.refuse(f.count)
 	default:
 		p.mu.Lock()
@@ -279,14 +304,25 @@ func (m *machine) do(f fault) {
 	}
 }
 
+// disturb takes note that something has been done to the machine's process.
+func (m *machine) disturb() {
+	if p := m.running(); p != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.disturbed = true
+	}
+}
+
+// wasDisturbed reports whether something has been done to a process but an orderly end.
+func (p *process) wasDisturbed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.disturbed
+}
+
 // leave ends a process in order, and starts the next when the machine has been down for a time.
 func (p *process) leave(down time.Duration) {
 	m, w := p.machine, p.machine.world
-	p.mu.Lock()
-	if p.ending.IsZero() {
-		p.ending = time.Now()
-	}
-	p.mu.Unlock()
 	p.stop()
 	w.tasks.Go(func() {
 		<-p.stopped

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
 )
 
 // verdict says of an invariant that it does not hold.
@@ -120,6 +121,7 @@ func (f *findings) counters(no verdict) {
 type observed struct {
 	name     string
 	plan     *plan
+	requests map[string]int
 	arrived  []arrival // at its own partition, in the order of the log
 	time     []arrival // all that is in the log of its partition
 	events   []event   // of its calls
@@ -133,7 +135,7 @@ func (f *findings) conversations() []*observed {
 	on := func(name string) *observed {
 		c, ok := byName[name]
 		if !ok {
-			c = &observed{name: name, plan: f.plan}
+			c = &observed{name: name, plan: f.plan, requests: f.requests}
 			byName[name] = c
 			out = append(out, c)
 		}
@@ -204,10 +206,15 @@ func (c *observed) check(no verdict) {
 	if c.ended() == string(schemas.PartTimeout) && e.mayTimeOut {
 		e = c.expected(tooLate)
 	}
+	if c.ended() == string(schemas.CodeCancelled) && e.mayCancel {
+		e.failed = schemas.CodeCancelled
+	}
 	c.results(e, no)
 	c.ending(e, no)
 	c.order(e, no)
 	c.leases(no)
+	c.once(e, no)
+	c.cancelling(e, no)
 }
 
 // ended is the code with which the conversation ended.
@@ -231,6 +238,8 @@ type expected struct {
 	complete time.Time
 	// mayTimeOut: a part came by a detour, and it may have been too late.
 	mayTimeOut bool
+	// mayCancel: it was to be cancelled when it had all its parts.
+	mayCancel bool
 }
 
 type refusal struct {
@@ -258,6 +267,10 @@ func (c *observed) expected(d detour) expected {
 		}
 		open := len(e.parts) > 0 && e.failed == "" && e.complete.IsZero()
 		late := open && logTime.Add(-forwardGrace).After(deadline)
+		if t.cancels && t.conversation == c.name && t.partition == t.home() {
+			e.cancel(late, d)
+			continue
+		}
 		if each == len(c.arrived) || c.arrived[each].place != t.place {
 			continue
 		}
@@ -311,6 +324,19 @@ func (c *observed) expected(d detour) expected {
 	return e
 }
 
+// cancel is what a request to cancel does.
+func (e *expected) cancel(late bool, d detour) {
+	switch {
+	case len(e.parts) == 0 || e.failed != "":
+	case !e.complete.IsZero():
+		e.mayCancel = true
+	case late && d == tooLate:
+		e.failed = schemas.PartTimeout
+	default:
+		e.failed, e.mayTimeOut = schemas.CodeCancelled, late
+	}
+}
+
 // refuse adds a call that has a result of its own. After the end, whatever is wrong with it, its id was used.
 func (e *expected) refuse(a arrival, code schemas.Code) {
 	codes := []schemas.Code{code}
@@ -327,19 +353,108 @@ func (e *expected) fail(code schemas.Code) {
 	}
 }
 
-// statuses are those with which the part may end.
+// statuses are how the parts must have ended. Where there is a choice, what was recorded makes it.
 func (c *observed) statuses(e expected) map[int32]schemas.CallStatus {
 	out := make(map[int32]schemas.CallStatus)
 	failed := e.failed != ""
 	for _, k := range sorted(e.parts) {
-		if failed {
+		part := e.parts[k]
+		switch {
+		case e.failed == schemas.CodeCancelled:
+			out[k] = schemas.Cancelled
+		case failed:
 			out[k] = schemas.NotProcessed
-			continue
+		default:
+			allowed := c.endings(part)
+			out[k] = allowed[0]
+			for _, call := range c.finals(part) {
+				if got := schemas.CallStatus(call.Status); slices.Contains(allowed, got) {
+					out[k] = got
+				}
+			}
+			failed = part.failOn.Fails(out[k]) && part.key != ""
 		}
-		out[k] = c.plan.tempers[e.parts[k].content].status()
-		failed = e.parts[k].failOn.Fails(out[k]) && e.parts[k].key != ""
 	}
 	return out
+}
+
+// endings are how a part that is carried out may end.
+func (c *observed) endings(part arrival) []schemas.CallStatus {
+	t := c.plan.tempers[part.content]
+	if t.defers && t.after == 0 {
+		return []schemas.CallStatus{schemas.Error}
+	}
+	out := []schemas.CallStatus{t.status()}
+	if t.defers && t.after > deferTimeout-5*time.Second || part.route == "Once" && c.mayBeUnknown(part) {
+		out = append(out, schemas.Error)
+	}
+	return out
+}
+
+// mayBeUnknown reports whether somebody who knows all that happened would not know what came of a call that must not be
+// repeated: it was said to come again, or who began it was disturbed.
+func (c *observed) mayBeUnknown(part arrival) bool {
+	clear := false
+	for _, a := range c.attempts {
+		if a.content != part.content {
+			continue
+		}
+		if a.outcome == comeAgain || a.outcome == cancelled || a.outcome == "" || a.process.wasDisturbed() {
+			return true
+		}
+		clear = true
+	}
+	return !clear
+}
+
+// finals are the results of a part.
+func (c *observed) finals(part arrival) []*parleyv1.CallEvent {
+	var out []*parleyv1.CallEvent
+	for _, ev := range c.events {
+		if call := ev.GetCall(); call.Results[0].CorrelationId == part.content && call.Status != string(schemas.Rejected) {
+			out = append(out, call)
+		}
+	}
+	return out
+}
+
+// once: a call that must not be repeated comes to the backend again only if it is proven that it was not handed over,
+// and one for Kafka is there once for who reads what is committed.
+func (c *observed) once(e expected, no verdict) {
+	for i, a := range c.attempts {
+		for _, b := range c.attempts[:i] {
+			if a.route == "Once" && b.requestID == a.requestID && (b.outcome != unsent || b.ended.After(a.begun)) {
+				no("an at-most-once call is carried out once", c.name, "%s comes again: attempt %d by %s, after one that ended %q", a.content, a.number, a.process.name, b.outcome)
+			}
+		}
+	}
+	for _, part := range e.parts {
+		for _, call := range c.finals(part) {
+			want := 0
+			if part.route == "Log" && call.Status == string(schemas.OK) {
+				want = 1
+			}
+			if n := c.requests[call.RequestId]; n != want {
+				no("an exactly-once request is visible once", c.name, "%s %s is there %d times", part.content, call.Status, n)
+			}
+			if call.ErrorCode == string(schemas.OutcomeUnknown) && part.route != "Once" {
+				no("only an at-most-once call has an unknown outcome", c.name, "%s", part.content)
+			}
+		}
+	}
+}
+
+// cancelling: what was cancelled was not carried out. (Whether a call that may be repeated was begun by a process that is
+// gone nobody knows.)
+func (c *observed) cancelling(e expected, no verdict) {
+	if e.failed != schemas.CodeCancelled {
+		return
+	}
+	for _, a := range c.attempts {
+		if a.route == "Once" || c.plan.machines == 1 && !a.process.wasDisturbed() {
+			no("what was cancelled was not carried out", c.name, "%s was", a.content)
+		}
+	}
 }
 
 // results: each call has one, and the right one.
@@ -355,10 +470,8 @@ func (c *observed) results(e expected, no verdict) {
 	for _, k := range sorted(e.parts) {
 		part := e.parts[k]
 		var got []string
-		for _, ev := range c.events {
-			if call := ev.GetCall(); call.Results[0].CorrelationId == part.content && call.Status != string(schemas.Rejected) {
-				got = append(got, call.Status)
-			}
+		for _, call := range c.finals(part) {
+			got = append(got, call.Status)
 		}
 		want := 1
 		if part.key == "" {
@@ -421,8 +534,8 @@ func (c *observed) ending(e expected, no verdict) {
 				status, code = schemas.ConversationError, schemas.CallFailed
 			}
 		}
-	} else {
-		status = schemas.ConversationError
+	} else if status = schemas.ConversationError; e.failed == schemas.CodeCancelled {
+		status = schemas.ConversationCancelled
 	}
 	if got := c.ends[0].GetConversation(); got.Status != string(status) || got.ErrorCode != string(code) {
 		no("a conversation ends as it must", c.name, "%s %s, want %s %s", got.Status, got.ErrorCode, status, code)
@@ -440,9 +553,12 @@ func (c *observed) order(e expected, no verdict) {
 		if c.arrived[0].key != "" && (!ok || part.content != a.content) {
 			no("only parts are carried out", c.name, "%s is none", a.content)
 		}
-		if e.failed != "" {
+		if e.failed != "" && e.complete.IsZero() {
 			no("no part runs before all have arrived", c.name, "%s began, and the conversation failed: %s", a.content, e.failed)
 			continue
+		}
+		if a.begun.Before(bigBang.Add(part.scheduled)) {
+			no("no part runs before its time", c.name, "%s began at %s", a.content, a.begun.Format("05.000000"))
 		}
 		if a.begun.Before(e.complete) && c.arrived[0].key != "" {
 			no("no part runs before all have arrived", c.name, "%s began at %s", a.content, a.begun.Format("05.000000"))
@@ -472,11 +588,11 @@ func (c *observed) order(e expected, no verdict) {
 func (c *observed) leases(no verdict) {
 	for i, a := range c.attempts {
 		if a.unleased {
-			no("no attempt begins without a lease", c.name, "%s attempt %d by %s", a.content, a.number, a.process)
+			no("no attempt begins without a lease", c.name, "%s attempt %d by %s", a.content, a.number, a.process.name)
 		}
 		for _, b := range c.attempts[:i] {
 			if b.fence > a.fence && (b.requestID == a.requestID || c.arrived[0].key != "") {
-				no("fences rise", c.name, "%s by %s begins with fence %d, after %s by %s had %d", a.content, a.process, a.fence, b.content, b.process, b.fence)
+				no("fences rise", c.name, "%s by %s begins with fence %d, after %s by %s had %d", a.content, a.process.name, a.fence, b.content, b.process.name, b.fence)
 			}
 		}
 	}

@@ -23,8 +23,11 @@ const (
 	rebalanceTimeout   = 8 * time.Second
 	// busy is the time in which calls are sent and things go wrong, calm the time after it in which all must end.
 	busy = 70 * time.Second
-	calm = 150 * time.Second
+	calm = 240 * time.Second
 )
+
+// bigBang is when every bubble begins.
+var bigBang = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // sending is a record that a producer appends at a time of the run.
 type sending struct {
@@ -32,6 +35,7 @@ type sending struct {
 	partition int32
 	key       string
 	value     string
+	kind      string // the record's type; empty: a call
 }
 
 // meaning is what the value of a record says, as who wrote it knows.
@@ -50,6 +54,10 @@ type meaning struct {
 	invalid schemas.Code
 	failOn  schemas.FailOn
 	route   string
+	// scheduled is when the call must not begin before. Zero: at once.
+	scheduled time.Duration
+	// cancels: no call, but to cancel the conversation.
+	cancels bool
 	// key is that of its record, home the partition that it belongs to.
 	key string
 }
@@ -67,6 +75,11 @@ type temper struct {
 	objects, failing int
 	// refused: the call fails as a whole.
 	refused bool
+	// unsent: an attempt that is told to come again proves that nothing was handed over.
+	unsent bool
+	// defers: the backend answers so long after the call came; never, if that is zero.
+	defers bool
+	after  time.Duration
 }
 
 // status is how a call ends that is carried out.
@@ -147,6 +160,9 @@ func (d draft) value() string {
 	case d.id != "":
 		request = fmt.Sprintf(`"requestId":%q,`, d.id)
 	}
+	if d.scheduled > 0 {
+		options += fmt.Sprintf(`,"scheduledTime":%q`, bigBang.Add(d.scheduled).Format(time.RFC3339Nano))
+	}
 	return fmt.Sprintf(`{"account":%q,%s%s"method":%q,"objects":[%s],"options":{%s}}`, d.account, request, d.space, d.method, strings.Join(objects, ","), options)
 }
 
@@ -170,7 +186,7 @@ func (p planner) draft(name string) draft {
 		objects: 1 + p.IntN(3),
 		meaning: meaning{
 			conversation: name,
-			route:        one(p.roll, "Plain", "Plain", "Quick"),
+			route:        one(p.roll, "Plain", "Plain", "Quick", "Once", "Once", "Many", "Log"),
 			failOn:       one(p.roll, schemas.FailOnHasErrors, schemas.FailOnError, schemas.FailOnNever),
 		},
 	}
@@ -202,6 +218,16 @@ func (p planner) temper(d draft) temper {
 	if p.chance(15) {
 		t.busy = 1 + p.IntN(4)
 	}
+	if d.route == "Log" {
+		return temper{objects: d.objects}
+	}
+	t.unsent = p.chance(50)
+	if p.chance(12) {
+		t.defers = true
+		if p.chance(85) {
+			t.after = one(p.roll, p.between(time.Microsecond, 20*time.Millisecond), p.between(0, 15*time.Second), p.between(0, 2*deferTimeout))
+		}
+	}
 	switch {
 	case p.chance(4):
 		t.refused = true
@@ -229,11 +255,11 @@ func (p planner) single(i int) {
 	d := p.draft(name)
 	d.single, d.seq, d.calls, d.content = true, 1, 1, name
 	if p.chance(30) {
-		d.conversation = ""
+		d.conversation, d.route = "", "Plain"
 		for range 1 + p.IntN(2) {
 			v := d.value()
 			p.means[v] = d.meaning
-			p.tempers[d.content] = p.temper(d)
+			p.tempers[d.content] = temper{objects: d.objects, takes: p.between(0, time.Second)}
 			p.sendings = append(p.sendings, sending{at: p.between(0, busy), partition: p.Int32N(partitions), value: v})
 		}
 		return
@@ -282,17 +308,30 @@ func (p planner) conversation(i int) {
 	for _, k := range p.Perm(int(d.calls)) {
 		part := d
 		part.seq, part.content = int32(k+1), fmt.Sprintf("%s-%d", name, k+1)
+		if p.chance(4) {
+			part.scheduled = (at + p.between(0, 30*time.Second)).Round(time.Millisecond)
+		}
 		if k+1 != missing {
 			p.send(at, part)
 			p.disturb(at, part)
 		}
 		at += p.gap()
 	}
+	if p.chance(6) {
+		p.cancel(max(0, at-p.between(0, 2*time.Second)), d)
+	}
 	if p.chance(10) { // when all is over, most likely
 		late := d
 		late.seq, late.content = 1+p.Int32N(d.calls), name+"-late"
 		p.send(at+p.between(5*time.Second, 30*time.Second), late)
 	}
+}
+
+// cancel plans that a conversation is to be cancelled, as its last parts come.
+func (p planner) cancel(at time.Duration, d draft) {
+	v := fmt.Sprintf(`{"account":%q,"conversationId":%q}`, d.account, d.id)
+	p.means[v] = meaning{conversation: d.conversation, cancels: true, key: d.key, content: d.conversation + "-cancel"}
+	p.sendings = append(p.sendings, sending{at: at, partition: d.home(), key: d.key, value: v, kind: schemas.RecordCancel})
 }
 
 // disturb plans records that are no new part, about the time of one.

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/internal/token"
+	"parley/schemas"
 )
 
 // world is one run of a seed.
@@ -65,7 +66,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		t.Fatal(err)
 	}
 	w.history = &history{start: time.Now(), acknowledged: make(map[place]string)}
-	w.backend = &backend{world: w, came: make(map[string]int)}
+	w.backend = &backend{world: w, client: w.broker.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner())), came: make(map[string]int)}
 	for i := range w.plan.machines {
 		w.machines = append(w.machines, &machine{name: string(rune('a' + i)), world: w, disk: vfs.NewCrashableMem()})
 	}
@@ -121,6 +122,7 @@ func (w *world) bury() {
 		p.nic.revive()
 	}
 	w.tasks.Wait()
+	w.backend.client.Close()
 	w.broker.kafka.Close()
 	for _, m := range w.machines {
 		for _, p := range append(w.dead, m.running()) {
@@ -164,6 +166,9 @@ func (w *world) produce() {
 	for _, s := range w.plan.sendings {
 		w.wait(s.at - time.Since(w.history.start))
 		r := &kgo.Record{Topic: w.broker.names.Calls, Partition: s.partition, Key: []byte(s.key), Value: []byte(s.value)}
+		if s.kind != "" {
+			r.Headers = []kgo.RecordHeader{{Key: schemas.HeaderType, Value: []byte(s.kind)}}
+		}
 		client.Produce(context.Background(), r, func(r *kgo.Record, err error) {
 			if err != nil {
 				w.fail("produce", "", "%v", err)
