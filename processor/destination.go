@@ -48,6 +48,7 @@ func (d *destinations) place(r *kgo.Record) *conversation.Outcome {
 		return &conversation.Outcome{Kind: conversation.Failed, Code: schemas.TooLarge, Message: fmt.Sprintf("topic %s takes records of at most %d bytes, this request has %d", r.Topic, to.bytesMax, n)}
 	}
 	r.Partition = topics.Partition(string(r.Key), to.partitions)
+	r.Context = nil // else it keeps that of a turn which came to nothing, and is refused by the client
 	return nil
 }
 

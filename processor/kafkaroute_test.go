@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -44,8 +45,8 @@ func noBackend(t *testing.T) *backend {
 	return x
 }
 
-// TestRequestIsVisibleOnce has every fourth turn be aborted, three ends of turns not be heard, and the processor start
-// again without its store.
+// TestRequestIsVisibleOnce has turns with requests be aborted, ends of others not be heard, and the processor start again
+// without its store.
 func TestRequestIsVisibleOnce(t *testing.T) {
 	t.Parallel()
 	const n = 12
@@ -60,7 +61,16 @@ func TestRequestIsVisibleOnce(t *testing.T) {
 		}
 		return nil, nil, false
 	})
-	c.refuseCommits(every(4))
+	requested := c.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "requests", Observe: true, Count: -1})
+	var seen, refused int
+	refusals := c.refuseCommits(func() bool {
+		n := requested.Hits()
+		refuses := n > seen && refused < 6
+		if seen = n; refuses {
+			refused++
+		}
+		return refuses
+	})
 	_, stop := c.start(x, t.TempDir(), byKafka(t))
 	want := c.workload(n)
 	stop()
@@ -71,23 +81,23 @@ func TestRequestIsVisibleOnce(t *testing.T) {
 		}
 	}
 	once(t, c.events(want))
-	seen := make(map[string]int)
+	times := make(map[string]int)
 	var names []string
 	for _, r := range c.read("requests") {
-		seen[header(r, "idempotency-key")]++
+		times[header(r, "idempotency-key")]++
 		names = append(names, nameIn(r))
 	}
 	inOrder(t, names)
-	for id, times := range seen {
-		if times != 1 {
-			t.Errorf("the request %s is there %d times", id, times)
+	for id, n := range times {
+		if n != 1 {
+			t.Errorf("the request %s is there %d times", id, n)
 		}
 	}
-	if len(seen) != 3*n {
-		t.Errorf("%d requests, want %d", len(seen), 3*n)
+	if len(times) != 3*n {
+		t.Errorf("%d requests, want %d", len(times), 3*n)
 	}
-	if ends.Load() < 6 {
-		t.Errorf("%d transactions ended, too few for one to be cut", ends.Load())
+	if ends.Load() < 6 || refusals.Hits() == 0 {
+		t.Errorf("%d transactions ended and %d were refused, too few", ends.Load(), refusals.Hits())
 	}
 }
 
