@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"parley/processor/store"
 	"parley/schemas"
@@ -127,15 +129,20 @@ func (r *restorer) restore(ctx context.Context, gained map[int32]struct{}) ([]*p
 	if err != nil {
 		return nil, err
 	}
-	var out []*partition
+	out := make([]*partition, 0, len(gained))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0)) // one is read while another is applied
 	for id := range gained {
 		p := &partition{id: id}
-		if err := r.catchUp(ctx, p, committed[id]); err != nil {
-			return nil, fmt.Errorf("partition %d: %w", id, err)
-		}
 		out = append(out, p)
+		group.Go(func() error {
+			if err := r.catchUp(ctx, p, committed[id]); err != nil {
+				return fmt.Errorf("partition %d: %w", id, err)
+			}
+			return nil
+		})
 	}
-	return out, nil
+	return out, group.Wait()
 }
 
 // catchUp follows the changelog until the state has everything that the group has committed: a transaction's parts
