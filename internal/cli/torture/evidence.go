@@ -25,10 +25,13 @@ type evidence struct {
 	journal  []backend.Execution
 	requests []request
 
-	rowsOf map[*call][]row
-	rowOf  map[string]row // by request id
-	seenOf map[string][]backend.Execution
-	sentOf map[string][]request
+	storyOf map[*call]*story
+	rowsOf  map[*call][]row
+	// againOf are the rows of a call in the conversation that resubmits its own.
+	againOf map[*call][]row
+	rowOf   map[string]row // by request id
+	seenOf  map[string][]backend.Execution
+	sentOf  map[string][]request
 }
 
 // evidence collects the records.
@@ -43,12 +46,21 @@ func (r *run) evidence(rows []row) (*evidence, error) {
 	}
 	e := &evidence{
 		checks: r.checks, stories: r.plan.stories, entries: r.ledger.entries, rows: rows, journal: journal, requests: requests,
-		rowsOf: make(map[*call][]row), rowOf: make(map[string]row),
+		storyOf: make(map[*call]*story), rowsOf: make(map[*call][]row), againOf: make(map[*call][]row), rowOf: make(map[string]row),
 		seenOf: make(map[string][]backend.Execution), sentOf: make(map[string][]request),
+	}
+	for i := range e.stories {
+		for _, c := range e.stories[i].calls {
+			e.storyOf[c] = &e.stories[i]
+		}
 	}
 	for _, one := range rows {
 		e.rowOf[one.id] = one
-		if one.call != nil {
+		switch {
+		case one.call == nil:
+		case one.again:
+			e.againOf[one.call] = append(e.againOf[one.call], one)
+		default:
 			e.rowsOf[one.call] = append(e.rowsOf[one.call], one)
 		}
 	}
@@ -162,10 +174,10 @@ func (e *evidence) order() {
 func (e *evidence) complete(x backend.Execution) {
 	sent := make(map[int32]time.Time)
 	one, ok := e.rowOf[x.RequestID]
-	if !ok || one.call == nil {
+	if !ok || one.call == nil || one.again {
 		return // said elsewhere
 	}
-	for _, c := range e.conversation(one.call) {
+	for _, c := range e.storyOf[one.call].calls {
 		if entry, ok := e.entries[c]; ok && (sent[c.code].IsZero() || entry.sent.Before(sent[c.code])) {
 			sent[c.code] = entry.sent
 		}
@@ -177,16 +189,6 @@ func (e *evidence) complete(x backend.Execution) {
 		}
 	}
 	e.held(ruleComplete)
-}
-
-// conversation returns all calls of the conversation of one.
-func (e *evidence) conversation(c *call) []*call {
-	for i := range e.stories {
-		if slices.Contains(e.stories[i].calls, c) {
-			return e.stories[i].calls
-		}
-	}
-	return nil
 }
 
 const (
@@ -233,7 +235,7 @@ func (e *evidence) executions() {
 		case x.IdempotencyKey != x.RequestID:
 			e.broke(ruleKey, "%s has the key %s", x.RequestID, x.IdempotencyKey)
 			continue
-		case one.call != nil && len(e.rowsOf[one.call]) == 1:
+		case one.call != nil:
 			e.held(ruleKey)
 		}
 		e.held(ruleStrange)

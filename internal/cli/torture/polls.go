@@ -78,7 +78,9 @@ const (
 func (r *run) pollAll(ctx context.Context, rows []row) {
 	shown := make(map[*call]schemas.CallStatus, len(rows))
 	for _, one := range rows {
-		shown[one.call] = one.status
+		if !one.again {
+			shown[one.call] = one.status
+		}
 	}
 	var group errgroup.Group
 	group.SetLimit(pollers)

@@ -16,19 +16,19 @@ const (
 func (e *evidence) reasons() {
 	for i := range e.stories {
 		s := &e.stories[i]
-		timedOut, rival := false, false
+		f := fate{cancelled: s.command.kind == cancels && s.command.verdict != refused}
 		for _, c := range s.calls {
-			rival = rival || c.rival
+			f.rival = f.rival || c.rival
 			for _, one := range e.rowsOf[c] {
-				timedOut = timedOut || one.code == schemas.PartTimeout
+				f.timedOut = f.timedOut || one.code == schemas.PartTimeout
 			}
 		}
-		if timedOut {
+		if f.timedOut {
 			e.gap(s)
 		}
 		for _, c := range s.calls {
-			for _, one := range e.rowsOf[c] {
-				if explained(one, timedOut, rival) {
+			for _, one := range slices.Concat(e.rowsOf[c], e.againOf[c]) {
+				if f.explains(one) {
 					e.held(ruleReason)
 				} else {
 					e.broke(ruleReason, "%s (%s, told %+v): %s %s", c.name(), c.route, c.told, one.status, one.code)
@@ -38,9 +38,13 @@ func (e *evidence) reasons() {
 	}
 }
 
-// explained reports whether a result is as it can be. A rival in the conversation, and the part timeout, explain that
-// calls are rejected.
-func explained(one row, timedOut, rival bool) bool {
+// fate is what happened to a conversation as a whole.
+type fate struct {
+	cancelled, timedOut, rival bool
+}
+
+// explains reports whether a result is as it can be.
+func (f fate) explains(one row) bool {
 	told := one.call.told
 	refused := told.Error != "" // as an object's result, or with a status
 	switch one.status {
@@ -61,11 +65,12 @@ func explained(one row, timedOut, rival bool) bool {
 	case schemas.Rejected:
 		switch one.code {
 		case schemas.SequenceCodeConflict, schemas.CallsInConversationMismatch:
-			return rival
+			return f.rival
 		case schemas.ConversationIDUsed:
-			return rival || timedOut
+			return f.rival || f.timedOut || f.cancelled
 		}
-		return timedOut && one.code == schemas.PartTimeout
+	case schemas.Cancelled:
+		return f.cancelled
 	}
 	return false
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"parley/schemas"
@@ -13,8 +14,10 @@ import (
 // row is a call as ClickHouse shows it.
 type row struct {
 	// call is which one it is; nil: none that was sent.
-	call     *call
-	digest   string
+	call   *call
+	digest string
+	// again is whether it is of a conversation that resubmits another.
+	again    bool
 	id       string
 	status   schemas.CallStatus
 	code     schemas.Code
@@ -22,7 +25,7 @@ type row struct {
 	accepted time.Time
 }
 
-const selectCalls = `SELECT digest, toString(request_id), status, error_code, total, toUnixTimestamp64Milli(accepted_at)
+const selectCalls = `SELECT digest, toString(request_id), status, error_code, total, toUnixTimestamp64Milli(accepted_at), conversation_id
 FROM calls ORDER BY partition, sequence`
 
 // rowsMax is more than any run has.
@@ -44,6 +47,7 @@ func (r *run) rows(ctx context.Context) ([]row, error) {
 		rows[i] = row{
 			call: r.ledger.of[cells[0]], digest: cells[0], id: cells[1],
 			status: schemas.CallStatus(cells[2]), code: schemas.Code(cells[3]), total: total, accepted: time.UnixMilli(ms),
+			again: strings.HasSuffix(cells[6], againSuffix),
 		}
 	}
 	return rows, nil
@@ -65,8 +69,8 @@ func (r *run) number(ctx context.Context, statement string) (int, error) {
 	return n, nil
 }
 
-// repeats are what the record must not show: statements that give zero.
-var repeats = []struct {
+// twins are what the record must not show: statements that give zero.
+var twins = []struct {
 	rule      rule
 	statement string
 }{
@@ -81,9 +85,9 @@ WHERE (account, conversation_id) NOT IN (SELECT account, conversation_id FROM co
 LEFT JOIN (SELECT request_id, count() AS n FROM results GROUP BY request_id) AS r USING request_id WHERE total != n`},
 }
 
-// checkRepeats looks for what is there twice, and for what is missing beside it.
-func (r *run) checkRepeats(ctx context.Context) error {
-	for _, q := range repeats {
+// checkTwins looks for what is there twice, and for what is missing beside it.
+func (r *run) checkTwins(ctx context.Context) error {
+	for _, q := range twins {
 		n, err := r.number(ctx, q.statement)
 		if err != nil {
 			return err

@@ -26,6 +26,7 @@ type story struct {
 	// withheld is a part that is never sent; nil: there is none.
 	withheld *call
 	sendings []sending
+	command  command
 }
 
 // The longest that a part is sent behind the first one, and that a resend or a rival comes behind that. The last is
@@ -76,6 +77,12 @@ func newStory(rng *rand.Rand, n int, at time.Duration) (story, error) {
 			first = at + between(rng, 0, rivalMax)
 		}
 		s.send(rng, c, first)
+	}
+	switch fate := rng.IntN(100); {
+	case fate < 5:
+		s.command = command{kind: cancels, at: at + between(rng, 0, resendMax)}
+	case fate < 20:
+		s.command = command{kind: resubmits + commandKind(fate%2), at: at + between(rng, rivalMax, 2*rivalMax)}
 	}
 	return s, nil
 }
@@ -139,9 +146,12 @@ func (c *call) behave(rng *rand.Rand) {
 		c.told = backend.Behavior{DelayMs: between(rng, 0, 300*time.Millisecond).Milliseconds()}
 	case fate < 13:
 		c.told = backend.Behavior{FailTimes: 1 + rng.IntN(3), RetryAfter: rng.IntN(2)}
+		if c.route == routeBatch { // where it speaks for all calls of the request, and soon opens the circuit
+			c.told.FailTimes = 1
+		}
 	case fate < 16:
 		c.told = backend.Behavior{Error: codeRefused, Message: "as it was told"}
-	case fate < 18 && c.route != routeBatch: // there it would speak for all calls of the request
+	case fate < 18 && c.route != routeBatch: // there it would fail them all
 		c.told = backend.Behavior{Status: statusRefused, Error: codeRefused, Message: "as it was told"}
 	case fate < 26:
 		c.told = backend.Behavior{Defer: backend.DeferLate, AnswerAfterMs: between(rng, 0, time.Second).Milliseconds()}

@@ -153,6 +153,7 @@ func (r *run) inflict(ctx context.Context) error {
 	r.began = time.Now()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.load(ctx) })
+	g.Go(func() error { return r.command(ctx) })
 	for _, m := range r.group.members {
 		g.Go(func() error { return r.torment(ctx, &m.process, r.plan.blows[m.name]) })
 	}
@@ -167,10 +168,10 @@ func (r *run) judge(ctx context.Context, rows []row) error {
 	if err != nil {
 		return err
 	}
-	for _, look := range []func(){e.results, e.order, e.executions, e.fences, e.reasons} {
+	for _, look := range []func(){e.results, e.order, e.executions, e.fences, e.reasons, e.commands} {
 		look()
 	}
-	if err := r.checkRepeats(ctx); err != nil {
+	if err := r.checkTwins(ctx); err != nil {
 		return err
 	}
 	for _, m := range r.group.members {
