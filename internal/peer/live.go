@@ -80,15 +80,16 @@ func (l *Live) Request(ctx context.Context, q schemas.RequestQuery) (schemas.Cal
 		home = q.Accepted.Partition
 	}
 	return await(ctx, q.Wait, func(ctx context.Context, s slice) (schemas.CallResource, bool, error) {
-		q := question[schemas.CallResource]{live: l, patience: s.patience, put: func(ctx context.Context, o Owner, in []int32) (schemas.CallResource, error) {
-			q := q
-			q.Wait = s.left()
-			return o.Request(ctx, q, in...)
-		}}
-		r, err := q.ask(ctx, []int32{home})
+		put := func(ctx context.Context, o Owner, in []int32) (schemas.CallResource, error) {
+			now := q
+			now.Wait = s.left()
+			return o.Request(ctx, now, in...)
+		}
+		search := question[schemas.CallResource]{live: l, patience: s.patience, put: put}
+		r, err := search.ask(ctx, []int32{home})
 		if errors.Is(err, schemas.ErrUnknown) {
 			// A request id that its producer chose may name another partition than that of its conversation.
-			r, err = q.ask(ctx, l.others(home))
+			r, err = search.ask(ctx, l.others(home))
 		}
 		return r, r.Status.Final(), err
 	})
@@ -139,24 +140,25 @@ func (l *Live) Conversation(ctx context.Context, q schemas.ConversationQuery) (s
 		in = []int32{q.Accepted.Partition}
 	}
 	return await(ctx, q.Wait, func(ctx context.Context, s slice) (schemas.ConversationResource, bool, error) {
-		patience := s.patience
-		if q.Accepted != nil {
-			patience = ownerWait
+		put := func(ctx context.Context, o Owner, in []int32) (schemas.ConversationResource, error) {
+			now := q
+			now.Wait = s.left()
+			return o.Conversation(ctx, now, in...)
 		}
-		r, err := question[schemas.ConversationResource]{live: l, patience: patience, put: func(ctx context.Context, o Owner, in []int32) (schemas.ConversationResource, error) {
-			q := q
-			q.Wait = s.left()
-			return o.Conversation(ctx, q, in...)
-		}}.ask(ctx, in)
+		search := question[schemas.ConversationResource]{live: l, patience: s.patience, put: put}
+		if q.Accepted != nil {
+			search.patience = ownerWait // whoever has written a command wants to hear of it
+		}
+		r, err := search.ask(ctx, in)
 		return r, r.Status.Final(), err
 	})
 }
 
 // Answer tells what came of a late answer, as the owner of its partition knows.
 func (l *Live) Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error) {
-	return question[schemas.AnswerVerdict]{live: l, patience: ownerWait, put: func(ctx context.Context, o Owner, _ []int32) (schemas.AnswerVerdict, error) {
-		return o.Answer(ctx, q)
-	}}.ask(ctx, []int32{q.Accepted.Partition})
+	put := func(ctx context.Context, o Owner, _ []int32) (schemas.AnswerVerdict, error) { return o.Answer(ctx, q) }
+	search := question[schemas.AnswerVerdict]{live: l, patience: ownerWait, put: put}
+	return search.ask(ctx, []int32{q.Accepted.Partition})
 }
 
 // sliceMax is the longest that an owner is asked to wait at once. One that falls silent, or is the owner no more, is
