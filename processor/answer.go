@@ -3,6 +3,7 @@ package processor
 import (
 	"context"
 	"strings"
+	"time"
 
 	"parley/processor/conversation"
 	"parley/processor/executor"
@@ -75,6 +76,10 @@ func (t *turn) takeAnswer(p *partTurn, in *received, a store.Answer, s conversat
 	return t.step(p, a.Conversation, conversation.AnswerReceived{SequenceCode: a.SequenceCode, At: t.now, Outcome: outcome, Ending: end}, nil)
 }
 
+// earlyKept is how long an answer that came early is kept at the least: an attempt that is repeated has a token of its
+// own, and whoever has answered does not answer again.
+const earlyKept = 24 * time.Hour
+
 // keepAnswer keeps an answer that came early: before the 202 of its call was recorded, or before an attempt that is
 // repeated. A call whose end is known gets none.
 func (t *turn) keepAnswer(p *partTurn, in *received, a store.Answer) error {
@@ -83,6 +88,9 @@ func (t *turn) keepAnswer(p *partTurn, in *received, a store.Answer) error {
 		return err
 	}
 	a.Digest, a.Early = schemas.AnswerDigest(in.answer), in.record.Value
+	if kept := in.at.Add(earlyKept); kept.After(a.Expires) {
+		a.Expires = kept
+	}
 	return p.tx.PutAnswer(in.token.RequestID, a)
 }
 

@@ -291,7 +291,8 @@ func TestDeferredCallThatNobodyAnswers(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	x := &backend{answer: deferred}
-	p, _ := c.start(x, t.TempDir(), by(t, "deferTimeout: 200ms"))
+	soon := func(cfg *processor.Config) { cfg.ForwardGrace = 50 * time.Millisecond }
+	p, _ := c.start(x, t.TempDir(), by(t, "deferTimeout: 200ms"), soon)
 	c.send("acme/c", part("c", 1, 2))
 	c.send("acme/c", part("c", 2, 2))
 	r := await(t, p, "c")
@@ -341,8 +342,8 @@ func TestAnswersThatAreNotTaken(t *testing.T) {
 	}
 }
 
-// TestAnswerIsForgottenWhenItsTokenExpires has an answer that was good in its time, by the log, and whose token has
-// expired by now.
+// TestAnswerIsForgottenWhenItsTokenExpires has an early answer that was good in its time, by the log, more than a day
+// ago, and whose token has expired by now.
 func TestAnswerIsForgottenWhenItsTokenExpires(t *testing.T) {
 	t.Parallel()
 	for _, wiped := range []bool{false, true} {
@@ -354,9 +355,9 @@ func TestAnswerIsForgottenWhenItsTokenExpires(t *testing.T) {
 			c.send("acme/c", part("c", 1, 1))
 			await(t, p, "c") // it has looked for answers to forget, and looks again when it starts
 			id := uuid.MustParse("018f4c1e-7c1a-7b5e-9d55-0242ac120008")
-			early := refusal(tokenOf(t, "acme/c", id, time.Now().Add(-time.Minute)))
+			early := refusal(tokenOf(t, "acme/c", id, time.Now().Add(-time.Hour)))
 			r := c.answerRecord(early)
-			r.Partition, r.Timestamp = topics.Partition("acme/c", partitions), time.Now().Add(-time.Hour)
+			r.Partition, r.Timestamp = topics.Partition("acme/c", partitions), time.Now().Add(-25*time.Hour)
 			none := schemas.AnswerQuery{ID: id, Accepted: c.put(r)}
 			if v := verdictOn(t, p, none); v != schemas.AnswerConflict {
 				t.Errorf("that there is no answer: verdict %d, want a conflict with the one that is kept", v)

@@ -44,6 +44,10 @@ type partition struct {
 	// begun by who owned the partition then.
 	adopted   int64
 	adoptedAt time.Time
+	// readTo is where the calls ended when we caught up. Until they have been applied nothing is declared lost: lost has
+	// what is to be.
+	readTo int64
+	lost   []finished
 	// nextTimer and nextWake are not after the earliest timer, by the log's and by our clock; zero: there is none.
 	nextTimer, nextWake time.Time
 	ticked, swept       time.Time
@@ -247,6 +251,10 @@ func (l *loop) hear(t *turn, outcomes []finished) error {
 		if !l.dispatch.heard(f) || !ours {
 			continue
 		}
+		if f.kind == attemptLost && p.meta.NextOffset < p.readTo {
+			p.lost = append(p.lost, f) // what came of it may be among the calls that were not read
+			continue
+		}
 		if err := t.finished(t.on(p), f); err != nil {
 			return err
 		}
@@ -363,6 +371,10 @@ func (l *loop) release(t *turn) {
 			}
 		}
 		l.live.applied(p)
+		if len(p.lost) > 0 && p.meta.NextOffset >= p.readTo {
+			l.mailbox.put(p.lost...)
+			p.lost = nil
+		}
 	}
 	for _, key := range t.withdrawn {
 		l.dispatch.restore(key) // unless it has ended

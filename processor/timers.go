@@ -32,12 +32,26 @@ func (t *turn) timers(p *partTurn) error {
 			rest = timer.At
 			break
 		}
-		if err := t.step(p, timer.Conversation, conversation.TimerDue{At: read}, nil); err != nil {
+		if err := t.timeUp(p, timer.Conversation, read); err != nil {
 			return err
 		}
 	}
 	p.due = earliest(rest, p.set)
 	return nil
+}
+
+func (t *turn) timeUp(p *partTurn, key schemas.ConversationKey, read time.Time) error {
+	state, err := p.tx.Conversation(key)
+	if err != nil {
+		return err
+	}
+	in := conversation.TimerDue{At: read}
+	if state.Phase == conversation.Processing {
+		if in.Ending, err = t.ending(p, key, state, nil); err != nil {
+			return err
+		}
+	}
+	return t.step(p, key, in, nil)
 }
 
 // clock applies the timers that our clock has passed.
@@ -72,13 +86,7 @@ func (t *turn) wakeUp(p *partTurn, key schemas.ConversationKey) error {
 		return err
 	}
 	in := conversation.ClockDue{At: t.now}
-	switch {
-	case state.Phase != conversation.Processing:
-	case !state.Turn.AnswerBy.IsZero():
-		if in.Ending, err = t.ending(p, key, state, nil); err != nil {
-			return err
-		}
-	default:
+	if state.Phase == conversation.Processing {
 		in.Begun = t.begun(p, key, state)
 	}
 	return t.step(p, key, in, nil)

@@ -324,8 +324,9 @@ func (t *turn) step(p *partTurn, key schemas.ConversationKey, input conversation
 	if state.Phase != conversation.New && (before.Phase != conversation.Ended || state.Kept != before.Kept || state.ContinuedBy != before.ContinuedBy) {
 		p.tx.SetConversation(key, state)
 	}
-	p.set, p.due = earliest(p.set, state.Deadline), earliest(p.due, state.Deadline)
-	p.wakeSet, p.wake = earliest(p.wakeSet, state.Wake()), earliest(p.wake, state.Wake())
+	awaited, wake := state.Awaited(), state.Wake()
+	p.set, p.due = earliest(p.set, awaited), earliest(p.due, awaited)
+	p.wakeSet, p.wake = earliest(p.wakeSet, wake), earliest(p.wake, wake)
 	for _, e := range effects {
 		if err := t.effect(p, key, state, e, in); err != nil {
 			return err

@@ -24,8 +24,9 @@ func (s State) progressReceived(in ProgressReceived) (State, []Effect, error) {
 	return s, nil, nil
 }
 
-// unanswered ends a deferred call whose answer did not come in time.
-func (r Rules) unanswered(s State, in ClockDue) (State, []Effect, error) {
-	o := Outcome{Kind: Failed, Code: schemas.DeferredTimeout, Message: fmt.Sprintf("no answer came by %s", s.Turn.AnswerBy.UTC().Format(time.RFC3339))}
-	return r.callEnded(s, o, in.At, in.Ending)
+// unanswered happens at AnswerBy, whenever it is noticed.
+func (r Rules) unanswered(s State, end Ending) (State, []Effect, error) {
+	by := s.Turn.AnswerBy
+	o := Outcome{Kind: Failed, Code: schemas.DeferredTimeout, Message: fmt.Sprintf("no answer came by %s", by.UTC().Format(time.RFC3339))}
+	return r.callEnded(s, o, by, end)
 }

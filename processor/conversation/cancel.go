@@ -37,8 +37,6 @@ func (r Rules) clockDue(s State, in ClockDue) (State, []Effect, error) {
 		return s, []Effect{Release{}}, nil
 	case s.Phase == Ended:
 		return State{}, []Effect{Forget{}}, nil
-	case !s.Turn.AnswerBy.IsZero():
-		return r.unanswered(s, in)
 	case s.untouched(in.Begun):
 		return r.expire(s, in.At)
 	}

@@ -29,7 +29,7 @@ func (h history) decide(in Input) (effects []Effect, stale bool) {
 	case ResubmitRequested:
 		effects = []Effect{Resubmit{As: in.As, From: h.resubmitted(in)}}
 	case TimerDue:
-		effects = finish(h.open(), schemas.NotProcessed, schemas.PartTimeout, h.deadline())
+		effects = h.decideTimer(in)
 	case ClockDue:
 		effects = h.decideClock(in)
 	case DecisionFailed:
@@ -57,7 +57,8 @@ func (h history) stale(in Input) bool {
 	case ResubmitRequested:
 		return h.resubmitted(in) == 0
 	case TimerDue:
-		return h.phase() != Staging || !in.At.After(h.deadline())
+		awaited := h.awaited()
+		return awaited.IsZero() || !in.At.After(awaited)
 	case ClockDue:
 		wake := h.wake()
 		return wake.IsZero() || in.At.Before(wake)
@@ -117,14 +118,19 @@ func (h history) decideOutcome(in OutcomeReceived) []Effect {
 	return h.endTurn(in, o, in.At)
 }
 
+func (h history) decideTimer(in TimerDue) []Effect {
+	if h.phase() == Staging {
+		return finish(h.open(), schemas.NotProcessed, schemas.PartTimeout, h.deadline())
+	}
+	return h.endTurn(in, Outcome{Kind: Failed, Code: schemas.DeferredTimeout}, h.turn().AnswerBy)
+}
+
 func (h history) decideClock(in ClockDue) []Effect {
 	switch {
 	case h.phase() == Ended && h.kept().From > 0:
 		return []Effect{Release{}}
 	case h.phase() == Ended:
 		return []Effect{Forget{}}
-	case !h.turn().AnswerBy.IsZero():
-		return h.endTurn(in, Outcome{Kind: Failed, Code: schemas.DeferredTimeout}, in.At)
 	case h.untouched(in.Begun):
 		return finish(h.open(), schemas.Expired, schemas.StartByPassed, in.At)
 	}
@@ -188,10 +194,16 @@ func (h history) wake() time.Time {
 		return h.kept().Until
 	case h.phase() == Ended:
 		return h.forgetAt()
-	case !h.turn().AnswerBy.IsZero():
-		return h.turn().AnswerBy
 	}
 	return h.startBy()
+}
+
+// awaited is when the next part, or an answer, must be there; zero: none is waited for.
+func (h history) awaited() time.Time {
+	if h.phase() == Staging {
+		return h.deadline()
+	}
+	return h.turn().AnswerBy
 }
 
 // finish ends the conversation with the parts that are open.

@@ -206,7 +206,7 @@ func endingIn(in Input) Ending {
 		return in.Ending
 	case AnswerReceived:
 		return in.Ending
-	case ClockDue:
+	case TimerDue:
 		return in.Ending
 	}
 	return Ending{}

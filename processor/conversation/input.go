@@ -118,6 +118,8 @@ type ResubmitRequested struct {
 // TimerDue says that every record appended before At has been read.
 type TimerDue struct {
 	At time.Time
+	// Ending is used when the call in turn is Deferred.
+	Ending
 }
 
 // ClockDue says that the owner's clock has come to State.Wake. Begun reports that the first attempt of the part in turn
@@ -125,7 +127,6 @@ type TimerDue struct {
 type ClockDue struct {
 	At    time.Time
 	Begun bool
-	Ending
 }
 
 // DecisionFailed says that Step failed on an input of this conversation, which is a defect of ours.

@@ -87,8 +87,8 @@ func stuck(s State) string {
 		return "a part is in turn while the conversation is processing"
 	case (s.Phase == Staging) == s.Deadline.IsZero():
 		return "the next part has a deadline while the conversation is staging"
-	case deferred && !s.Wake().Equal(s.Turn.AnswerBy):
-		return "a deferred call is woken when its answer is due"
+	case deferred && !s.Awaited().Equal(s.Turn.AnswerBy):
+		return "a deferred call is waited for until its answer is due"
 	case s.Kept.From > 0 && (s.Phase != Ended || s.Wake().IsZero()):
 		return "what is kept of an ended conversation is released some time"
 	case !s.StartBy.IsZero() && (s.Phase == Ended || !s.StartedAt.IsZero() || s.Turn.SequenceCode > 1):

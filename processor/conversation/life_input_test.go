@@ -89,14 +89,14 @@ func (l *life) resubmit(t *rapid.T) {
 	l.step(t, ResubmitRequested{As: as, IncludeFailed: rapid.Bool().Draw(t, "include failed")})
 }
 
-// timer is due around the deadline, or whenever.
+// timer is due around the time by which something must have come, or whenever.
 func (l *life) timer(t *rapid.T) {
-	at := l.state.Deadline
-	if l.state.Phase != Staging {
+	at := l.state.Awaited()
+	if at.IsZero() {
 		at = l.now
 	}
 	near := []time.Duration{-time.Minute, -1, 0, 1, time.Minute}
-	l.step(t, TimerDue{At: at.Add(rapid.SampledFrom(near).Draw(t, "near"))})
+	l.step(t, TimerDue{At: at.Add(rapid.SampledFrom(near).Draw(t, "near")), Ending: l.ending(t)})
 }
 
 // clock comes to around the time that the conversation asks for, or to whatever time.
@@ -107,9 +107,8 @@ func (l *life) clock(t *rapid.T) {
 	}
 	near := []time.Duration{-time.Minute, -1, 0, 1, time.Minute}
 	l.step(t, ClockDue{
-		At:     at.Add(rapid.SampledFrom(near).Draw(t, "near")),
-		Begun:  rapid.Bool().Draw(t, "executing"),
-		Ending: l.ending(t),
+		At:    at.Add(rapid.SampledFrom(near).Draw(t, "near")),
+		Begun: rapid.Bool().Draw(t, "executing"),
 	})
 }
 

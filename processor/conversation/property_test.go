@@ -114,10 +114,8 @@ func (l *life) finish(t *rapid.T) {
 func (l *life) goOn(t *rapid.T) {
 	before, turn := l.state, l.state.Turn
 	switch {
-	case l.state.Phase == Staging:
-		l.step(t, TimerDue{At: l.state.Deadline.Add(1)})
-	case !turn.AnswerBy.IsZero():
-		l.step(t, ClockDue{At: l.state.Wake()})
+	case !l.state.Awaited().IsZero():
+		l.step(t, TimerDue{At: l.state.Awaited().Add(1)})
 	case !turn.LostAt.IsZero():
 		l.step(t, AttemptLost{SequenceCode: turn.SequenceCode, Attempt: turn.Attempt, At: l.state.DelayedUntil()})
 	default:

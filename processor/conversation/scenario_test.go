@@ -115,9 +115,9 @@ func (s *scenario) input(t *testing.T, d *datadriven.TestData) Input {
 	case "resubmit":
 		return ResubmitRequested{As: word(t, d, "as", ""), IncludeFailed: d.HasArg("include-failed")}
 	case "time":
-		return TimerDue{At: at}
+		return TimerDue{At: at, Ending: ending}
 	case "clock":
-		return ClockDue{At: at, Begun: d.HasArg("executing"), Ending: ending}
+		return ClockDue{At: at, Begun: d.HasArg("executing")}
 	case "defect":
 		return DecisionFailed{At: at, Reason: "the reason"}
 	}

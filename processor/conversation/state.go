@@ -83,7 +83,7 @@ type Turn struct {
 	// LostAt is set from the beginning of an attempt that must not be repeated: whoever becomes the partition's owner
 	// declares it lost at that time, unless it was deferred.
 	LostAt time.Time
-	// AnswerBy is set while the call is Deferred: the answer is waited for until then.
+	// AnswerBy is set while the call is Deferred: the answer is waited for until then, in log time.
 	AnswerBy time.Time
 	// Progress counts the objects that a deferred call is said to have processed so far.
 	Progress int32
@@ -120,6 +120,15 @@ func (s State) DelayedUntil() time.Time {
 	return s.Turn.NotBefore
 }
 
+// Awaited is the log time by which a record must have come: the next part, or the answer to a deferred call. Zero: none
+// is waited for.
+func (s State) Awaited() time.Time {
+	if !s.Turn.AnswerBy.IsZero() {
+		return s.Turn.AnswerBy
+	}
+	return s.Deadline
+}
+
 // Wake is when the conversation is due a ClockDue; zero: never.
 func (s State) Wake() time.Time {
 	switch {
@@ -127,8 +136,6 @@ func (s State) Wake() time.Time {
 		return s.Kept.Until
 	case s.Phase == Ended:
 		return s.ForgetAt
-	case !s.Turn.AnswerBy.IsZero():
-		return s.Turn.AnswerBy
 	}
 	return s.StartBy
 }

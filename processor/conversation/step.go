@@ -49,10 +49,15 @@ func (r Rules) Step(s State, in Input) (State, []Effect, error) {
 	return s, nil, fmt.Errorf("step: unknown input %T", in)
 }
 
-// timerDue ends a conversation whose next part did not come in time. A timer that a part has moved is stale.
+// timerDue ends the wait for a record that did not come in time: the next part, or a deferred call's answer. A timer that
+// has been moved is stale.
 func (r Rules) timerDue(s State, in TimerDue) (State, []Effect, error) {
-	if s.Phase != Staging || !in.At.After(s.Deadline) {
+	awaited := s.Awaited()
+	if awaited.IsZero() || !in.At.After(awaited) {
 		return s, nil, nil
+	}
+	if s.Phase == Processing {
+		return r.unanswered(s, in.Ending)
 	}
 	s, effects := r.timeout(s)
 	return s, effects, nil

@@ -97,6 +97,9 @@ func (c *trial) checkModel(t rapid.TB, in Input, next State, effects []Effect) {
 	if woken := next.Wake(); !woken.Equal(c.history.wake()) {
 		t.Fatalf("after %s: %s wakes at %s, want %s", inputWords(in), stateWords(next), clock(woken), clock(c.history.wake()))
 	}
+	if awaited := next.Awaited(); !awaited.Equal(c.history.awaited()) {
+		t.Fatalf("after %s: %s waits until %s, want %s", inputWords(in), stateWords(next), clock(awaited), clock(c.history.awaited()))
+	}
 }
 
 // withoutMessages leaves out what people read; the scenarios show it.

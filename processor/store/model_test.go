@@ -397,7 +397,7 @@ func (x *indexes) add(key schemas.ConversationKey, s conversation.State) {
 		c := ClassOf(key, s)
 		x.queues[c] = append(x.queues[c], Queued{Ready: s.Ready, Conversation: key})
 	}
-	for to, at := range map[*[]Timer]time.Time{&x.timers: s.Deadline, &x.delayed: s.DelayedUntil(), &x.wakes: s.Wake()} {
+	for to, at := range map[*[]Timer]time.Time{&x.timers: s.Awaited(), &x.delayed: s.DelayedUntil(), &x.wakes: s.Wake()} {
 		if !at.IsZero() {
 			*to = append(*to, Timer{At: at, Conversation: key})
 		}

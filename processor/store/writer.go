@@ -57,7 +57,7 @@ func (w *writer) indexConversation(key schemas.ConversationKey, before, now conv
 	}
 	w.move(w.queueKey(key, before), queued)
 	w.move(w.timeKey(kindDelayed, key, before.DelayedUntil()), w.timeKey(kindDelayed, key, now.DelayedUntil()))
-	w.move(w.timeKey(kindTimer, key, before.Deadline), w.timeKey(kindTimer, key, now.Deadline))
+	w.move(w.timeKey(kindTimer, key, before.Awaited()), w.timeKey(kindTimer, key, now.Awaited()))
 	w.move(w.timeKey(kindWake, key, before.Wake()), w.timeKey(kindWake, key, now.Wake()))
 }
 
