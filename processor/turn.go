@@ -361,7 +361,7 @@ func (t *turn) effect(p *partTurn, key schemas.ConversationKey, state conversati
 	case conversation.EndCall:
 		return t.endCall(p, key, e)
 	case conversation.EndConversation:
-		return t.endConversation(p, key, state, e)
+		return t.endConversation(p, key, state)
 	case conversation.Resubmit:
 		return t.resubmit(p, key, state, e)
 	case conversation.Release:
@@ -461,7 +461,7 @@ func (t *turn) endCall(p *partTurn, key schemas.ConversationKey, e conversation.
 	})
 }
 
-func (t *turn) endConversation(p *partTurn, key schemas.ConversationKey, state conversation.State, e conversation.EndConversation) error {
+func (t *turn) endConversation(p *partTurn, key schemas.ConversationKey, state conversation.State) error {
 	p.ended = append(p.ended, key)
 	if err := p.tx.EndConversation(key); err != nil {
 		return err
