@@ -38,6 +38,8 @@ const (
 	verdictNone verdictKind = iota
 	verdictWell
 	verdictTransient
+	// verdictToWrite: the request is a record that the loop is to write. Its place is held until the loop has it.
+	verdictToWrite
 )
 
 // carryOut makes a request, and leaves what came of it in the mailbox.
@@ -146,8 +148,10 @@ func (d *dispatcher) requestOf(r *route.Route, w *work, call *parleyv1.Call) exe
 // tell counts an outcome and delivers it.
 func (d *dispatcher) tell(l *line, f finished) verdict {
 	l.counts.outcome(f.outcome.Kind)
-	d.deliver(f)
+	delivered := d.deliver(f)
 	switch {
+	case f.record != nil && delivered:
+		return verdict{kind: verdictToWrite, at: f.at}
 	case f.record != nil, d.ctx.Err() != nil:
 		return verdict{at: f.at}
 	case f.outcome.Kind == conversation.Transient:
@@ -157,12 +161,13 @@ func (d *dispatcher) tell(l *line, f finished) verdict {
 }
 
 // deliver leaves word of an attempt for the loop, or, if its partition is not ours any more, for whoever has it now.
-func (d *dispatcher) deliver(f finished) {
+func (d *dispatcher) deliver(f finished) bool {
 	if f.work.tenure.over.Load() {
 		d.strand(f)
-		return
+		return false
 	}
 	d.mailbox.put(f)
+	return true
 }
 
 // strand gives an outcome to Lost, unless it does not stand by itself.

@@ -238,6 +238,10 @@ func (d *dispatcher) ended(key schemas.ConversationKey) {
 // heard takes note of what has come of an attempt, when the loop takes it up. false: it does not count, or not yet.
 func (d *dispatcher) heard(f finished) bool {
 	w := f.work
+	if f.record != nil && !w.taken { // it may come again, after an aborted turn
+		w.taken = true
+		w.line.Load().taken()
+	}
 	switch {
 	case w.tenure.over.Load():
 		d.strand(f)

@@ -21,7 +21,8 @@ type line struct {
 	circuit circuit
 	pace    pace
 	paused  bool
-	// busy counts the requests under way, holding the attempts whose intent is being committed.
+	// busy counts the requests under way, holding the places that wait for the loop: of attempts whose intent is being
+	// committed, and of requests that it is to write.
 	busy    int
 	holding int
 	// since is when the first of those came that wait for a batch.
@@ -93,6 +94,14 @@ func (l *line) back(w *work) {
 	}
 }
 
+// taken frees the place that a request held until the loop had it: so many records wait for one transaction at the most.
+func (l *line) taken() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.holding--
+	l.begin()
+}
+
 // carryOut begins an attempt that holds its place.
 func (l *line) carryOut(w *work) {
 	l.mu.Lock()
@@ -152,6 +161,8 @@ func (l *line) served(r request, v verdict) (request, bool) {
 		l.circuit.succeeded(r.epoch, r.route.Concurrency)
 	case verdictTransient:
 		l.circuit.failed(r.epoch, v.after, v.at)
+	case verdictToWrite:
+		l.holding++
 	}
 	next, ok := l.next(v.at)
 	if !ok {

@@ -312,7 +312,7 @@ func TestStopGivesHeldPlacesBack(t *testing.T) {
 	})
 }
 
-// TestKafkaRequestsAreHandedToTheLoop makes records, and waits for nothing.
+// TestKafkaRequestsAreHandedToTheLoop makes records, as many as there are places until the loop has taken them.
 func TestKafkaRequestsAreHandedToTheLoop(t *testing.T) {
 	t.Parallel()
 	const routes = `routes:
@@ -325,6 +325,19 @@ func TestKafkaRequestsAreHandedToTheLoop(t *testing.T) {
 	r := newRig(t, 10, routes, func(cfg *Config, _ *dispatchOptions) { cfg.Tokens = signer }).owns(0)
 	r.releaseAll(r.ready(entry{id: "a"}, entry{id: "b"}, entry{id: "c", objectType: "Other"}))
 	var fs []finished
+	for len(fs) < 2 {
+		fs = append(fs, r.hear()...)
+	}
+	if fs[0].route == fs[1].route {
+		t.Errorf("two requests of one route wait to be written, want one for each place")
+	}
+	for _, f := range slices.Clone(fs) {
+		for range 2 { // it comes again when the turn was aborted
+			if !r.heard(f) {
+				t.Errorf("%q is not heard", f.work.key)
+			}
+		}
+	}
 	for len(fs) < 3 {
 		fs = append(fs, r.hear()...)
 	}

@@ -44,6 +44,8 @@ type work struct {
 	uncommitted bool
 	before      *work
 	retracted   bool
+	// taken is set when the loop has taken the request that it is to write.
+	taken bool
 }
 
 // stage is how far an attempt has come.
