@@ -117,6 +117,7 @@ func (l *loop) close() {
 // run takes turns until ctx ends. An error leaves it open whether the last turn is committed: the loop must be
 // closed and another begin from what is.
 func (l *loop) run(ctx context.Context) error {
+	l.session.holdRebalances()
 	for {
 		fetches, outcomes := l.take(ctx)
 		if err := l.adopt(ctx); err != nil {
@@ -134,16 +135,26 @@ func (l *loop) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return l.drain(stopTimeout)
 		}
-		if l.owner.waits() {
-			if err := l.drain(l.cfg.SessionTimeout / 3); err != nil {
+		if l.owner.waits() || l.session.polls >= pollsMax {
+			if err := l.rebalance(ctx); err != nil {
 				return err
 			}
-			l.session.client.AllowRebalance()
-			l.dispatch.resume()
-			continue
 		}
-		l.session.client.AllowRebalance()
 	}
+}
+
+// rebalance lets the group rebalance once what is under way has ended, and begins nothing before the partitions that
+// were lost have been let go.
+func (l *loop) rebalance(ctx context.Context) error {
+	if err := l.drain(l.cfg.SessionTimeout / 3); err != nil {
+		return err
+	}
+	l.session.allowRebalance()
+	if err := l.adopt(ctx); err != nil {
+		return fmt.Errorf("adopt: %w", err)
+	}
+	l.dispatch.resume()
+	return nil
 }
 
 // stopTimeout bounds the wait for executions at the end; what they say later reaches the next owner as an answer.
@@ -194,7 +205,7 @@ func (l *loop) take(ctx context.Context) (kgo.Fetches, []finished) {
 	defer cancel()
 	ctx, stop := l.mailbox.wait(ctx)
 	defer stop()
-	fetches := l.session.client.PollRecords(ctx, l.cfg.RecordsMax)
+	fetches := l.session.poll(ctx, l.cfg.RecordsMax)
 	fetches.EachError(func(topic string, partition int32, err error) {
 		if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			l.cfg.Log.Warn("fetch", "topic", topic, "partition", partition, "error", err)

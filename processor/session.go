@@ -25,6 +25,33 @@ type session struct {
 	calls  string
 	// callsID is the id of that topic; zero until the first commit.
 	callsID kadm.TopicID
+	// polls counts the polls since rebalances were allowed: see pollsMax.
+	polls int
+}
+
+// pollsMax is how many polls there may be until rebalances are allowed, whether one waits or not: the client counts them
+// in 32 bits.
+const pollsMax = 1 << 30
+
+// holdRebalances has rebalances wait until they are allowed, and itself waits until the one that is under way is over.
+// The client lets them happen while a poll waits for records, unless there was a poll before that had not to wait.
+func (s *session) holdRebalances() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.poll(ctx, 1)
+}
+
+// allowRebalance lets the rebalance happen that waits, and has the next ones wait.
+func (s *session) allowRebalance() {
+	s.client.AllowRebalance()
+	s.polls = 0
+	s.holdRebalances()
+}
+
+// poll waits for records, at most so many, until ctx ends.
+func (s *session) poll(ctx context.Context, recordsMax int) kgo.Fetches {
+	s.polls++
+	return s.client.PollRecords(ctx, recordsMax)
 }
 
 // errAbortable marks a failure after which the transaction can be aborted and its turn taken again.
