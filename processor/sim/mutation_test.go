@@ -25,6 +25,7 @@ var mutations = []mutation{
 		`	committed, err := l.commit(t)
 	switch {
 	case err != nil:
+		l.mailbox.put(heard...) // whoever owns the partitions next is told, if it was not committed
 		return err
 	case committed:
 		l.release(t)
@@ -33,6 +34,7 @@ var mutations = []mutation{
 	committed, err := l.commit(t)
 	switch {
 	case err != nil:
+		l.mailbox.put(heard...) // whoever owns the partitions next is told, if it was not committed
 		return err
 	case committed:
 `,
