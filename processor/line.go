@@ -281,7 +281,11 @@ func (l *line) take(r *route.Route, now time.Time) (request, bool) {
 	if q.work == nil {
 		return q, false
 	}
-	for 1+len(q.more) < l.dispatcher.batchMax(r) && l.queue.len > 0 && l.pace.take(now) == 0 {
+	most := l.dispatcher.batchMax(r)
+	if l.circuit.ramp == 1 {
+		most = 1 // it tries the route: a batch may fail for any of its calls
+	}
+	for 1+len(q.more) < most && l.queue.len > 0 && l.pace.take(now) == 0 {
 		if w := l.pick(r, now); w != nil {
 			q.more = append(q.more, w)
 		}

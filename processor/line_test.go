@@ -170,6 +170,29 @@ func TestBatchesGoOutFullOrInTime(t *testing.T) {
 	})
 }
 
+// TestRouteWithBatchesIsTriedWithOneCall comes back from a maintenance.
+func TestRouteWithBatchesIsTriedWithOneCall(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, s *store.Store) {
+		var b batcher
+		r := newRigOn(t, s, 1_000, oneRoute("concurrency: 2, batch: {max: 3, linger: 50ms}"), func(cfg *Config, _ *dispatchOptions) {
+			b.gate = newGate().opened()
+			cfg.Executor = b
+		}).owns(0)
+		r.paused.Store("all", true)
+		r.releaseAll(r.ready(entries(names("c", 7)...)...))
+		<-time.After(time.Second)
+		r.paused.Delete("all")
+		<-time.After(time.Second)
+		synctest.Wait()
+		if want := []int{1, 3, 3}; !slices.Equal(b.sizes(), want) {
+			t.Errorf("went out %v, want %v", b.sizes(), want)
+		}
+		r.turn(r.mailbox.take())
+		r.wantEmpty()
+	})
+}
+
 func conversationOf(f finished) string {
 	_, id, _ := f.work.key.Split()
 	return id
