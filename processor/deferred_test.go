@@ -86,7 +86,7 @@ func TestDeferredCallWaitsForItsAnswer(t *testing.T) {
 			c.send("acme/c", optioned(two, `"failOn":"Never"`))
 			c.send("acme/c", part("c", 2, 2))
 			becomes(t, p, "c", "Processing 1:Deferred,1,0 2:Waiting,0,0")
-			token := x.came()[0].Token
+			token := x.await(t, 1)[0].Token
 			progress := int32(1)
 			at := c.answer(schemas.Answer{Token: token, Processed: &progress})
 			half := "Processing 1:Deferred,1,1 2:Waiting,0,0"
@@ -129,7 +129,7 @@ func TestFirstAnswerStands(t *testing.T) {
 			p, stop := c.start(x, t.TempDir())
 			c.send("acme/c", part("c", 1, 1))
 			becomes(t, p, "c", "Processing 1:Deferred,1,0")
-			first := refusal(x.came()[0].Token)
+			first := refusal(x.await(t, 1)[0].Token)
 			second := schemas.Answer{Token: first.Token}
 			if v := verdict(t, p, first, c.answer(first)); v != schemas.AnswerTaken {
 				t.Errorf("the first answer: verdict %d, want that it was taken", v)
@@ -273,7 +273,7 @@ func TestAnswerAfterTheEndChangesNothing(t *testing.T) {
 			}
 			c.send("acme/"+name, withID(id, call))
 			await(t, p, name)
-			late := refusal(x.came()[0].Token)
+			late := refusal(x.await(t, 1)[0].Token)
 			if v := verdict(t, p, late, c.answer(late)); v != schemas.AnswerConflict {
 				t.Errorf("verdict %d, want a conflict", v)
 			}
@@ -311,7 +311,7 @@ func TestAnswersThatAreNotTaken(t *testing.T) {
 	p, _ := c.start(x, t.TempDir())
 	c.send("acme/c", part("c", 1, 1))
 	becomes(t, p, "c", "Processing 1:Deferred,1,0")
-	good := x.came()[0].Token
+	good := x.await(t, 1)[0].Token
 	tok, err := signer(t).Verify(good, time.Time{})
 	if err != nil {
 		t.Fatal(err)

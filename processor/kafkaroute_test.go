@@ -111,7 +111,9 @@ func nameIn(r *kgo.Record) string {
 func TestRequestWaitsForItsTopic(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	p, _ := c.start(noBackend(t), t.TempDir(), byKafka(t))
+	p, _ := c.start(noBackend(t), t.TempDir(), byKafka(t), func(cfg *processor.Config) {
+		cfg.Kafka = append(cfg.Kafka, kgo.MetadataMinAge(50*time.Millisecond))
+	})
 	c.send("acme/c", part("c", 1, 1))
 	if !within(20*time.Second, func() bool {
 		r, err := p.Conversation(t.Context(), schemas.ConversationQuery{Account: "acme", ID: "c"})
