@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -18,7 +19,18 @@ import (
 // must not get into a turn: it would hold up all others with it.
 type destinations struct {
 	admin *kadm.Client
+	mu    sync.Mutex // the client asks for batchBytes
 	known map[string]destination
+}
+
+// batchBytes is how long a batch of records for a topic may be. Only what a topic of ours takes is known beforehand.
+func (d *destinations) batchBytes(topic string) int32 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if to, ok := d.known[topic]; ok && to.err == nil {
+		return int32(min(max(to.bytesMax, requestOverhead), producerBatchBytes))
+	}
+	return producerBatchBytes
 }
 
 type destination struct {
@@ -53,7 +65,9 @@ func (d *destinations) place(r *kgo.Record) *conversation.Outcome {
 }
 
 func (d *destinations) lookUp(topic string) destination {
+	d.mu.Lock()
 	to, ok := d.known[topic]
+	d.mu.Unlock()
 	fresh := destinationFresh
 	if to.err != nil {
 		fresh = destinationRetry
@@ -70,7 +84,9 @@ func (d *destinations) lookUp(topic string) destination {
 		now.err = err
 	}
 	now.looked = time.Now()
+	d.mu.Lock()
 	d.known[topic] = now
+	d.mu.Unlock()
 	return now
 }
 

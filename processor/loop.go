@@ -63,6 +63,7 @@ func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loo
 		partitions: make(map[int32]*partition),
 	}
 	l.owner = &ownership{wake: l.mailbox.nudge}
+	l.destinations = &destinations{known: make(map[string]destination)}
 	txn := cfg.Group + "-" + cfg.Instance
 	opts := append([]kgo.Opt{
 		kgo.ConsumerGroup(cfg.Group),
@@ -74,7 +75,7 @@ func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loo
 		kgo.KeepControlRecords(), // the position counts them: who asks for the end of the log is told of them too
 		kgo.BlockRebalanceOnPoll(),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchMaxBytes(producerBatchBytes),
+		kgo.ProducerBatchMaxBytesFn(l.destinations.batchBytes),
 		kgo.ProducerLinger(0),
 		kgo.FetchMaxBytes(fetchBytesMax),
 		kgo.FetchMaxPartitionBytes(fetchBytesMax / 2),
@@ -91,7 +92,7 @@ func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loo
 		return nil, fmt.Errorf("join group %s: %w", cfg.Group, err)
 	}
 	l.session = &session{client: client, group: cfg.Group, txn: txn, calls: cfg.Topics.Calls}
-	l.destinations = &destinations{admin: kadm.NewClient(client), known: make(map[string]destination)}
+	l.destinations.admin = kadm.NewClient(client)
 	l.lease = newLease(client, cfg.Group)
 	l.lease.keep()
 	l.dispatch = newDispatcher(&l.cfg, s, l.mailbox, dispatchOptions{lease: l.lease, lost: o.send, metrics: m.routes})
