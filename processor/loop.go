@@ -44,8 +44,8 @@ type partition struct {
 	// begun by who owned the partition then.
 	adopted   int64
 	adoptedAt time.Time
-	// readTo is where the calls ended when we caught up. Until they have been applied nothing is declared lost: lost has
-	// what is to be.
+	// readTo is where the calls ended when we caught up. Until they have been applied our clock declares nothing, and
+	// nothing is declared lost: lost has what is to be.
 	readTo int64
 	lost   []finished
 	// nextTimer and nextWake are not after the earliest timer, by the log's and by our clock; zero: there is none.
@@ -219,7 +219,7 @@ func (l *loop) take(ctx context.Context) (kgo.Fetches, []finished) {
 func (l *loop) alarm() time.Time {
 	at := earliest(time.Now().Add(housekeepEvery), l.dispatch.next())
 	for _, p := range l.partitions {
-		at = earliest(at, p.nextWake)
+		at = earliest(at, p.wakesAt())
 	}
 	return at
 }
@@ -240,7 +240,7 @@ func (l *loop) decide(t *turn, records []*kgo.Record, outcomes []finished) ([]fi
 		}
 	}
 	for _, p := range l.partitions {
-		if !p.nextWake.IsZero() && !t.now.Before(p.nextWake) {
+		if at := p.wakesAt(); !at.IsZero() && !t.now.Before(at) {
 			t.on(p)
 		}
 	}

@@ -54,12 +54,21 @@ func (t *turn) timeUp(p *partTurn, key schemas.ConversationKey, read time.Time) 
 	return t.step(p, key, in, nil)
 }
 
+// wakesAt is when the clock has something to do; zero: nothing. While we have not applied what the calls held when we
+// caught up, it has not: that may move what would be due.
+func (p *partition) wakesAt() time.Time {
+	if p.meta.NextOffset < p.readTo {
+		return time.Time{}
+	}
+	return p.nextWake
+}
+
 // clock applies the timers that our clock has passed.
 func (t *turn) clock(p *partTurn) error {
-	if p.wake.IsZero() || t.now.Before(p.wake) {
+	if p.wake.IsZero() || t.now.Before(p.wake) || p.tx.Meta.NextOffset < p.readTo {
 		return nil
 	}
-	wakes, err := t.store.Wakes(p.id, time.Time{}, timersMax)
+	wakes, err := t.store.Wakes(p.id, p.wake, timersMax)
 	if err != nil {
 		return err
 	}
@@ -101,10 +110,12 @@ func (l *loop) sweep(t *turn) error {
 		if t.now.Sub(p.swept) < sweepEvery {
 			continue
 		}
-		p.swept = t.now
 		ids, err := l.store.ExpiredAnswers(p.id, t.now, timersMax)
 		if err != nil {
 			return err
+		}
+		if len(ids) < timersMax {
+			p.swept = t.now // else there are more
 		}
 		for _, id := range ids {
 			if err := t.on(p).tx.DropAnswer(id); err != nil {
