@@ -28,9 +28,11 @@ const (
 
 // broker is Kafka, and what a test asks of it directly.
 type broker struct {
-	network kfake.VirtualNetwork
-	kafka   *kfake.Cluster
-	names   schemas.Topics
+	network   kfake.VirtualNetwork
+	kafka     *kfake.Cluster
+	names     schemas.Topics
+	requester *kgo.Client
+	admin     *kadm.Client
 	// refusals are those that have been asked for.
 	refusals []*kfake.FaultHandle
 }
@@ -48,12 +50,12 @@ func newBroker(t *testing.T) *broker {
 		return nil, nil, false
 	})
 	client := b.client(t)
-	defer client.Close()
+	b.requester, b.admin = client, kadm.NewClient(client)
 	layout := topics.Layout{Partitions: partitions, ResultPartitions: resultPartitions}
 	if _, err := topics.Ensure(t.Context(), client, topics.Spec{Topics: b.names, Layout: layout, Replication: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := kadm.NewClient(client).CreateTopic(t.Context(), partitions, 1, nil, requests); err != nil {
+	if _, err := b.admin.CreateTopic(t.Context(), partitions, 1, nil, requests); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -157,6 +159,28 @@ func header(r *kgo.Record, key string) string {
 // refuse has the broker refuse the offsets of the next n transactions.
 func (b *broker) refuse(n int) {
 	b.refusals = append(b.refusals, b.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Group: group, Err: kerr.RebalanceInProgress, Count: n}))
+}
+
+// expire removes a dead process from the group, if it still is there after the session timeout: kfake forgets to watch a
+// member whose connection was gone when its join was answered.
+func (b *broker) expire(process string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	groups, err := b.admin.DescribeGroups(ctx, group)
+	if err != nil {
+		return // the broker is closed: the run is over
+	}
+	for _, m := range groups[group].Members {
+		if m.ClientID != process {
+			continue
+		}
+		req := kmsg.NewPtrLeaveGroupRequest()
+		req.Group = group
+		gone := kmsg.NewLeaveGroupRequestMember()
+		gone.MemberID = m.MemberID
+		req.Members = append(req.Members, gone)
+		_, _ = req.RequestWith(ctx, b.requester) // as above
+	}
 }
 
 // heal takes back what refuse has asked for.

@@ -180,6 +180,10 @@ func (p *process) crash(why faultKind) {
 		w.wait(down)
 		m.start()
 	})
+	w.tasks.Go(func() {
+		w.wait(sessionTimeout)
+		w.broker.expire(p.name)
+	})
 }
 
 // afterCrash is the disk as a crash leaves it: what was synced, and some of the rest.

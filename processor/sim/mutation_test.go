@@ -20,25 +20,18 @@ type mutation struct {
 }
 
 var mutations = []mutation{
-	{"release before commit", []edit{{
-		"processor/loop.go",
-		`	committed, err := l.commit(t)
-	switch {
-	case err != nil:
-		l.mailbox.put(heard...) // whoever owns the partitions next is told, if it was not committed
-		return err
-	case committed:
-		l.release(t)
-`,
-		`	l.release(t)
-	committed, err := l.commit(t)
-	switch {
-	case err != nil:
-		l.mailbox.put(heard...) // whoever owns the partitions next is told, if it was not committed
-		return err
-	case committed:
-`,
-	}}},
+	{"release before commit", []edit{
+		{
+			"processor/loop.go",
+			"	committed, err := l.commit(t)\n",
+			"	l.release(t)\n	committed, err := l.commit(t)\n",
+		},
+		{
+			"processor/loop.go",
+			"	case committed:\n		l.release(t)\n",
+			"	case committed:\n",
+		},
+	}},
 	{"Pebble before commit", []edit{
 		{
 			"processor/loop.go",

@@ -206,15 +206,18 @@ func (c *observed) check(no verdict) {
 	if c.ended() == string(schemas.PartTimeout) && e.mayTimeOut {
 		e = c.expected(tooLate)
 	}
-	if c.ended() == string(schemas.CodeCancelled) && e.mayCancel {
+	switch ended := c.ended(); {
+	case ended == string(schemas.CodeCancelled) && e.mayCancel:
 		e.failed = schemas.CodeCancelled
+	case ended == string(schemas.StartByPassed) && !e.startBy.IsZero():
+		e = c.expected(expired)
 	}
 	c.results(e, no)
 	c.ending(e, no)
 	c.order(e, no)
 	c.leases(no)
 	c.once(e, no)
-	c.cancelling(e, no)
+	c.untouched(e, no)
 }
 
 // ended is the code with which the conversation ended.
@@ -238,6 +241,8 @@ type expected struct {
 	complete time.Time
 	// mayTimeOut: a part came by a detour, and it may have been too late.
 	mayTimeOut bool
+	// startBy is the earliest of its parts. Zero: none says.
+	startBy time.Time
 	// mayCancel: it was to be cancelled when it had all its parts.
 	mayCancel bool
 }
@@ -247,12 +252,14 @@ type refusal struct {
 	codes []schemas.Code
 }
 
-// detour is whether a part that was forwarded, and may have been too late, was.
+// detour is what the log alone does not tell: whether a part that was forwarded, and may have been too late, was; and
+// whether the conversation expired before it began.
 type detour int
 
 const (
 	inTime detour = iota
 	tooLate
+	expired
 )
 
 // expected walks through the log as a person would.
@@ -283,6 +290,9 @@ func (c *observed) expected(d detour) expected {
 			}
 		}
 		part, has := e.parts[a.seq]
+		if d == expired && e.failed == "" && !e.startBy.IsZero() && a.appended.After(e.startBy) && c.wasUsed(a) {
+			e.failed = schemas.StartByPassed
+		}
 		switch {
 		case known[a.value]:
 			continue
@@ -310,6 +320,9 @@ func (c *observed) expected(d detour) expected {
 			e.fail(schemas.SequenceCodeConflict)
 		default:
 			e.parts[a.seq], e.calls = a, a.calls
+			if by := bigBang.Add(a.startBy); a.startBy > 0 && (e.startBy.IsZero() || by.Before(e.startBy)) {
+				e.startBy = by
+			}
 			if due := a.at.Add(partTimeout); due.After(deadline) {
 				deadline = due
 			}
@@ -318,10 +331,21 @@ func (c *observed) expected(d detour) expected {
 			}
 		}
 	}
-	if len(e.parts) > 0 && e.failed == "" && e.complete.IsZero() {
+	switch {
+	case d == expired:
+		e.failed = schemas.StartByPassed
+	case len(e.parts) > 0 && e.failed == "" && e.complete.IsZero():
 		e.failed = schemas.PartTimeout
 	}
 	return e
+}
+
+// wasUsed reports whether a call was rejected because its conversation had ended.
+func (c *observed) wasUsed(a arrival) bool {
+	return slices.ContainsFunc(c.events, func(ev event) bool {
+		call := ev.GetCall()
+		return call.Results[0].CorrelationId == a.content && call.ErrorCode == string(schemas.ConversationIDUsed)
+	})
 }
 
 // cancel is what a request to cancel does.
@@ -362,6 +386,8 @@ func (c *observed) statuses(e expected) map[int32]schemas.CallStatus {
 		switch {
 		case e.failed == schemas.CodeCancelled:
 			out[k] = schemas.Cancelled
+		case e.failed == schemas.StartByPassed:
+			out[k] = schemas.Expired
 		case failed:
 			out[k] = schemas.NotProcessed
 		default:
@@ -444,15 +470,17 @@ func (c *observed) once(e expected, no verdict) {
 	}
 }
 
-// cancelling: what was cancelled was not carried out. (Whether a call that may be repeated was begun by a process that is
-// gone nobody knows.)
-func (c *observed) cancelling(e expected, no verdict) {
-	if e.failed != schemas.CodeCancelled {
-		return
-	}
+// startByLag is how long the commit of a beginning may take, at the most, before the attempt begins.
+const startByLag = 12 * time.Second
+
+// untouched: what was cancelled or has expired was not carried out, and what was not began in time.
+func (c *observed) untouched(e expected, no verdict) {
 	for _, a := range c.attempts {
-		if a.route == "Once" || c.plan.machines == 1 && !a.process.wasDisturbed() {
-			no("what was cancelled was not carried out", c.name, "%s was", a.content)
+		switch {
+		case e.failed == schemas.CodeCancelled, e.failed == schemas.StartByPassed:
+			no("what was cancelled or has expired was not carried out", c.name, "%s was, at %s", a.content, a.begun.Format("05.000000"))
+		case !e.startBy.IsZero() && a == c.attempts[0] && a.begun.After(e.startBy.Add(startByLag)):
+			no("a conversation begins in time, or not", c.name, "%s began %v late", a.content, a.begun.Sub(e.startBy))
 		}
 	}
 }
@@ -534,12 +562,21 @@ func (c *observed) ending(e expected, no verdict) {
 				status, code = schemas.ConversationError, schemas.CallFailed
 			}
 		}
-	} else if status = schemas.ConversationError; e.failed == schemas.CodeCancelled {
-		status = schemas.ConversationCancelled
+	} else {
+		status = ends[e.failed]
 	}
 	if got := c.ends[0].GetConversation(); got.Status != string(status) || got.ErrorCode != string(code) {
 		no("a conversation ends as it must", c.name, "%s %s, want %s %s", got.Status, got.ErrorCode, status, code)
 	}
+}
+
+// ends are how conversations end that did not begin, by why.
+var ends = map[schemas.Code]schemas.ConversationStatus{
+	schemas.PartTimeout:                 schemas.ConversationError,
+	schemas.SequenceCodeConflict:        schemas.ConversationError,
+	schemas.CallsInConversationMismatch: schemas.ConversationError,
+	schemas.CodeCancelled:               schemas.ConversationCancelled,
+	schemas.StartByPassed:               schemas.ConversationExpired,
 }
 
 // order: parts run in the order of their sequence codes, when all have arrived, each when the end of the one before is

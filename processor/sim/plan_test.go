@@ -56,6 +56,8 @@ type meaning struct {
 	route   string
 	// scheduled is when the call must not begin before. Zero: at once.
 	scheduled time.Duration
+	// startBy is when the conversation must have begun. Zero: whenever.
+	startBy time.Duration
 	// cancels: no call, but to cancel the conversation.
 	cancels bool
 	// key is that of its record, home the partition that it belongs to.
@@ -159,6 +161,9 @@ func (d draft) value() string {
 		options += fmt.Sprintf(`,"conversationId":%q,"sequenceCode":%d,"callsInConversation":%d`, d.id, d.seq, d.calls)
 	case d.id != "":
 		request = fmt.Sprintf(`"requestId":%q,`, d.id)
+	}
+	if d.startBy > 0 {
+		options += fmt.Sprintf(`,"startBy":%q`, bigBang.Add(d.startBy).Format(time.RFC3339Nano))
 	}
 	if d.scheduled > 0 {
 		options += fmt.Sprintf(`,"scheduledTime":%q`, bigBang.Add(d.scheduled).Format(time.RFC3339Nano))
@@ -305,10 +310,13 @@ func (p planner) conversation(i int) {
 		missing = 1 + p.IntN(int(d.calls))
 	}
 	at := p.between(0, busy*2/3)
-	for _, k := range p.Perm(int(d.calls)) {
+	hurried := p.IntN(10 * int(d.calls))
+	for i, k := range p.Perm(int(d.calls)) {
 		part := d
 		part.seq, part.content = int32(k+1), fmt.Sprintf("%s-%d", name, k+1)
-		if p.chance(4) {
+		if i == hurried {
+			part.startBy = (at + p.between(0, 20*time.Second)).Round(time.Millisecond)
+		} else if p.chance(4) {
 			part.scheduled = (at + p.between(0, 30*time.Second)).Round(time.Millisecond)
 		}
 		if k+1 != missing {

@@ -123,6 +123,7 @@ func (w *world) bury() {
 	}
 	w.tasks.Wait()
 	w.backend.client.Close()
+	w.broker.requester.Close()
 	w.broker.kafka.Close()
 	for _, m := range w.machines {
 		for _, p := range append(w.dead, m.running()) {
