@@ -152,7 +152,6 @@ func TestPayloadsAreKeptForAWhile(t *testing.T) {
 	if r, err := p.Conversation(t.Context(), schemas.ConversationQuery{Account: "acme", ID: "again"}); err == nil {
 		t.Errorf("a new conversation: %+v, want none", r)
 	}
-	c.sunk()
 	c.send("acme/c", strings.Replace(part("c", 1, 2), "Create", "Delete", 1))
 	if got := calls(c.events(4)); got[len(got)-1] != "c-1 Rejected ConversationIdUsed" {
 		t.Errorf("events %q, want that the ConversationID stays used", got)

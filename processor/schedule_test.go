@@ -3,6 +3,7 @@ package processor_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -42,54 +43,68 @@ func clocked() (*backend, func(name string) time.Time) {
 	}
 }
 
+// underOwner returns when a processor takes what is sent.
+func (c *cluster) underOwner(p *processor.Processor) {
+	c.t.Helper()
+	c.send("acme/first", part("first", 1, 2))
+	becomes(c.t, p, "first", "Staging 1:Staged,0,0")
+}
+
+// lifetimes say whether the processor is there all the time.
+var lifetimes = []struct {
+	name string
+	// down has it be down when the time comes, wiped start without its store then.
+	down, wiped bool
+}{{name: "there"}, {name: "restarted", down: true}, {name: "restarted without the store", down: true, wiped: true}}
+
 func TestNoPartRunsBeforeItsTime(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name string
-		// scheduled is the part that has a time.
-		scheduled      int
-		restart, wiped bool
-		during         string
-	}{
-		{name: "the first", scheduled: 1, during: "Scheduled 1:Scheduled,0,0 2:Waiting,0,0"},
-		{name: "a later one", scheduled: 2, during: "Processing 1:OK,1,1 2:Scheduled,0,0"},
-		{name: "the first, with a restart", scheduled: 1, restart: true, during: "Scheduled 1:Scheduled,0,0 2:Waiting,0,0"},
-		{name: "a later one, without the store", scheduled: 2, restart: true, wiped: true, during: "Processing 1:OK,1,1 2:Scheduled,0,0"},
+	during := map[int]string{ // by the part that has a time
+		1: "Scheduled 1:Scheduled,0,0 2:Waiting,0,0",
+		2: "Processing 1:OK,1,1 2:Scheduled,0,0",
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+	for _, life := range lifetimes {
+		t.Run(life.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t)
 			x, came := clocked()
 			dir := t.TempDir()
 			p, stop := c.start(x, dir)
-			when := soon(700 * time.Millisecond)
-			if tt.restart {
-				when = soon(2 * time.Second)
-			}
-			for seq := range 2 {
-				call := part("c", seq+1, 2)
-				if seq+1 == tt.scheduled {
-					call = optioned(call, at("scheduledTime", when))
+			c.underOwner(p)
+			when := soon(time.Second)
+			for scheduled := range during {
+				id := fmt.Sprintf("c%d", scheduled)
+				for seq := range 2 {
+					call := part(id, seq+1, 2)
+					if seq+1 == scheduled {
+						call = optioned(call, at("scheduledTime", when))
+					}
+					c.send("acme/"+id, call)
 				}
-				c.send("acme/c", call)
 			}
-			becomes(t, p, "c", tt.during)
-			if tt.restart {
+			for scheduled, status := range during {
+				becomes(t, p, fmt.Sprintf("c%d", scheduled), status)
+			}
+			if life.down {
 				stop()
-				if tt.wiped {
+				if life.wiped {
 					dir = t.TempDir()
 				}
 				p, _ = c.start(x, dir)
 			}
-			if r := await(t, p, "c"); r.Status != schemas.ConversationComplete {
-				t.Errorf("conversation: %+v, want Complete", r)
+			for scheduled := range during {
+				id := fmt.Sprintf("c%d", scheduled)
+				if r := await(t, p, id); r.Status != schemas.ConversationComplete {
+					t.Errorf("conversation: %+v, want Complete", r)
+				}
+				if began := came(fmt.Sprintf("%s-%d", id, scheduled)); began.Before(when) {
+					t.Errorf("part %d of %s began %s before its time", scheduled, id, when.Sub(began))
+				}
 			}
-			if got, want := x.executed(), []string{"c-1", "c-2"}; !slices.Equal(got, want) {
-				t.Errorf("executed %v, want %v", got, want)
-			}
-			if began := came(fmt.Sprintf("c-%d", tt.scheduled)); began.Before(when) {
-				t.Errorf("part %d began %s before its time", tt.scheduled, when.Sub(began))
+			executed := x.executed()
+			slices.Sort(executed)
+			if want := []string{"c1-1", "c1-2", "c2-1", "c2-2"}; !slices.Equal(executed, want) {
+				t.Errorf("executed %v, want %v", executed, want)
 			}
 		})
 	}
@@ -126,53 +141,42 @@ func TestThousandsThatAreDueAtOnceRunOnce(t *testing.T) {
 	}
 }
 
+// TestConversationThatHasNotBegunInTimeExpires has one conversation wait for a part and one for a route in maintenance.
 func TestConversationThatHasNotBegunInTimeExpires(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name string
-		// parts are how many of two arrive.
-		parts  int
-		paused bool
-		// restart has the processor be down when the time comes, wiped without its store afterwards.
-		restart, wiped bool
-	}{
-		{name: "while staging", parts: 1},
-		{name: "while queued", parts: 2, paused: true},
-		{name: "while staging, when nobody is there", parts: 1, restart: true},
-		{name: "while queued, when nobody is there", parts: 2, paused: true, restart: true},
-		{name: "while queued, without the store", parts: 2, paused: true, restart: true, wiped: true},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+	for _, life := range lifetimes {
+		t.Run(life.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t)
 			x := new(backend)
-			pause := func(cfg *processor.Config) { cfg.Paused = func(string) bool { return tt.paused } }
+			m := new(maintenance)
 			dir := t.TempDir()
-			p, stop := c.start(x, dir, pause)
-			startBy := soon(700 * time.Millisecond)
-			if tt.restart {
-				startBy = soon(2 * time.Second)
-			}
-			c.send("acme/c", optioned(part("c", 1, 2), at("startBy", startBy)))
-			during, want := "Staging 1:Staged,0,0", "Expired 1:Expired,0,0"
-			if tt.parts == 2 {
-				c.send("acme/c", part("c", 2, 2))
-				during, want = "Processing 1:Waiting,0,0 2:Waiting,0,0", "Expired 1:Expired,0,0 2:Expired,0,0"
-			}
-			becomes(t, p, "c", during)
-			if tt.restart {
+			p, stop := c.start(x, dir, m.configure)
+			c.underOwner(p)
+			startBy := soon(time.Second)
+			c.send("acme/staging", optioned(part("staging", 1, 2), at("startBy", startBy)))
+			c.send("acme/queued", optioned(part("queued", 1, 2), at("startBy", startBy)))
+			c.send("acme/queued", part("queued", 2, 2))
+			becomes(t, p, "staging", "Staging 1:Staged,0,0")
+			becomes(t, p, "queued", "Processing 1:Waiting,0,0 2:Waiting,0,0")
+			if life.down {
 				stop()
-				if tt.wiped {
+				if life.wiped {
 					dir = t.TempDir()
 				}
 				within(20*time.Second, func() bool { return time.Now().After(startBy) })
-				p, _ = c.start(x, dir, pause)
+				p, _ = c.start(x, dir, m.configure)
 			}
-			r := await(t, p, "c")
-			if short(r) != want || r.Calls[0].ErrorCode != schemas.StartByPassed {
-				t.Errorf("conversation: %s, %+v, want %s because of startBy", short(r), r, want)
+			for id, want := range map[string]string{
+				"staging": "Expired 1:Expired,0,0",
+				"queued":  "Expired 1:Expired,0,0 2:Expired,0,0",
+			} {
+				r := await(t, p, id)
+				if short(r) != want || r.ErrorCode != schemas.StartByPassed || r.Calls[0].CompletedAt.Before(startBy) {
+					t.Errorf("conversation %s: %s, %+v, want %s after %s", id, short(r), r, want, startBy)
+				}
 			}
+			m.over.Store(true)
 			if len(x.executed()) > 0 {
 				t.Errorf("executed %v, want nothing", x.executed())
 			}
@@ -180,40 +184,49 @@ func TestConversationThatHasNotBegunInTimeExpires(t *testing.T) {
 	}
 }
 
-// TestConversationThatHasBegunInTimeIsNotExpired has the first attempt last beyond startBy: here, or at an owner that is
+// TestConversationThatHasBegunInTimeIsNotExpired has first attempts last beyond startBy: here, or at an owner that is
 // killed meanwhile.
 func TestConversationThatHasBegunInTimeIsNotExpired(t *testing.T) {
 	t.Parallel()
-	for _, delivery := range []string{"at-least-once", "at-most-once"} {
-		for _, kill := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s,killed=%t", delivery, kill), func(t *testing.T) {
-				t.Parallel()
-				c := newCluster(t)
-				d := newDoor()
-				defer d.open()
-				x := &backend{answer: d.behind(well)}
-				p, _ := c.start(x, t.TempDir(), by(t, "delivery: "+delivery))
-				startBy := soon(1500 * time.Millisecond)
-				c.send("acme/c", optioned(part("c", 1, 1), at("startBy", startBy)))
-				becomes(t, p, "c", "Processing 1:Executing,1,0")
-				answer := schemas.Answer{Token: x.await(t, 1)[0].Token}
-				if kill {
-					c = c.crashed()
+	for _, kill := range []bool{false, true} {
+		t.Run(fmt.Sprintf("killed=%t", kill), func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			d := newDoor()
+			defer d.open()
+			x := &backend{answer: d.behind(well)}
+			routes := byRoutes(t,
+				`{name: once, match: {method: Delete}, delivery: at-most-once, executor: {type: http, url: "http://127.0.0.1:1/"}}`,
+				`{name: others, executor: {type: http, url: "http://127.0.0.1:1/"}}`)
+			p, _ := c.start(x, t.TempDir(), routes)
+			c.underOwner(p)
+			startBy := soon(time.Second)
+			c.send("acme/c", optioned(part("c", 1, 1), at("startBy", startBy)))
+			once := strings.Replace(part("once", 1, 1), "Create", "Delete", 1)
+			c.send("acme/once", optioned(once, at("startBy", startBy)))
+			becomes(t, p, "c", "Processing 1:Executing,1,0")
+			becomes(t, p, "once", "Processing 1:Executing,1,0")
+			attempts := x.await(t, 2)
+			if kill {
+				c = c.crashed()
+			}
+			within(20*time.Second, func() bool { return time.Now().After(startBy) })
+			if kill {
+				p, _ = c.start(new(backend), t.TempDir(), routes)
+				for _, a := range attempts {
+					c.answer(schemas.Answer{Token: a.Token})
 				}
-				within(20*time.Second, func() bool { return time.Now().After(startBy) })
-				if kill {
-					p, _ = c.start(new(backend), t.TempDir(), by(t, "delivery: "+delivery))
-					c.answer(answer)
+			} else {
+				for _, id := range []string{"c", "once"} { // a turn after that time
+					told(t, p, id, c.command(schemas.RecordTick, "acme/"+id, ""))
 				}
-				c.send("acme/other", part("other", 1, 1))
-				if !kill {
-					x.await(t, 2)
-				}
-				d.open()
-				if r := await(t, p, "c"); r.Status != schemas.ConversationComplete {
+			}
+			d.open()
+			for _, id := range []string{"c", "once"} {
+				if r := await(t, p, id); r.Status != schemas.ConversationComplete {
 					t.Errorf("conversation: %+v, want Complete", r)
 				}
-			})
-		}
+			}
+		})
 	}
 }
