@@ -252,7 +252,8 @@ func (d *dispatcher) admitQueued(c *class, partition int32, q store.Queued) erro
 // delay takes note that something of the partition falls due at a time.
 func (t *tenure) delay(until time.Time) {
 	t.due = earliest(t.due, until)
-	if !until.After(t.passed.At) { // as when clocks are set back
+	// The store knows times in milliseconds: behind passed is what falls due in a later one.
+	if until.Before(t.passed.At.Add(time.Millisecond)) { // as when the turn took long, or clocks are set back
 		t.passed = store.Timer{At: until.Add(-time.Millisecond)}
 	}
 }

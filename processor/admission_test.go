@@ -118,6 +118,25 @@ func TestClassesBeyondTheBoundAllMoveOn(t *testing.T) {
 	}
 }
 
+// TestWhatWasDueWhenItIsReleasedBegins has a turn be committed late: what it delays was due in a millisecond whose delays
+// have been looked at.
+func TestWhatWasDueWhenItIsReleasedBegins(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, s *store.Store) {
+		r := newRigOn(t, s, 10, oneRoute("concurrency: 10")).owns(0)
+		due := time.Now().Truncate(time.Millisecond).Add(time.Hour)
+		r.releaseAll(r.ready(entry{id: "z", notBefore: due}))
+		<-time.After(time.Until(due.Add(time.Millisecond)))
+		r.mustFill()
+		r.releaseAll(r.ready(entry{id: "a", notBefore: due.Add(300 * time.Microsecond)}))
+		r.mustFill()
+		synctest.Wait()
+		if got, want := slices.Sorted(slices.Values(r.gate.begun())), []string{"a", "z"}; !slices.Equal(got, want) {
+			t.Errorf("begun are %v, want %v", got, want)
+		}
+	})
+}
+
 // TestScheduledAtOnceWaitInTheQueue has more fall due at one time than there is room for.
 func TestScheduledAtOnceWaitInTheQueue(t *testing.T) {
 	t.Parallel()
