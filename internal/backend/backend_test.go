@@ -261,6 +261,20 @@ func TestDelayEndsWithTheCaller(t *testing.T) {
 	}
 }
 
+// Who goes before the answer comes does not learn that the call was executed.
+func TestLingerFollowsTheExecution(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t, backend.Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/calls", strings.NewReader(call("Create", "k", `"_backend":{"lingerMs":60000}`)))
+	b.ServeHTTP(httptest.NewRecorder(), r)
+	var log backend.Executions
+	if get(t, b, "/executions", &log); len(log.Executions) != 1 || log.Executions[0].Status != http.StatusOK {
+		t.Errorf("got %+v", log)
+	}
+}
+
 func TestFailureRate(t *testing.T) {
 	t.Parallel()
 	failed := func(seed uint64) string {

@@ -67,10 +67,14 @@ func (c *Call) key(ordinal int) string {
 const behaviorProperty = "_backend"
 
 // Behavior is what an object tells the backend to do instead of its duty. Of several objects of a call the
-// longest delay counts, the first Defer, and the first Status or FailTimes.
+// longest times count, the first Defer, and the first Status or FailTimes.
 type Behavior struct {
 	// DelayMs is waited before the call is executed, a minute at most.
 	DelayMs int64 `json:"delayMs"`
+
+	// LingerMs is waited when the call has been acted on, before it is answered, a minute at most: who is killed
+	// meanwhile does not learn what came of it.
+	LingerMs int64 `json:"lingerMs"`
 
 	// Status is answered instead of executing the call, with Error and Message in its body.
 	Status int `json:"status"`

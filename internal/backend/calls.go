@@ -62,7 +62,17 @@ func (b *Backend) answerCall(w http.ResponseWriter, r *http.Request, c *Call) {
 		write(w, http.StatusInternalServerError, problem{"Internal", err.Error()})
 		return
 	}
+	linger(r.Context(), []Call{*c})
 	a.write(w)
+}
+
+// linger waits as the calls tell that were acted on. A caller that goes meanwhile is answered in vain.
+func linger(ctx context.Context, calls []Call) {
+	longest := time.Duration(0)
+	for i := range calls {
+		longest = max(longest, milliseconds(calls[i].told().LingerMs))
+	}
+	_ = wait(ctx, longest)
 }
 
 // take acts on an attempt, and sees to what it defers.
@@ -101,6 +111,7 @@ func (b *Backend) answerBatch(w http.ResponseWriter, r *http.Request, calls []Ca
 			return
 		}
 	}
+	linger(r.Context(), calls)
 	write(w, http.StatusOK, struct {
 		Calls []json.RawMessage `json:"calls"`
 	}{bodies})
@@ -147,7 +158,7 @@ func (c *Call) told() Behavior {
 		if err != nil {
 			continue // a journal of an older version: it was executed then
 		}
-		told.DelayMs = max(told.DelayMs, b.DelayMs)
+		told.DelayMs, told.LingerMs = max(told.DelayMs, b.DelayMs), max(told.LingerMs, b.LingerMs)
 		if told.Defer == "" {
 			told.Defer, told.AnswerAfterMs = b.Defer, b.AnswerAfterMs
 		}

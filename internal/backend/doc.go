@@ -14,6 +14,7 @@
 // A call says by itself how the backend shall behave, in the property _backend of its objects, see Behavior:
 //
 //	{"delayMs": 200}                               be slow
+//	{"lingerMs": 200}                              be quick, but slow to answer
 //	{"failTimes": 3, "retryAfter": 1}              be away for three attempts, and say for how long
 //	{"defer": "late", "answerAfterMs": 500}        answer 202, execute half a second later, and then say how it went
 //	{"defer": "early"}                             execute and say how it went before the 202

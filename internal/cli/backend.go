@@ -28,7 +28,7 @@ func (*backendCmd) Help() string {
 
   parley backend --latency 20ms --failure-rate 0.05 --journal executed.jsonl
 
-GET /objects and GET /executions show what it has and what it did. The property _backend of an object tells it how to treat that call: {"delayMs": 20}, {"status": 503}, {"error": "SomeCode", "message": "why"}, {"failTimes": 2, "retryAfter": 1}, {"defer": "late", "answerAfterMs": 500} (or "early", "twice", "never"; see --answer-to).`
+GET /objects and GET /executions show what it has and what it did. The property _backend of an object tells it how to treat that call: {"delayMs": 20}, {"lingerMs": 20}, {"status": 503}, {"error": "SomeCode", "message": "why"}, {"failTimes": 2, "retryAfter": 1}, {"defer": "late", "answerAfterMs": 500} (or "early", "twice", "never"; see --answer-to).`
 }
 
 // Run serves until it is told to stop.

@@ -80,7 +80,7 @@ func newGroup(ctx context.Context, cfg Config, dir string) (*group, error) {
 		return g, err
 	}
 	routes := filepath.Join(dir, "routes.yaml")
-	if err := writeRoutes(routes, addrs[0], g.topics); err != nil {
+	if err := writeRoutes(routes, addrs[0], g.topics, cfg.Rate); err != nil {
 		return g, err
 	}
 	secret := rand.Text()

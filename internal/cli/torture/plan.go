@@ -75,6 +75,12 @@ func (p *plan) strike(rng *rand.Rand, cfg Config, members []string) {
 	p.blows[victimRoutes] = blowsOf(rng, cfg, []blowKind{maintained}, maintained)
 }
 
+// Between two blows a victim has this long, so that there is work under way again that the next one can hit.
+const (
+	calmMin = 3 * time.Second
+	calmMax = 12 * time.Second
+)
+
 // blowsOf fills the time of the load with the blows of one victim.
 func blowsOf(rng *rand.Rand, cfg Config, kinds []blowKind, first blowKind) []blow {
 	var blows []blow
@@ -85,7 +91,7 @@ func blowsOf(rng *rand.Rand, cfg Config, kinds []blowKind, first blowKind) []blo
 		}
 		b.lasts = b.kind.lasts(rng, cfg.Session)
 		blows = append(blows, b)
-		at += b.lasts + between(rng, 2*time.Second, 8*time.Second)
+		at += b.lasts + between(rng, calmMin, calmMax)
 	}
 	return blows
 }

@@ -41,8 +41,10 @@ func topicsOf(prefix string) executorTopics {
 
 func (t executorTopics) all() []string { return []string{t.asked, t.replies, t.told} }
 
-// writeRoutes writes the file of routes.
-func writeRoutes(file, backendAddr string, t executorTopics) error {
+// writeRoutes writes the file of routes, for so many calls a second. The at-most-once route is given little more than it
+// needs, so that calls wait in line when their member is frozen, and are at hand when it wakes.
+func writeRoutes(file, backendAddr string, t executorTopics, rate float64) error {
+	each := rate / float64(len(routeNames)) / float64(len(memberRoles))
 	var b strings.Builder
 	b.WriteString("routes:\n")
 	for _, name := range routeNames {
@@ -57,7 +59,7 @@ func writeRoutes(file, backendAddr string, t executorTopics) error {
 		case routeIdempotent:
 			b.WriteString("  idempotent: true\n")
 		case routeOnce:
-			b.WriteString("  delivery: at-most-once\n  rateLimit: 200\n")
+			fmt.Fprintf(&b, "  delivery: at-most-once\n  rateLimit: %.1f\n", 1.5*each)
 		case routeBatch:
 			b.WriteString("  batch: {max: 20, linger: 20ms}\n")
 		}

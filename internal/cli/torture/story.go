@@ -142,6 +142,8 @@ func (c *call) behave(rng *rand.Rand) {
 		return // nobody there reads it
 	}
 	switch fate := rng.IntN(100); {
+	case fate >= 50: // under way for a while, but executed: who is killed meanwhile does not know
+		c.told = backend.Behavior{LingerMs: between(rng, 0, lingerMax).Milliseconds()}
 	case fate < 8:
 		c.told = backend.Behavior{DelayMs: between(rng, 0, 300*time.Millisecond).Milliseconds()}
 	case fate < 13:
@@ -163,6 +165,9 @@ func (c *call) behave(rng *rand.Rand) {
 		c.told = backend.Behavior{Defer: backend.DeferNever}
 	}
 }
+
+// lingerMax is the longest that the backend keeps an answer back: within the attempt's timeout.
+const lingerMax = 800 * time.Millisecond
 
 // How the backend refuses what it is told to refuse.
 const (
