@@ -2,12 +2,14 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/internal/topics"
@@ -18,9 +20,9 @@ import (
 // destinations are the topics of kafka routes, as far as they were looked up. A request that its topic would refuse
 // must not get into a turn: it would hold up all others with it.
 type destinations struct {
-	admin *kadm.Client
-	mu    sync.Mutex // the client asks for batchBytes
-	known map[string]destination
+	client *kgo.Client
+	mu     sync.Mutex // the client asks for batchBytes
+	known  map[string]destination
 }
 
 // batchBytes is how long a batch of records for a topic may be. Only what a topic of ours takes is known beforehand.
@@ -34,6 +36,7 @@ func (d *destinations) batchBytes(topic string) int32 {
 }
 
 type destination struct {
+	id         kadm.TopicID
 	partitions int32
 	bytesMax   int
 	err        error
@@ -52,7 +55,11 @@ const (
 
 // place gives a request its partition. What it returns instead of nil is the outcome of an attempt that cannot be made.
 func (d *destinations) place(r *kgo.Record) *conversation.Outcome {
-	to := d.lookUp(r.Topic)
+	fresh := destinationFresh
+	if r.Context != nil { // it was in a turn that came to nothing, perhaps because of it
+		fresh = destinationRetry
+	}
+	to := d.lookUp(r.Topic, fresh)
 	switch n := topics.RecordBytes(r) + requestOverhead; {
 	case to.err != nil:
 		return &conversation.Outcome{Kind: conversation.Transient, Unsent: true, Code: schemas.CallFailed, Message: fmt.Sprintf("topic %s: %v", r.Topic, to.err)}
@@ -64,11 +71,11 @@ func (d *destinations) place(r *kgo.Record) *conversation.Outcome {
 	return nil
 }
 
-func (d *destinations) lookUp(topic string) destination {
+// lookUp returns what is known of a topic, if it was looked up so short a time ago, or what the broker says now.
+func (d *destinations) lookUp(topic string, fresh time.Duration) destination {
 	d.mu.Lock()
 	to, ok := d.known[topic]
 	d.mu.Unlock()
-	fresh := destinationFresh
 	if to.err != nil {
 		fresh = destinationRetry
 	}
@@ -78,12 +85,15 @@ func (d *destinations) lookUp(topic string) destination {
 	ctx, cancel := context.WithTimeout(context.Background(), destinationWait)
 	defer cancel()
 	now, err := d.describe(ctx, topic)
-	if err != nil && ok && to.err == nil {
+	if _, said := errors.AsType[*kerr.Error](err); err != nil && !said && ok && to.err == nil {
 		now = to // it was there: the broker is slow to tell
 	} else {
 		now.err = err
 	}
 	now.looked = time.Now()
+	if ok && now.id != to.id { // the client would go on with the topic that is gone
+		d.client.PurgeTopicsFromProducing(topic)
+	}
 	d.mu.Lock()
 	d.known[topic] = now
 	d.mu.Unlock()
@@ -92,15 +102,16 @@ func (d *destinations) lookUp(topic string) destination {
 
 func (d *destinations) describe(ctx context.Context, topic string) (destination, error) {
 	var to destination
-	listed, err := d.admin.ListTopics(ctx, topic)
+	admin := kadm.NewClient(d.client)
+	listed, err := admin.ListTopics(ctx, topic)
 	if err == nil {
 		err = listed[topic].Err
 	}
 	if err != nil {
 		return to, err
 	}
-	to.partitions = int32(len(listed[topic].Partitions))
-	configs, err := d.admin.DescribeTopicConfigs(ctx, topic)
+	to.id, to.partitions = listed[topic].ID, int32(len(listed[topic].Partitions))
+	configs, err := admin.DescribeTopicConfigs(ctx, topic)
 	if err != nil {
 		return to, err
 	}

@@ -165,3 +165,32 @@ func TestRequestWithAReplyTopicIsDeferred(t *testing.T) {
 		t.Errorf("conversation: %+v, want Complete", r)
 	}
 }
+
+// TestTopicThatIsTakenAway has the topic of a route be deleted after it was used. Its calls wait for it to come back;
+// those of other routes go on.
+func TestTopicThatIsTakenAway(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.withTopic(nil)
+	routes := byRoutes(t,
+		`{name: ledger, match: {method: Create}, executor: {type: kafka, topic: requests}, retry: {initial: 5ms, max: 20ms}}`,
+		`{name: others, executor: {type: http, url: "http://127.0.0.1:1/"}}`)
+	p, _ := c.start(new(backend), t.TempDir(), routes, func(cfg *processor.Config) {
+		cfg.Kafka = append(cfg.Kafka, kgo.MetadataMinAge(50*time.Millisecond))
+	})
+	c.send("acme/before", part("before", 1, 1))
+	await(t, p, "before")
+	if _, err := kadm.NewClient(c.client).DeleteTopics(t.Context(), "requests"); err != nil {
+		t.Fatal(err)
+	}
+	c.send("acme/after", part("after", 1, 1))
+	other := alongside("after")
+	c.send("acme/"+other, strings.Replace(part(other, 1, 1), "Create", "Delete", 1))
+	if r := await(t, p, other); r.Status != schemas.ConversationComplete {
+		t.Errorf("conversation: %+v, want Complete", r)
+	}
+	c.withTopic(nil)
+	if r := await(t, p, "after"); r.Status != schemas.ConversationComplete {
+		t.Errorf("conversation: %+v, want Complete", r)
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/processor/store"
@@ -92,7 +91,7 @@ func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loo
 		return nil, fmt.Errorf("join group %s: %w", cfg.Group, err)
 	}
 	l.session = &session{client: client, group: cfg.Group, txn: txn, calls: cfg.Topics.Calls}
-	l.destinations.admin = kadm.NewClient(client)
+	l.destinations.client = client
 	l.lease = newLease(client, cfg.Group)
 	l.lease.keep()
 	l.dispatch = newDispatcher(&l.cfg, s, l.mailbox, dispatchOptions{lease: l.lease, lost: o.send, metrics: m.routes})
