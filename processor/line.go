@@ -243,8 +243,9 @@ func (l *line) maintained() bool {
 }
 
 // pick takes the next attempt out that may begin at once; nil: there is none. One whose beginning must be committed
-// before gets its place instead, and keeps it until then. On the ramp the next is the oldest.
-func (l *line) pick(r *route.Route, now time.Time) *work {
+// before gets a place of its own instead, if place says that there is one, and keeps it until then. On the ramp the next is
+// the oldest.
+func (l *line) pick(r *route.Route, now time.Time, place bool) *work {
 	for l.queue.len > 0 {
 		var w *work
 		if l.circuit.ramp > 0 {
@@ -257,6 +258,9 @@ func (l *line) pick(r *route.Route, now time.Time) *work {
 			if w.moves(waiting, begun) {
 				return w
 			}
+		case !place:
+			l.queue.push(w)
+			return nil
 		case w.moves(waiting, holding):
 			l.hold(w, r, now)
 			return nil
@@ -268,7 +272,7 @@ func (l *line) pick(r *route.Route, now time.Time) *work {
 // hold gives an attempt its place, which it has until the loop has committed that it begins.
 func (l *line) hold(w *work, r *route.Route, now time.Time) {
 	l.holding++
-	w.by = r
+	w.by, w.lostAt = r, time.Time{}
 	if r.Delivery == route.AtMostOnce {
 		w.lostAt = now.Add(r.Executor.Timeout + lostMargin)
 	}
@@ -277,7 +281,7 @@ func (l *line) hold(w *work, r *route.Route, now time.Time) {
 
 // take makes a request of the next attempts; false: none of them begins at once.
 func (l *line) take(r *route.Route, now time.Time) (request, bool) {
-	q := request{route: r, work: l.pick(r, now), epoch: l.circuit.epoch}
+	q := request{route: r, work: l.pick(r, now, true), epoch: l.circuit.epoch}
 	if q.work == nil {
 		return q, false
 	}
@@ -286,9 +290,11 @@ func (l *line) take(r *route.Route, now time.Time) (request, bool) {
 		most = 1 // it tries the route: a batch may fail for any of its calls
 	}
 	for 1+len(q.more) < most && l.queue.len > 0 && l.pace.take(now) == 0 {
-		if w := l.pick(r, now); w != nil {
-			q.more = append(q.more, w)
+		w := l.pick(r, now, false)
+		if w == nil {
+			break // the next needs a place of its own
 		}
+		q.more = append(q.more, w)
 	}
 	l.since = now
 	return q, true

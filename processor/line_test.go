@@ -193,6 +193,39 @@ func TestRouteWithBatchesIsTriedWithOneCall(t *testing.T) {
 	})
 }
 
+// TestBatchTakesNoPlacesForOthers has calls wait behind a batch whose beginning is to be committed first.
+func TestBatchTakesNoPlacesForOthers(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, s *store.Store) {
+		var b batcher
+		r := newRigOn(t, s, 1_000, oneRoute("concurrency: 2, batch: {max: 10, linger: 5ms}"), func(cfg *Config, _ *dispatchOptions) {
+			b.gate = newGate()
+			cfg.Executor = b
+		}).owns(0)
+		es := entries(names("c", 9)...)
+		for i := range es[1:] {
+			es[1+i].startBy = time.Now().Add(time.Hour)
+		}
+		r.releaseAll(r.ready(es...))
+		for range es {
+			<-time.After(10 * time.Millisecond)
+			synctest.Wait()
+			r.turn(r.mailbox.take())
+			synctest.Wait()
+			if got := r.busy(); got > 2 {
+				t.Fatalf("%d requests are under way, want at most 2", got)
+			}
+			b.open <- struct{}{}
+		}
+		synctest.Wait()
+		r.turn(r.mailbox.take())
+		if got := b.sizes(); len(got) != 9 {
+			t.Errorf("went out %v, want each by itself", got)
+		}
+		r.wantEmpty()
+	})
+}
+
 func conversationOf(f finished) string {
 	_, id, _ := f.work.key.Split()
 	return id

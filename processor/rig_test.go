@@ -206,6 +206,7 @@ type entry struct {
 	priority   schemas.Priority
 	readyAt    time.Time // now
 	notBefore  time.Time
+	startBy    time.Time
 	lostAt     time.Time
 	bare       bool // it has no payload: it will not begin
 }
@@ -275,6 +276,7 @@ func (r *rig) put(tx *store.Tx, e entry) release {
 		Priority: e.priority,
 		Ready:    r.offset,
 		ReadyAt:  e.readyAt,
+		StartBy:  e.startBy,
 		Turn:     conversation.Turn{SequenceCode: 1, Attempt: 1, NotBefore: e.notBefore, LostAt: e.lostAt},
 	}
 	if s.ReadyAt.IsZero() {
