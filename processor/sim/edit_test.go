@@ -73,8 +73,8 @@ func writeOverlay(dir string, edits []edit) (string, error) {
 
 // exact makes Go's runtime do the same again: the choices that it draws lots for in a bubble come from a sequence of the
 // bubble's own (which of the ready cases a select takes, where the iteration of a map begins, which of the timers of one
-// instant fires first), all other lots of the process from one that is always the same (the seeds of hashes); and no
-// goroutine is interrupted because it has run for long.
+// instant fires first), all other lots of the process from one that is always the same (the seeds of hashes, where the
+// heap lies); and no goroutine is interrupted because it has run for long.
 var exact = []edit{
 	{
 		"go:runtime/rand.go",

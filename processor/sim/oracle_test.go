@@ -262,6 +262,10 @@ const (
 	expired
 )
 
+// expiryLag is how long a record may be in the log before the owner reads it: then a conversation expires by the owner's
+// clock as if the record came later.
+const expiryLag = 3 * time.Second
+
 // expected walks through the log as a person would.
 func (c *observed) expected(d detour) expected {
 	e := expected{parts: make(map[int32]arrival)}
@@ -290,7 +294,7 @@ func (c *observed) expected(d detour) expected {
 			}
 		}
 		part, has := e.parts[a.seq]
-		if d == expired && e.failed == "" && !e.startBy.IsZero() && a.appended.After(e.startBy) && c.wasUsed(a) {
+		if d == expired && e.failed == "" && !e.startBy.IsZero() && a.appended.After(e.startBy.Add(-expiryLag)) && c.wasUsed(a) {
 			e.failed = schemas.StartByPassed
 		}
 		switch {
@@ -639,7 +643,7 @@ func (c *observed) leases(no verdict) {
 // idempotent.
 func (c *observed) repeats(a *attempt) bool {
 	return a.route == "Quick" && slices.ContainsFunc(c.attempts, func(b *attempt) bool {
-		return b.requestID == a.requestID && b.answered() && b.ended.Before(a.begun)
+		return b.requestID == a.requestID && (b.answered() || b.outcome == later) && b.ended.Before(a.begun)
 	})
 }
 
