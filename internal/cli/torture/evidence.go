@@ -148,6 +148,10 @@ func (e *evidence) order() {
 		case x.Status == statusFenced, deferred[x.RequestID] && x.SequenceCode < p.code:
 			continue // refused; or the backend itself comes back to what it deferred
 		}
+		if x.SequenceCode < p.code && e.mayRepeat(x) {
+			e.held(ruleOrder)
+			continue
+		}
 		if x.SequenceCode < p.code {
 			e.broke(ruleOrder, "%s: part %d (attempt %d, fence %d, status %d) at %s after part %d", key, x.SequenceCode, x.Attempt, x.Fence, x.Status, clock(x.At), p.code)
 			continue
@@ -168,6 +172,13 @@ func (e *evidence) order() {
 		e.held(ruleKafkaOrder)
 		last[key] = q.SequenceCode
 	}
+}
+
+// mayRepeat reports whether an attempt repeats what was executed, on the route where all parts of a turn that was not
+// committed are begun again, from the first.
+func (e *evidence) mayRepeat(x backend.Execution) bool {
+	one := e.rowOf[x.RequestID]
+	return x.Repeated && one.call != nil && one.call.route == routeIdempotent
 }
 
 // complete looks at the first attempt of a conversation.

@@ -103,6 +103,17 @@ func TestRules(t *testing.T) {
 		{"a result of nobody", func(e *evidence) { e.rows = append(e.rows, row{id: idOf(9), status: schemas.OK}) }, []rule{ruleKnown}},
 		{"a result under another id", func(e *evidence) { e.rows[3].id = idOf(9) }, []rule{ruleResultID}},
 		{"out of order", func(e *evidence) { slices.Reverse(e.journal) }, []rule{ruleOrder}},
+		{"repeated with the turn", func(e *evidence) {
+			e.stories[0].calls[0].route = routeIdempotent
+			x := e.journal[0]
+			x.Repeated = true
+			e.journal = append(e.journal, x)
+		}, nil},
+		{"repeated without reason", func(e *evidence) {
+			x := e.journal[0]
+			x.Repeated = true
+			e.journal = append(e.journal, x)
+		}, []rule{ruleOrder}},
 		{"begun too early", func(e *evidence) { e.journal[0].At = at(2.5) }, []rule{ruleComplete}},
 		{"begun without a part", func(e *evidence) { delete(e.entries, e.stories[0].calls[3]) }, []rule{ruleComplete}},
 		{"carried out after the end", func(e *evidence) {
