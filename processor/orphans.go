@@ -61,7 +61,7 @@ func (o *orphans) send(f finished) {
 		Value:     value,
 		Headers:   []kgo.RecordHeader{{Key: schemas.HeaderType, Value: []byte(schemas.RecordAnswer)}},
 	}
-	o.client.Produce(context.Background(), r, func(_ *kgo.Record, err error) {
+	o.client.TryProduce(context.Background(), r, func(_ *kgo.Record, err error) {
 		if err != nil {
 			o.cfg.Log.Warn("an outcome of a partition that was lost is not sent; its call is repeated, or declared unknown", "error", err)
 		}
