@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
 
 	"parley/internal/route"
 	"parley/internal/token"
@@ -52,6 +53,7 @@ func (d *dispatcher) carryOut(l *line, q request) verdict {
 	if f.call, ok = d.payload(q.work); !ok {
 		return verdict{at: f.startedAt}
 	}
+	f.id = requestID(f.call)
 	switch {
 	case q.route.Executor.Type == route.Kafka:
 		f.record, f.outcome = d.byKafka(q.route, q.work, f.call)
@@ -76,7 +78,7 @@ func (d *dispatcher) carryOutBatch(l *line, q request) verdict {
 		if !ok {
 			continue
 		}
-		all = append(all, finished{work: w, route: q.route, startedAt: now, call: call})
+		all = append(all, finished{work: w, route: q.route, startedAt: now, call: call, id: requestID(call)})
 		requests = append(requests, d.requestOf(q.route, w, call))
 	}
 	if len(all) == 0 {
@@ -160,11 +162,18 @@ func (d *dispatcher) tell(l *line, f finished) verdict {
 	return verdict{kind: verdictWell, at: f.at}
 }
 
+// leftBytesMax bounds a payload that is left in the mailbox. What is longer the loop reads again: while a commit takes its
+// time, all that is admitted may come to its end.
+const leftBytesMax = 16 << 10
+
 // deliver leaves word of an attempt for the loop, or, if its partition is not ours any more, for whoever has it now.
 func (d *dispatcher) deliver(f finished) bool {
 	if f.work.tenure.over.Load() {
 		d.strand(f)
 		return false
+	}
+	if proto.Size(f.call) > leftBytesMax {
+		f.call = nil
 	}
 	d.mailbox.put(f)
 	return true

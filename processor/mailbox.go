@@ -9,6 +9,7 @@ import (
 
 	"parley/internal/route"
 	"parley/processor/conversation"
+	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
 )
 
@@ -29,7 +30,9 @@ const (
 type finished struct {
 	kind finishedKind
 	work *work
-	call *parleyv1.Call // nil: it was not read
+	// call is nil when it was not read, or is too long to be kept until the loop takes this; id is its request id.
+	call *parleyv1.Call
+	id   schemas.RequestID
 	// route is the one that it went by; nil: it could not begin.
 	route     *route.Route
 	startedAt time.Time

@@ -46,8 +46,7 @@ func (o *orphans) send(f finished) {
 	if a == nil {
 		return
 	}
-	id := requestID(f.call)
-	a.Token = o.cfg.Tokens.Sign(token.Token{Partition: f.work.partition, RequestID: id, Expires: f.at.Add(f.route.DeferTimeout)})
+	a.Token = o.cfg.Tokens.Sign(token.Token{Partition: f.work.partition, RequestID: f.id, Expires: f.at.Add(f.route.DeferTimeout)})
 	value, err := schemas.EncodeAnswer(a)
 	if err != nil {
 		o.cfg.Log.Error("an outcome cannot be sent as an answer", "error", err)
@@ -57,7 +56,7 @@ func (o *orphans) send(f finished) {
 	r := &kgo.Record{
 		Topic:     o.cfg.Topics.Calls,
 		Partition: f.work.partition,
-		Key:       []byte(schemas.RecordKey(account, conversationID, id)),
+		Key:       []byte(schemas.RecordKey(account, conversationID, f.id)),
 		Value:     value,
 		Headers:   []kgo.RecordHeader{{Key: schemas.HeaderType, Value: []byte(schemas.RecordAnswer)}},
 	}
@@ -70,7 +69,7 @@ func (o *orphans) send(f finished) {
 
 // orphanAnswer is an outcome as an answer; nil: the next owner does well without it.
 func orphanAnswer(f finished) *schemas.Answer {
-	if f.kind != attemptEnded || f.call == nil || f.route == nil {
+	if f.kind != attemptEnded || f.route == nil {
 		return nil
 	}
 	switch o := f.outcome; {
