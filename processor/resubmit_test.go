@@ -67,8 +67,14 @@ func TestUnfinishedPartsRunAgain(t *testing.T) {
 			if got := x.executed(); !slices.Equal(got, want) {
 				t.Errorf("executed %v, want %v", got, want)
 			}
-			if old := await(t, p, "c"); old.Status != schemas.ConversationError || chain(old) != "none > c > again" || old.Kept != nil {
+			old := await(t, p, "c")
+			if old.Status != schemas.ConversationError || chain(old) != "none > c > again" || old.Kept != nil {
 				t.Errorf("the old one: %+v, %s; want it Error, continued and with nothing kept", old, chain(old))
+			}
+			for _, call := range again.Calls {
+				if slices.ContainsFunc(old.Calls, func(o schemas.CallResource) bool { return o.RequestID == call.RequestID }) {
+					t.Errorf("the new call %+v has the request id of an old one", call)
+				}
 			}
 			c.seeContinued("c", "again")
 		})
