@@ -115,7 +115,7 @@ sim: ## Play SEEDS=300 seeds of the simulation (SEED=n: that one alone)
 
 .PHONY: sim-mutations
 sim-mutations: ## Break rules of the processor on purpose, and see that the simulation finds each
-	go test -timeout 120m ./processor/sim -run '^TestMutations$$' -mutations -v
+	go test -timeout 120m ./processor/sim -run '^TestMutations$$' -mutations all -v
 
 .PHONY: fuzz
 fuzz: engine ## Run each fuzz target for FUZZTIME=30s (PACKAGES=./...)

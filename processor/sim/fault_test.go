@@ -68,6 +68,9 @@ func newFaults(r *roll, machines int) []fault {
 			lasts:   one(r, r.between(time.Millisecond, 300*time.Millisecond), r.between(time.Second, 5*time.Second), r.between(5*time.Second, 25*time.Second)),
 			count:   1 + r.IntN(6),
 		}
+		if f.kind == freeze && r.chance(60) { // until the group has given the process up
+			f.lasts = r.between(sessionTimeout, 4*sessionTimeout)
+		}
 		if r.chance(3) {
 			f.kind = crashAll
 		}

@@ -16,6 +16,8 @@ import (
 type findings struct {
 	history *history
 	plan    *plan
+	// polls are what callers were told at the end, by conversation.
+	polls   map[string]string
 	arrived []arrival
 	events  []event
 	// dead are the records of parley.dead, by where they came from.
@@ -63,7 +65,7 @@ func (e event) of() string {
 
 // findings reads back what the run has left in the log.
 func (w *world) findings() *findings {
-	f := &findings{history: w.history, plan: w.plan, dead: make(map[place]int), requests: make(map[string]int), states: make(map[int32]*parleyv1.PartitionState)}
+	f := &findings{history: w.history, plan: w.plan, polls: w.polls, dead: make(map[place]int), requests: make(map[string]int), states: make(map[int32]*parleyv1.PartitionState)}
 	for _, r := range w.broker.read(w.t, w.broker.names.Calls) {
 		f.arrived = append(f.arrived, f.arrival(r))
 	}

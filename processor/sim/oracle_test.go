@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"parley/schemas"
@@ -20,6 +21,7 @@ func (f *findings) check(no verdict) {
 	f.dead1(no)
 	f.forwarding(no)
 	f.counters(no)
+	f.told(no)
 	for _, c := range f.conversations() {
 		c.check(no)
 	}
@@ -113,6 +115,20 @@ func (f *findings) counters(no verdict) {
 			if s.Final[status] != n {
 				no("the counters are true", "", "partition %d counts %d %s, its results are %d", id, s.Final[status], status, n)
 			}
+		}
+	}
+}
+
+// told: who asks at the end is told how the conversation ended.
+func (f *findings) told(no verdict) {
+	for _, e := range f.events {
+		c := e.GetConversation()
+		if c.GetConversationId() == "" {
+			continue
+		}
+		want := strings.TrimSpace(c.Status + " " + c.ErrorCode)
+		if got := f.polls[c.ConversationId]; got != want {
+			no("a poll tells the end", c.ConversationId, "it says %q, want %q", got, want)
 		}
 	}
 }

@@ -20,7 +20,7 @@ var (
 	seedsFlag     = flag.Int("seeds", 60, "how many seeds to play, from 1")
 	exactFlag     = flag.Bool("exact", false, "this was built with the overlay: a seed must do the same again")
 	overlayFlag   = flag.String("write-overlay", "", "write the overlay that makes runs exact into this `folder`")
-	mutationsFlag = flag.Bool("mutations", false, "show that each mutation is found")
+	mutationsFlag = flag.String("mutations", "", "show that the mutations are found whose `rule` has this in it; all: that each is")
 	historyFlag   = flag.String("history", "", "with -seed: write the whole history to this file")
 )
 

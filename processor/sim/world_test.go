@@ -32,6 +32,8 @@ type world struct {
 
 	mu       sync.Mutex
 	failures []failure
+	// polls are what callers were told at the end, by conversation.
+	polls map[string]string
 	// dead are the processes that crashed.
 	dead []*process
 }
@@ -98,8 +100,42 @@ func (w *world) play() {
 	}
 	w.wait(calm)
 	w.tell("the end")
+	w.polls = w.poll()
 	close(w.over)
 	w.end()
+}
+
+// poll asks for each conversation as a caller would, and returns what the owners say.
+func (w *world) poll() map[string]string {
+	polls := make(map[string]string)
+	for _, m := range w.plan.means {
+		if _, asked := polls[m.conversation]; asked || m.single || m.garbage {
+			continue
+		}
+		account, id, _ := strings.Cut(m.key, "/")
+		polls[m.conversation] = "unknown"
+		for _, machine := range w.machines {
+			if said, ok := machine.poll(schemas.ConversationQuery{Account: account, ID: id}); ok {
+				polls[m.conversation] = said
+			}
+		}
+	}
+	return polls
+}
+
+// poll asks the machine's process about a conversation. false: it cannot tell, or does not know it.
+func (m *machine) poll(q schemas.ConversationQuery) (string, bool) {
+	p := m.running()
+	if p == nil {
+		return "", false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	r, err := p.member.Conversation(ctx, q)
+	if err != nil {
+		return err.Error(), false
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %s", r.Status, r.ErrorCode)), true
 }
 
 // end stops all processes in order.
