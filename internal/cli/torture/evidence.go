@@ -299,8 +299,9 @@ const (
 	ruleKafkaFence rule = "requests by Kafka under a fence that does not go down"
 )
 
-// stragglers is how long an attempt may be under way when its partition gets another owner.
-const stragglers = attemptTimeout + time.Second
+// stragglers is how long an attempt may be on its way to the backend, and wait there as it was told, when its partition
+// gets another owner.
+const stragglers = time.Second
 
 // fences: the fence of a partition does not go down, but for attempts that were under way when it rose.
 func (e *evidence) fences() {

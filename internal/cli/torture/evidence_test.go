@@ -145,7 +145,10 @@ func TestRules(t *testing.T) {
 			e.journal[1].Fence = 2
 			e.journal[1].At = at(20)
 		}, []rule{ruleFence}},
-		{"a fence goes down while an attempt is under way", func(e *evidence) { e.journal[1].Fence = 2 }, nil},
+		{"a fence goes down while an attempt is under way", func(e *evidence) {
+			e.journal[1].Fence = 2
+			e.journal[1].At = at(10.5)
+		}, nil},
 		{"a fence goes down in Kafka", func(e *evidence) {
 			q := e.requests[0]
 			q.fence, q.SequenceCode, q.RequestID, q.key = 2, 4, idOf(14), idOf(14)

@@ -108,7 +108,7 @@ func (k blowKind) lasts(rng *rand.Rand, session time.Duration) time.Duration {
 		if rng.IntN(3) == 0 {
 			return between(rng, 200*time.Millisecond, session)
 		}
-		return session + between(rng, time.Second, 3*time.Second)
+		return session + between(rng, time.Second, 5*time.Second)
 	}
 	return between(rng, time.Second, 4*time.Second)
 }
