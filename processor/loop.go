@@ -30,6 +30,8 @@ type loop struct {
 	// partitions are those that we own and have caught up with.
 	partitions map[int32]*partition
 	housekept  time.Time
+	// setback is the pause after the last turn, which was aborted; zero: it was committed.
+	setback time.Duration
 }
 
 // partition is what the loop keeps in memory of a partition that it owns.
@@ -175,6 +177,12 @@ func (l *loop) drain(limit time.Duration) error {
 	return l.turn(nil, l.mailbox.take()) // of those that ended during the last turn
 }
 
+// A turn that was aborted is taken again after a pause, which doubles from one to the next until one is committed.
+const (
+	setbackMin = 5 * time.Millisecond
+	setbackMax = time.Second
+)
+
 // turn is the only place where the state of this member's partitions changes.
 func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
 	t := l.newTurn()
@@ -192,8 +200,11 @@ func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
 		return err
 	case committed:
 		l.release(t)
+		l.setback = 0
 	default:
 		l.forget(t, heard)
+		l.setback = min(max(setbackMin, 2*l.setback), setbackMax)
+		time.Sleep(l.setback)
 	}
 	l.dispatch.settle()
 	return nil
