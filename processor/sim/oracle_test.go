@@ -57,6 +57,9 @@ func (f *findings) sequences(no verdict) {
 // dead1: what nothing can be made of is on parley.dead once, and nothing else is.
 func (f *findings) dead1(no verdict) {
 	for _, a := range f.arrived {
+		if a.plain {
+			continue // an answer goes there, too, when it came too late
+		}
 		want := 0
 		if a.garbage {
 			want = 1
@@ -437,15 +440,15 @@ func (c *observed) endings(part arrival) []schemas.CallStatus {
 	return out
 }
 
-// mayBeUnknown reports whether somebody who knows all that happened would not know what came of a call that must not be
-// repeated: it was said to come again, or who began it was disturbed.
+// mayBeUnknown reports whether what came of a call that must not be repeated may be recorded as unknown: it was said to
+// come again (which a process that has lost the partition keeps to itself), or who began it was disturbed.
 func (c *observed) mayBeUnknown(part arrival) bool {
 	clear := false
 	for _, a := range c.attempts {
 		if a.content != part.content {
 			continue
 		}
-		if a.outcome == comeAgain || a.outcome == cancelled || a.outcome == "" || a.process.wasDisturbed() {
+		if a.outcome == comeAgain || a.outcome == unsent || a.outcome == cancelled || a.outcome == "" || a.process.wasDisturbed() {
 			return true
 		}
 		clear = true
