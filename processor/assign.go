@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"strconv"
 	"sync"
@@ -18,12 +19,22 @@ import (
 	"parley/schemas"
 )
 
+// membership is who we are in the group, as of one of its generations. The client knows of a new one as soon as it has
+// joined again, long before it tells which partitions are ours in it: so it is taken when that is told, and what we do
+// as their owner, commits and heartbeats, is done in its name alone.
+type membership struct {
+	id         string
+	generation int32
+}
+
 // ownership is what the group has said since the loop last looked. The group's callbacks write it.
 type ownership struct {
 	wake   func() // makes the loop come round
 	mu     sync.Mutex
 	gained map[int32]struct{}
 	lost   map[int32]struct{}
+	// as is who we were in the group when it told us that.
+	as membership
 	// rebalance is set while the group waits for us to allow a rebalance.
 	rebalance bool
 }
@@ -45,9 +56,11 @@ func (o *ownership) waits() bool {
 	return waits
 }
 
-func (o *ownership) assigned(_ context.Context, _ *kgo.Client, topics map[string][]int32) {
+// assigned is called once in each generation, also if nothing was added.
+func (o *ownership) assigned(_ context.Context, client *kgo.Client, topics map[string][]int32) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.as.id, o.as.generation = client.GroupMetadata()
 	for _, partitions := range topics {
 		for _, p := range partitions {
 			if o.gained == nil {
@@ -72,17 +85,22 @@ func (o *ownership) revoked(_ context.Context, _ *kgo.Client, topics map[string]
 	}
 }
 
-func (o *ownership) take() (gained, lost map[int32]struct{}) {
+func (o *ownership) take() (gained, lost map[int32]struct{}, as membership) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	gained, lost = o.gained, o.lost
 	o.gained, o.lost = nil, nil
-	return gained, lost
+	return gained, lost, o.as
 }
 
 // adopt makes the loop's partitions those that the group has given us: lost ones are let go, new ones caught up.
 func (l *loop) adopt(ctx context.Context) error {
-	gained, lost := l.owner.take()
+	gained, lost, as := l.owner.take()
+	if as.id != l.session.as.id {
+		gained, lost = l.newcomer(gained, lost)
+	}
+	l.session.as = as
+	l.lease.as.Store(&as)
 	for id := range lost {
 		l.live.drop(id)
 		l.dispatch.drop(id)
@@ -104,6 +122,22 @@ func (l *loop) adopt(ctx context.Context) error {
 	}
 	l.metrics.owned.Set(float64(len(l.partitions)))
 	return nil
+}
+
+// newcomer takes what the group has said to a member that it had forgotten: the client does not tell of partitions that
+// are ours again, but in between they may have been another's.
+func (l *loop) newcomer(gained, lost map[int32]struct{}) (allGained, allLost map[int32]struct{}) {
+	allGained, allLost = maps.Clone(gained), make(map[int32]struct{})
+	for id := range l.partitions {
+		if _, gone := lost[id]; !gone {
+			if allGained == nil {
+				allGained = make(map[int32]struct{})
+			}
+			allGained[id] = struct{}{}
+		}
+		allLost[id] = struct{}{}
+	}
+	return allGained, allLost
 }
 
 // restorer brings the store up to what is committed, for partitions that we have just been given.

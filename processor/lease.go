@@ -34,6 +34,8 @@ type lease struct {
 	session   time.Duration
 	rebalance time.Duration
 
+	// as is the membership in whose name partitions were taken over; nil: none was.
+	as    atomic.Pointer[membership]
 	until atomic.Pointer[leaseEnd]
 	stop  context.CancelFunc
 	done  sync.WaitGroup
@@ -104,14 +106,14 @@ func (l *lease) close() {
 
 // beat sends one heartbeat, and extends the lease by what is said to it.
 func (l *lease) beat(ctx context.Context) {
-	member, generation := l.client.GroupMetadata()
-	if member == "" {
-		return // we have not joined yet
+	as := l.as.Load()
+	if as == nil || as.id == "" {
+		return // we own nothing yet
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.session/leaseBeats)
 	defer cancel()
 	req := kmsg.NewPtrHeartbeatRequest()
-	req.Group, req.MemberID, req.Generation, req.InstanceID = l.group, member, generation, l.instance
+	req.Group, req.MemberID, req.Generation, req.InstanceID = l.group, as.id, as.generation, l.instance
 	sent := time.Now()
 	resp, err := req.RequestWith(ctx, l.client)
 	if err == nil {

@@ -1,7 +1,9 @@
 package processor
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,7 +24,14 @@ func leased(t *testing.T) (*kfake.Cluster, *lease) {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Close)
+	owner := &ownership{wake: func() {}}
+	joined := make(chan struct{})
+	tell := sync.OnceFunc(func() { close(joined) })
 	client, err := kgo.NewClient(
+		kgo.OnPartitionsAssigned(func(ctx context.Context, client *kgo.Client, topics map[string][]int32) {
+			owner.assigned(ctx, client, topics)
+			tell()
+		}),
 		kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumerGroup("group"), kgo.ConsumeTopics("calls"),
 		kgo.SessionTimeout(time.Second), kgo.RebalanceTimeout(2*time.Second), kgo.HeartbeatInterval(100*time.Millisecond))
 	if err != nil {
@@ -35,6 +44,9 @@ func leased(t *testing.T) (*kfake.Cluster, *lease) {
 	}
 	l.keep()
 	t.Cleanup(l.close)
+	<-joined
+	_, _, as := owner.take()
+	l.as.Store(&as)
 	if !comes(10*time.Second, func() bool { return l.holds(time.Now()) }) {
 		t.Fatal("no lease")
 	}

@@ -15,7 +15,7 @@ import (
 
 // session commits turns. It does what kgo.GroupTransactSession does, with one difference on which the processor's
 // safety rests: every transaction carries, for every partition whose state it changes, that partition's offset under
-// the group's current generation, even when no record was read. So a member that was stopped and has lost its
+// the generation in which it was given to us, even when no record was read. So a member that was stopped and has lost its
 // partitions cannot change their state when it wakes (KIP-447), whatever its executions have to say. (It also spares
 // the half second which GroupTransactSession waits after a transaction without offsets.)
 type session struct {
@@ -23,6 +23,8 @@ type session struct {
 	group  string
 	txn    string
 	calls  string
+	// as is the membership in whose name transactions are made: that of the partitions which the loop owns.
+	as membership
 	// callsID is the id of that topic; zero until the first commit.
 	callsID kadm.TopicID
 	// polls counts the polls since rebalances were allowed: see pollsMax.
@@ -166,7 +168,7 @@ func (s *session) commitOffsets(ctx context.Context, offsets map[int32]int64) er
 
 	req := kmsg.NewPtrTxnOffsetCommitRequest()
 	req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Group = s.txn, id, epoch, s.group
-	req.MemberID, req.Generation = s.client.GroupMetadata()
+	req.MemberID, req.Generation = s.as.id, s.as.generation
 	topic := kmsg.NewTxnOffsetCommitRequestTopic()
 	topic.Topic, topic.TopicID = s.calls, s.callsID
 	for p, offset := range offsets {
