@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -106,7 +107,11 @@ func (l *loop) adopt(ctx context.Context) error {
 		l.dispatch.drop(id)
 		delete(l.partitions, id)
 	}
+	if len(lost) > 0 {
+		l.cfg.Log.Info("partitions let go", "partitions", slices.Sorted(maps.Keys(lost)))
+	}
 	if len(gained) > 0 {
+		start := time.Now()
 		if err := l.session.fence(ctx); err != nil {
 			return err
 		}
@@ -119,6 +124,7 @@ func (l *loop) adopt(ctx context.Context) error {
 			l.partitions[p.id] = p // its executions begin when a turn of ours has been committed
 			l.live.adopt(p)
 		}
+		l.cfg.Log.Info("partitions taken over", "partitions", slices.Sorted(maps.Keys(gained)), "took", time.Since(start))
 	}
 	l.metrics.owned.Set(float64(len(l.partitions)))
 	return nil
@@ -186,7 +192,7 @@ func (r *restorer) catchUp(ctx context.Context, p *partition, committed int64) (
 	if p.applied, err = r.begin(p.id); err != nil {
 		return err
 	}
-	appended, err := r.appended(ctx, p.id)
+	appended, err := r.appended(ctx, r.cfg.Topics.State, p.id)
 	if err != nil {
 		return err
 	}
@@ -245,15 +251,15 @@ func (r *restorer) begin(partition int32) (store.Applied, error) {
 	return applied, nil
 }
 
-// appended is the end of a partition's changelog, with what is not decided yet.
-func (r *restorer) appended(ctx context.Context, partition int32) (int64, error) {
-	ends, err := r.admin.ListEndOffsets(ctx, r.cfg.Topics.State)
+// appended is the end of a partition, with what is not decided yet.
+func (r *restorer) appended(ctx context.Context, topic string, partition int32) (int64, error) {
+	ends, err := r.admin.ListEndOffsets(ctx, topic)
 	if err != nil {
-		return 0, fmt.Errorf("list end of %s: %w", r.cfg.Topics.State, err)
+		return 0, fmt.Errorf("list end of %s: %w", topic, err)
 	}
-	end, ok := ends.Lookup(r.cfg.Topics.State, partition)
+	end, ok := ends.Lookup(topic, partition)
 	if !ok {
-		return 0, fmt.Errorf("topic %s has no partition %d", r.cfg.Topics.State, partition)
+		return 0, fmt.Errorf("topic %s has no partition %d", topic, partition)
 	}
 	return end.Offset, end.Err
 }
@@ -293,11 +299,11 @@ func (r *restorer) checkInput(ctx context.Context, p *partition) error {
 	if end < p.meta.NextOffset {
 		return fmt.Errorf("%s ends at offset %d, but everything before %d was applied: the log has lost records or was made anew; restore it, or remove the state topic and the group with it", r.cfg.Topics.Calls, end, p.meta.NextOffset)
 	}
-	p.readTo = end
 	if start > p.meta.NextOffset {
 		return &InputGoneError{Partition: p.id, Next: p.meta.NextOffset, Start: start}
 	}
-	return nil
+	p.readTo, err = r.appended(ctx, r.cfg.Topics.Calls, p.id) // calls may stand behind a transaction that is not decided
+	return err
 }
 
 // results brings back the events that the record does not have yet: they are not in the changelog.

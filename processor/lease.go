@@ -39,7 +39,8 @@ type lease struct {
 	until atomic.Pointer[leaseEnd]
 	stop  context.CancelFunc
 	done  sync.WaitGroup
-	// calm is when the last heartbeat was sent that was answered without a rebalance; keep's own.
+	// calm is when the last heartbeat was sent that was answered without a rebalance; keep's own. Zero: none was, and a
+	// rebalance extends nothing.
 	calm time.Time
 }
 
@@ -123,7 +124,7 @@ func (l *lease) beat(ctx context.Context) {
 	case err == nil:
 		l.calm = sent
 		l.extend(sent, l.session)
-	case errors.Is(err, kerr.RebalanceInProgress):
+	case errors.Is(err, kerr.RebalanceInProgress) && !l.calm.IsZero():
 		l.extend(sent, min(l.session, l.calm.Add(l.rebalance).Sub(sent)))
 	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID):
 		l.until.Store(nil) // it has been removed

@@ -111,6 +111,20 @@ func TestLeaseLastsThroughARebalanceButNotForEver(t *testing.T) {
 	}
 }
 
+// A member that joins while a rebalance is under way hears of nothing else at first.
+func TestRebalanceGivesNoLease(t *testing.T) {
+	t.Parallel()
+	k, former := leased(t)
+	answers(k, kerr.RebalanceInProgress)
+	l := newLease(former.client, former.group)
+	l.as.Store(former.as.Load())
+	l.keep()
+	t.Cleanup(l.close)
+	if comes(500*time.Millisecond, func() bool { return l.holds(time.Now()) }) {
+		t.Error("a lease is held before the first heartbeat that was answered without a rebalance")
+	}
+}
+
 func TestLeaseEndsWithTheMembership(t *testing.T) {
 	t.Parallel()
 	k, l := leased(t)
