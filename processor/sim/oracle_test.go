@@ -281,9 +281,9 @@ const (
 	expired
 )
 
-// expiryLag is how long a record may be in the log before the owner reads it: then a conversation expires by the owner's
-// clock as if the record came later.
-const expiryLag = 3 * time.Second
+// expiryLag is how long a record may be in the log before the owner reads it, as behind the open transaction of a dead
+// process: then a conversation expires by the owner's clock as if the record came later.
+const expiryLag = transactionTimeout + 3*time.Second
 
 // expected walks through the log as a person would.
 func (c *observed) expected(d detour) expected {
