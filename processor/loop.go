@@ -128,6 +128,7 @@ func (l *loop) run(ctx context.Context) error {
 		if err := l.turn(fetches.Records(), outcomes); err != nil {
 			return err
 		}
+		l.takeBreath(ctx)
 		if err := l.dispatch.fill(); err != nil {
 			return fmt.Errorf("dispatch: %w", err)
 		}
@@ -173,6 +174,7 @@ func (l *loop) drain(limit time.Duration) error {
 		if err := l.turn(nil, l.mailbox.take()); err != nil {
 			return err
 		}
+		l.takeBreath(ctx)
 	}
 	return l.turn(nil, l.mailbox.take()) // of those that ended during the last turn
 }
@@ -182,6 +184,13 @@ const (
 	setbackMin = 5 * time.Millisecond
 	setbackMax = time.Second
 )
+
+// takeBreath waits after a turn that was aborted, until ctx ends at the longest.
+func (l *loop) takeBreath(ctx context.Context) {
+	if l.setback > 0 {
+		_ = pause(ctx, l.setback) // its end is seen where the wait was for
+	}
+}
 
 // turn is the only place where the state of this member's partitions changes.
 func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
@@ -204,7 +213,6 @@ func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
 	default:
 		l.forget(t, heard)
 		l.setback = min(max(setbackMin, 2*l.setback), setbackMax)
-		time.Sleep(l.setback)
 	}
 	l.dispatch.settle()
 	return nil
