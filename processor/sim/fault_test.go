@@ -58,7 +58,7 @@ func newFaults(r *roll, machines int) []fault {
 	kinds := []faultKind{
 		crash, crash, crashProducing, crashOffsets, crashCommitting, crashCommitting, crashUnheard, crashUnheard, crashHeard, crashHeard,
 		crashEffect, crashEffect, crashOutcome, crashWriting, crashWriting, unheard, unheard, refused, refused, leave, leave, leave,
-		wipe, disconnect, disconnect, freeze, freeze, freeze, crawl,
+		wipe, disconnect, disconnect, freeze, freeze, freeze, freeze, freeze, freeze, freeze, crawl,
 	}
 	for range 3 + r.IntN(12) {
 		f := fault{
