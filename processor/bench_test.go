@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
@@ -151,6 +152,7 @@ func (f *bench) start() (*processor.Processor, func()) {
 		Kafka: []kgo.Opt{kgo.SeedBrokers(f.seeds)}, Topics: f.topics, Partitions: benchPartitions, ResultPartitions: benchPartitions,
 		Group: "bench", Instance: "a", SinkGroup: "sink", StoreDir: f.TempDir(),
 		Routes: f.routes, Executor: noop{}, Tokens: signer(f), Limits: schemas.DefaultLimits(),
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		f.Fatal(err)
