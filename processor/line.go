@@ -183,7 +183,7 @@ func (l *line) next(now time.Time) (request, bool) {
 			l.scatter()
 			break
 		}
-		if !l.free(r, now) {
+		if !l.mayGo(r, now) {
 			break
 		}
 		if q, ok := l.take(r, now); ok {
@@ -204,9 +204,9 @@ func (l *line) inForce() *route.Route {
 	return l.route
 }
 
-// free reports whether a request may go out now. If not, something comes to look again: the end of one that is under
+// mayGo reports whether a request may go out now, and takes a rate token for it. If not, something comes to look again: the end of one that is under
 // way, or the alarm.
-func (l *line) free(r *route.Route, now time.Time) bool {
+func (l *line) mayGo(r *route.Route, now time.Time) bool {
 	places := l.circuit.places(r.Concurrency, now)
 	switch {
 	case !l.dispatcher.leased(now):

@@ -1,0 +1,166 @@
+package processor
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"parley/processor/conversation"
+	"parley/processor/store"
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+func (t *turn) effect(p *partTurn, key schemas.ConversationKey, state conversation.State, e conversation.Effect, in *received) error {
+	switch e := e.(type) {
+	case conversation.Accept:
+		return t.accept(p, in)
+	case conversation.Resend:
+		return t.resend(p, in, e)
+	case conversation.Reject:
+		return t.reject(p, in, e)
+	case conversation.Execute:
+		return t.execute(p, key, state)
+	case conversation.Begin:
+		p.begins = append(p.begins, key)
+		return nil
+	case conversation.EndCall:
+		return t.endCall(p, key, e)
+	case conversation.EndConversation:
+		return t.endConversation(p, key, state)
+	case conversation.Resubmit:
+		return t.resubmit(p, key, state, e)
+	case conversation.Release:
+		return p.tx.ReleaseParts(key)
+	case conversation.Forget:
+		return p.tx.Forget(key)
+	}
+	return fmt.Errorf("unknown effect %T", e)
+}
+
+func (t *turn) accept(p *partTurn, in *received) error {
+	p.tx.Meta.Open++
+	sequenceCode, _ := schemas.Place(in.call)
+	p.tx.PutPart(in.conversation, sequenceCode, in.part)
+	return nil
+}
+
+// execute releases an attempt: after the commit, or at once when its route says that a repetition does no harm and it
+// may begin now. Then a whole conversation can run inside the turn.
+func (t *turn) execute(p *partTurn, key schemas.ConversationKey, state conversation.State) error {
+	r := release{partition: p.id, key: key, state: state}
+	if state.Queued() {
+		var err error
+		if r.call, err = p.tx.Call(key, state.Turn.SequenceCode, nil); err != nil {
+			return err
+		}
+		if by, ok := t.cfg.Routes.Named(state.Turn.Route); ok && by.Idempotent && p.fenced && state.StartBy.IsZero() && t.dispatch.early(r) {
+			t.early = append(t.early, key)
+			t.awaited[key] = struct{}{}
+			return nil
+		}
+	}
+	p.releases = append(p.releases, r)
+	return nil
+}
+
+// stands reports whether a release still counts at the end of the turn, in which its conversation may have moved on, as
+// when it was cancelled.
+func (p *partTurn) stands(r release) bool {
+	s, err := p.tx.Conversation(r.key) // the turn has it
+	attempt := r.state.InTurn()
+	return err == nil && s.Awaits(attempt.SequenceCode, attempt.Attempt)
+}
+
+// resend counts a call that is known, and makes it known under this request id too if its bytes gave it another.
+func (t *turn) resend(p *partTurn, in *received, e conversation.Resend) error {
+	p.tx.Meta.Resent++
+	if _, known, err := p.tx.Reference(in.part.RequestID); err != nil || known || in.conversation.Single() {
+		return err
+	}
+	first, err := p.tx.RecordedAs(in.conversation, e.SequenceCode)
+	if err != nil || first == in.part.RequestID {
+		return err
+	}
+	p.finished = append(p.finished, in.part.RequestID)
+	return p.tx.PutReference(in.part.RequestID, store.Reference{
+		Conversation: in.conversation,
+		SequenceCode: e.SequenceCode,
+		First:        first,
+	})
+}
+
+func (t *turn) reject(p *partTurn, in *received, e conversation.Reject) error {
+	sequenceCode, _ := schemas.Place(in.call)
+	err := p.tx.PutReference(in.part.RequestID, store.Reference{
+		Conversation: in.conversation,
+		SequenceCode: sequenceCode,
+		First:        in.part.RequestID,
+		Rejected:     true,
+	})
+	if err != nil {
+		return err
+	}
+	p.tx.Meta.CountFinal(schemas.Rejected)
+	p.finished = append(p.finished, in.part.RequestID)
+	return t.event(p, &parleyv1.ResultEvent{
+		Account: in.call.Account,
+		Event:   &parleyv1.ResultEvent_Call{Call: t.rejectedEvent(in, e)},
+	})
+}
+
+func (t *turn) endCall(p *partTurn, key schemas.ConversationKey, e conversation.EndCall) error {
+	part, err := p.tx.Peek(key, e.SequenceCode)
+	if err != nil {
+		return err
+	}
+	call, err := part.Decode() // of a part that was not carried out, nobody needs it again
+	if err != nil {
+		return err
+	}
+	p.tx.Meta.Open--
+	p.tx.Meta.CountFinal(e.Status)
+	p.finished = append(p.finished, part.RequestID)
+	return t.event(p, &parleyv1.ResultEvent{
+		Account: call.Account,
+		Event:   &parleyv1.ResultEvent_Call{Call: t.callEvent(call, part.AcceptedAt, e)},
+	})
+}
+
+func (t *turn) endConversation(p *partTurn, key schemas.ConversationKey, state conversation.State) error {
+	p.ended = append(p.ended, key)
+	if err := p.tx.EndConversation(key); err != nil {
+		return err
+	}
+	return t.conversationEvent(p, key, state)
+}
+
+func (t *turn) conversationEvent(p *partTurn, key schemas.ConversationKey, state conversation.State) error {
+	account, _, _ := key.Split()
+	return t.event(p, &parleyv1.ResultEvent{Account: account, Event: &parleyv1.ResultEvent_Conversation{Conversation: conversationEvent(key, state)}})
+}
+
+// event gives an event its place in the partition's sequence and takes it down.
+func (t *turn) event(p *partTurn, e *parleyv1.ResultEvent) error {
+	p.tx.Meta.Sequence++
+	e.Partition, e.Sequence = p.id, p.tx.Meta.Sequence
+	raw, err := proto.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	p.tx.Finish(e, raw)
+	p.results = append(p.results, &kgo.Record{
+		Topic:     t.cfg.Topics.Results,
+		Partition: p.id % t.cfg.ResultPartitions,
+		Key:       []byte(eventKey(e)),
+		Value:     raw,
+		Headers: []kgo.RecordHeader{
+			{Key: schemas.HeaderType, Value: []byte(eventType(e))},
+			{Key: schemas.HeaderAccount, Value: []byte(e.Account)},
+			{Key: schemas.HeaderPartition, Value: strconv.AppendInt(nil, int64(p.id), 10)},
+		},
+	})
+	return nil
+}
