@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -282,7 +283,7 @@ func (l *loop) hear(t *turn, outcomes []finished) error {
 			continue
 		}
 		if f.kind == attemptLost && p.meta.NextOffset < p.readTo {
-			p.lost = append(p.lost, f) // what came of it may be among the calls that were not read
+			p.hold(f) // what came of it may be among the calls that were not read
 			continue
 		}
 		if err := t.finished(t.on(p), f); err != nil {
@@ -290,6 +291,13 @@ func (l *loop) hear(t *turn, outcomes []finished) error {
 		}
 	}
 	return nil
+}
+
+// hold keeps what is to be declared lost for later, once: it comes again after a turn that was aborted.
+func (p *partition) hold(f finished) {
+	if !slices.ContainsFunc(p.lost, func(held finished) bool { return held.work == f.work }) {
+		p.lost = append(p.lost, f)
+	}
 }
 
 // A turn is held open for the attempts that it began early: as long as one after the other is heard of within lingerGap,
