@@ -18,9 +18,6 @@ import (
 	parleyv1 "parley/schemas/parley/v1"
 )
 
-// headerContinues is that of a call that was resubmitted: the conversation that it comes from.
-const headerContinues = "continues"
-
 // received is a record of parley.calls and what it means. Of tick, dead, call, answer, cancel and resubmit one is set.
 type received struct {
 	record *kgo.Record
@@ -256,7 +253,7 @@ func (in *received) input() conversation.PartReceived {
 		Priority:     schemas.PriorityOf(in.call),
 		StartBy:      schemas.StartByOf(in.call),
 		Scheduled:    in.call.GetOptions().GetScheduledTimeMs() != 0,
-		Continues:    header(in.record, headerContinues),
+		Continues:    header(in.record, schemas.HeaderContinues),
 	}
 }
 

@@ -40,7 +40,7 @@ func (t *turn) resubmit(p *partTurn, key schemas.ConversationKey, state conversa
 			Value:     value,
 			Headers: []kgo.RecordHeader{
 				{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentProtobuf)},
-				{Key: headerContinues, Value: []byte(conversationID)},
+				{Key: schemas.HeaderContinues, Value: []byte(conversationID)},
 			},
 		})
 	}

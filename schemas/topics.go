@@ -33,6 +33,11 @@ const (
 	// HeaderPartition is the partition of parley.calls whose owner wrote an event.
 	HeaderPartition = "partition"
 
+	// HeaderContinues is that of a resubmitted call: the conversation that it comes from.
+	HeaderContinues = "continues"
+	// HeaderDeferredToken names the call that a request carries out, and that a reply answers.
+	HeaderDeferredToken = "parley-deferred-token"
+
 	HeaderErrorCode       = "error-code"
 	HeaderErrorDetail     = "error-detail"
 	HeaderSourceTopic     = "source-topic"

@@ -11,11 +11,11 @@ import (
 	"parley/schemas"
 )
 
-// The headers of a request on Kafka, beside content-type. The last two are there when an answer is waited for.
+// The headers of a request on Kafka, beside content-type and schemas.HeaderDeferredToken. The token and the last are there
+// when an answer is waited for.
 const (
 	recordIdempotencyKey = "idempotency-key"
 	recordFence          = "parley-fence"
-	recordDeferredToken  = "parley-deferred-token"
 	recordReplyTopic     = "reply-topic"
 )
 
@@ -43,7 +43,7 @@ func KafkaRequest(r *route.Route, req Request) (*kgo.Record, error) {
 	}
 	if r.Executor.ReplyTopic != "" {
 		record.Headers = append(record.Headers,
-			kgo.RecordHeader{Key: recordDeferredToken, Value: []byte(req.Token)},
+			kgo.RecordHeader{Key: schemas.HeaderDeferredToken, Value: []byte(req.Token)},
 			kgo.RecordHeader{Key: recordReplyTopic, Value: []byte(r.Executor.ReplyTopic)})
 	}
 	return record, nil

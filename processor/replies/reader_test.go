@@ -104,7 +104,7 @@ func (c *cluster) start() (stop func()) {
 // reply writes a reply with the token in its header.
 func (c *cluster) reply(topic, token, value string) {
 	c.t.Helper()
-	r := &kgo.Record{Topic: topic, Value: []byte(value), Headers: []kgo.RecordHeader{{Key: headerToken, Value: []byte(token)}}}
+	r := &kgo.Record{Topic: topic, Value: []byte(value), Headers: []kgo.RecordHeader{{Key: schemas.HeaderDeferredToken, Value: []byte(token)}}}
 	if err := c.client.ProduceSync(c.t.Context(), r).FirstErr(); err != nil {
 		c.t.Fatal(err)
 	}

@@ -8,9 +8,6 @@ import (
 	"parley/schemas"
 )
 
-// headerToken names the call that a reply answers, as the request did.
-const headerToken = "parley-deferred-token"
-
 // answer is the record on parley.calls that a reply becomes; else the problem says why it can be none.
 func (c *Config) answer(r *kgo.Record, now time.Time) (*kgo.Record, *schemas.Problem) {
 	a, problem := schemas.DecodeAnswer(r.Value)
@@ -43,17 +40,17 @@ func (c *Config) answer(r *kgo.Record, now time.Time) (*kgo.Record, *schemas.Pro
 // named gives the answer the token of the record's header, unless it has it already.
 func named(a *schemas.Answer, r *kgo.Record) *schemas.Problem {
 	for _, h := range r.Headers {
-		if h.Key != headerToken {
+		if h.Key != schemas.HeaderDeferredToken {
 			continue
 		}
 		if given := string(h.Value); a.Token == "" {
 			a.Token = given
 		} else if a.Token != given {
-			return &schemas.Problem{Code: schemas.InvalidBody, Pointer: "/token", Detail: "the header " + headerToken + " has another token"}
+			return &schemas.Problem{Code: schemas.InvalidBody, Pointer: "/token", Detail: "the header " + schemas.HeaderDeferredToken + " has another token"}
 		}
 	}
 	if a.Token == "" {
-		return &schemas.Problem{Code: schemas.InvalidBody, Pointer: "/token", Detail: "the reply does not say what it answers: give the token of the request here or in the header " + headerToken}
+		return &schemas.Problem{Code: schemas.InvalidBody, Pointer: "/token", Detail: "the reply does not say what it answers: give the token of the request here or in the header " + schemas.HeaderDeferredToken}
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add("", []byte(`{"token":"`+good+`","processed":1}`))
 	f.Add("", []byte("\xff"))
 	f.Fuzz(func(t *testing.T, header string, value []byte) {
-		reply := &kgo.Record{Value: value, Headers: []kgo.RecordHeader{{Key: headerToken, Value: []byte(header)}}}
+		reply := &kgo.Record{Value: value, Headers: []kgo.RecordHeader{{Key: schemas.HeaderDeferredToken, Value: []byte(header)}}}
 		got, problem := config.answer(reply, now)
 		if (got == nil) == (problem == nil) {
 			t.Fatalf("%v and %v", got, problem)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"parley/schemas"
+
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -76,7 +78,7 @@ func (r *responder) run(ctx context.Context) {
 			for range answers(n) {
 				r.client.Produce(ctx, &kgo.Record{
 					Topic: r.topics.replies, Key: record.Key, Value: []byte(`{"results":[]}`),
-					Headers: []kgo.RecordHeader{{Key: "parley-deferred-token", Value: token}},
+					Headers: []kgo.RecordHeader{{Key: schemas.HeaderDeferredToken, Value: token}},
 				}, nil) // an answer that is lost is one that is never given
 			}
 		})
@@ -100,7 +102,7 @@ func (r *responder) note(record *kgo.Record) (token []byte) {
 	err := json.Unmarshal(record.Value, &q.Call)
 	for _, h := range record.Headers {
 		switch h.Key {
-		case "parley-deferred-token":
+		case schemas.HeaderDeferredToken:
 			token = h.Value
 		case "idempotency-key":
 			q.key = string(h.Value)
