@@ -180,7 +180,7 @@ func (g *group) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyWait, fmt.Errorf("not all members were ready within %s", readyWait))
 	defer cancel()
 	for _, m := range g.members {
-		for !m.ready(ctx) {
+		for !tour.Ready(ctx, m.http) {
 			select {
 			case <-m.ended:
 				return fmt.Errorf("%s ended by itself: %w\n%s", m.name, m.err, m.lastWords())
@@ -192,21 +192,6 @@ func (g *group) awaitReady(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (m *member) ready(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.http+"/readyz", nil)
-	if err != nil {
-		return false
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
 }
 
 // close ends what still runs, at once.

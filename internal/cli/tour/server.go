@@ -103,17 +103,18 @@ func (s *server) awaitReady(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-tick.C:
-			if s.ready(ctx) {
+			if Ready(ctx, s.http) {
 				return nil
 			}
 		}
 	}
 }
 
-func (s *server) ready(ctx context.Context) bool {
+// Ready reports whether the node at an address can accept calls.
+func Ready(ctx context.Context, addr string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.http+"/readyz", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
 	if err != nil {
 		return false
 	}
