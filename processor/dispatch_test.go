@@ -133,27 +133,30 @@ func TestDelayedAttemptsBeginInTheirTime(t *testing.T) {
 // say goes to whoever has it now.
 func TestWhatIsUnderWayOfALostPartitionIsStranded(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 10, oneRoute("concurrency: 2"))
-	r.ready(entries(names("lost", 5)...)...)
-	r.ready(entry{id: "kept", partition: 1})
-	r.owns(0)
-	r.awaitBegun(2)
-	r.drop(0)
-	if r.running.len() != 0 || r.heldBytes != 0 {
-		t.Errorf("after the drop %d are admitted, %d bytes held", r.running.len(), r.heldBytes)
-	}
-	r.drop(0) // again: nothing to do
-	r.owns(1)
-	r.runAll(1)
-	for range 2 {
-		if f := <-r.stranded; f.outcome.Kind != conversation.Answered || f.work.partition != 0 || f.call == nil {
-			t.Errorf("stranded is %+v, want the answer to a call of partition 0", f)
+	bubble(t, func(t *testing.T, s *store.Store) {
+		r := newRigOn(t, s, 10, oneRoute("concurrency: 2"))
+		r.ready(entries(names("lost", 5)...)...)
+		r.ready(entry{id: "kept", partition: 1})
+		r.owns(0)
+		r.awaitBegun(2)
+		r.drop(0)
+		if r.running.len() != 0 || r.heldBytes != 0 {
+			t.Errorf("after the drop %d are admitted, %d bytes held", r.running.len(), r.heldBytes)
 		}
-	}
-	if got := r.gate.begun(); len(got) != 3 || got[2] != "kept" {
-		t.Errorf("begun are %v, want two of the dropped partition, then kept", got)
-	}
-	r.wantEmpty()
+		r.drop(0) // again: nothing to do
+		r.owns(1)
+		r.runAll(1)
+		for range 2 {
+			if f := <-r.stranded; f.outcome.Kind != conversation.Answered || f.work.partition != 0 || f.call == nil {
+				t.Errorf("stranded is %+v, want the answer to a call of partition 0", f)
+			}
+		}
+		if got := r.gate.begun(); len(got) != 3 || got[2] != "kept" {
+			t.Errorf("begun are %v, want two of the dropped partition, then kept", got)
+		}
+		synctest.Wait() // those of the dropped partition have ended, too
+		r.wantEmpty()
+	})
 }
 
 // TestWhatNobodyHasTakenIsStrandedAtTheEnd closes with an outcome in the mailbox.
@@ -172,19 +175,22 @@ func TestWhatNobodyHasTakenIsStrandedAtTheEnd(t *testing.T) {
 
 func TestRegainedPartitionBeginsAgain(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 10, oneRoute("concurrency: 2"))
-	r.ready(entries("c")...)
-	r.owns(0)
-	r.awaitBegun(1)
-	r.drop(0)
-	r.adopt(0, 8)
-	r.mustFill()
-	r.awaitBegun(2)
-	r.runAll(1)
-	if got := r.gate.requests; len(got) != 2 || got[0].Fence != 7 || got[1].Fence != 8 {
-		t.Errorf("requests are %+v, want one with each fence", got)
-	}
-	r.wantEmpty()
+	bubble(t, func(t *testing.T, s *store.Store) {
+		r := newRigOn(t, s, 10, oneRoute("concurrency: 2"))
+		r.ready(entries("c")...)
+		r.owns(0)
+		r.awaitBegun(1)
+		r.drop(0)
+		r.adopt(0, 8)
+		r.mustFill()
+		r.awaitBegun(2)
+		r.runAll(1)
+		if got := r.gate.requests; len(got) != 2 || got[0].Fence != 7 || got[1].Fence != 8 {
+			t.Errorf("requests are %+v, want one with each fence", got)
+		}
+		synctest.Wait() // the one of the first tenure has ended, too
+		r.wantEmpty()
+	})
 }
 
 func TestRouteHasSoManyAtOnce(t *testing.T) {
