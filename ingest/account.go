@@ -1,18 +1,31 @@
 package ingest
 
 import (
+	"fmt"
 	"net/http"
 
+	"github.com/labstack/echo/v4"
+
+	"parley/internal/account"
 	"parley/schemas"
 )
 
-// Authenticator says on whose account a request acts.
+// Authenticator says who makes a request.
 type Authenticator interface {
-	// Account returns a valid account, or why there is none.
-	Account(r *http.Request) (string, *schemas.Problem)
+	// Caller returns a caller with a valid account, or why there is none.
+	Caller(r *http.Request) (account.Caller, *schemas.Problem)
 }
 
-// OpenAccess believes whoever asks: the account is the Parley-Account header, or "default".
+// caller is who makes a request that needs a scope.
+func (s *Server) caller(c echo.Context, needed account.Scope) (account.Caller, *schemas.Problem) {
+	who, p := s.auth.Caller(c.Request())
+	if p == nil && !who.May(needed) {
+		p = &schemas.Problem{Code: schemas.Forbidden, Detail: fmt.Sprintf("this needs a key with the scope %s; this one has %v", needed, who.Scopes)}
+	}
+	return who, p
+}
+
+// OpenAccess believes whoever asks, and lets them do everything: the account is the Parley-Account header, or "default".
 type OpenAccess struct{}
 
 const (
@@ -20,15 +33,17 @@ const (
 	defaultAccount = "default"
 )
 
-// Account implements Authenticator.
-func (OpenAccess) Account(r *http.Request) (string, *schemas.Problem) {
+// Caller implements Authenticator.
+func (OpenAccess) Caller(r *http.Request) (account.Caller, *schemas.Problem) {
+	who := account.Caller{Account: defaultAccount, Scopes: account.Scopes()}
 	switch given := r.Header.Values(accountHeader); {
 	case len(given) == 0:
-		return defaultAccount, nil
+		return who, nil
 	case len(given) == 1 && schemas.ValidAccount(given[0]):
-		return given[0], nil
+		who.Account = given[0]
+		return who, nil
 	}
-	return "", &schemas.Problem{
+	return account.Caller{}, &schemas.Problem{
 		Code:   schemas.InvalidParameter,
 		Detail: "the header " + accountHeader + " names one account: 1 to 64 of A-Z a-z 0-9 . _ -",
 	}

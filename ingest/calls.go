@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/account"
 	"parley/schemas"
 )
 
@@ -21,7 +22,7 @@ const callsPath = "/v1/calls"
 // postCalls takes one call, an array, or NDJSON.
 func (s *Server) postCalls(c echo.Context) error {
 	r := c.Request()
-	account, p := s.auth.Account(r)
+	who, p := s.caller(c, account.Submit)
 	if p != nil {
 		return p
 	}
@@ -43,7 +44,7 @@ func (s *Server) postCalls(c echo.Context) error {
 	if p != nil {
 		return p
 	}
-	taken, err := s.take(r.Context(), sender{account: account, key: key}, received, l)
+	taken, err := s.take(r.Context(), sender{account: who.Account, key: key}, received, l)
 	if err != nil {
 		return err
 	}

@@ -7,12 +7,13 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"parley/internal/account"
 	"parley/schemas"
 )
 
 // deleteConversation cancels a conversation of which nothing has been carried out.
 func (s *Server) deleteConversation(c echo.Context) error {
-	q, p := s.namedConversation(c, "")
+	q, p := s.namedConversation(c, account.Submit, "")
 	if p != nil {
 		return p
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"parley/internal/account"
 	"parley/schemas"
 )
 
@@ -14,7 +15,7 @@ const conversationsPath = "/v1/conversations/"
 
 // getConversation answers the status of a conversation, with a page of its calls.
 func (s *Server) getConversation(c echo.Context) error {
-	q, p := s.namedConversation(c, "")
+	q, p := s.namedConversation(c, account.Read, "")
 	if p != nil {
 		return p
 	}
@@ -32,8 +33,8 @@ func (s *Server) getConversation(c echo.Context) error {
 }
 
 // namedConversation is the question for the conversation whose id stands in the path before a suffix.
-func (s *Server) namedConversation(c echo.Context, suffix string) (schemas.ConversationQuery, *schemas.Problem) {
-	account, p := s.auth.Account(c.Request())
+func (s *Server) namedConversation(c echo.Context, needed account.Scope, suffix string) (schemas.ConversationQuery, *schemas.Problem) {
+	who, p := s.caller(c, needed)
 	if p != nil {
 		return schemas.ConversationQuery{}, p
 	}
@@ -41,7 +42,7 @@ func (s *Server) namedConversation(c echo.Context, suffix string) (schemas.Conve
 	if id == "" || len(id) > s.recorder.limits.ConversationIDBytesMax || !utf8.ValidString(id) {
 		return schemas.ConversationQuery{}, &schemas.Problem{Code: schemas.NotFound, Detail: "no conversation can have this id"}
 	}
-	return schemas.ConversationQuery{Account: account, ID: id}, nil
+	return schemas.ConversationQuery{Account: who.Account, ID: id}, nil
 }
 
 // after reads the sequence code behind which a page of calls begins.

@@ -8,13 +8,14 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"parley/internal/account"
 	"parley/internal/control"
 	"parley/schemas"
 )
 
 // putMaintenance puts a route into maintenance, or changes the terms on which it is in it.
 func (s *Server) putMaintenance(c echo.Context) error {
-	account, name, err := s.namedRoute(c)
+	who, name, err := s.namedRoute(c)
 	if err != nil {
 		return err
 	}
@@ -32,7 +33,7 @@ func (s *Server) putMaintenance(c echo.Context) error {
 	if !asked.Until.IsZero() && !asked.Until.After(now) {
 		return &schemas.Problem{Code: schemas.InvalidParameter, Pointer: "/until", Detail: "this time has passed; leave it out, and end the maintenance with DELETE"}
 	}
-	m := control.Maintenance{Route: name, Reason: asked.Reason, By: account, Since: now.UTC(), Until: asked.Until.UTC()}
+	m := control.Maintenance{Route: name, Reason: asked.Reason, By: who.Account, Since: now.UTC(), Until: asked.Until.UTC()}
 	if running, ok := s.maintenances.Maintenance(name, now); ok {
 		m.Since = running.Since
 	}
@@ -55,16 +56,16 @@ func (s *Server) deleteMaintenance(c echo.Context) error {
 }
 
 // namedRoute is who asks, and the name of the route that is asked for.
-func (s *Server) namedRoute(c echo.Context) (account, name string, _ error) {
-	account, p := s.auth.Account(c.Request())
+func (s *Server) namedRoute(c echo.Context) (who account.Caller, name string, _ error) {
+	who, p := s.caller(c, account.Admin)
 	if p != nil {
-		return "", "", p
+		return who, "", p
 	}
 	name = c.Param("name")
 	if _, ok := s.recorder.routes.Named(name); !ok {
-		return "", "", &schemas.Problem{Code: schemas.NotFound, Detail: fmt.Sprintf("no route is named %.100q; GET %s has their names", name, routesPath)}
+		return who, "", &schemas.Problem{Code: schemas.NotFound, Detail: fmt.Sprintf("no route is named %.100q; GET %s has their names", name, routesPath)}
 	}
-	return account, name, nil
+	return who, name, nil
 }
 
 // control makes a change that all processes must hear of, as long as Kafka may take for a call.

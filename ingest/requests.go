@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"parley/internal/account"
 	"parley/schemas"
 )
 
@@ -14,7 +15,7 @@ const requestsPath = "/v1/requests/"
 
 // getRequest answers the status of a call.
 func (s *Server) getRequest(c echo.Context) error {
-	account, p := s.auth.Account(c.Request())
+	who, p := s.caller(c, account.Read)
 	if p != nil {
 		return p
 	}
@@ -22,11 +23,11 @@ func (s *Server) getRequest(c echo.Context) error {
 	if p != nil {
 		return p
 	}
-	q := schemas.RequestQuery{Account: account, ID: id}
+	q := schemas.RequestQuery{Account: who.Account, ID: id}
 	if q.Wait, p = s.wait(c); p != nil {
 		return p
 	}
-	if q.Accepted, p = s.accepted(c, account, id); p != nil {
+	if q.Accepted, p = s.accepted(c, who.Account, id); p != nil {
 		return p
 	}
 	status, err := s.poller.request(c.Request().Context(), q)
@@ -47,12 +48,12 @@ func requestID(c echo.Context) (schemas.RequestID, *schemas.Problem) {
 }
 
 // accepted reads the place in the log from the receipt; nil: there is no receipt.
-func (s *Server) accepted(c echo.Context, account string, id schemas.RequestID) (*schemas.Position, *schemas.Problem) {
+func (s *Server) accepted(c echo.Context, of string, id schemas.RequestID) (*schemas.Position, *schemas.Problem) {
 	text := c.QueryParam("receipt")
 	if text == "" {
 		return nil, nil
 	}
-	rc, err := s.receipts.read(account, id, text)
+	rc, err := s.receipts.read(of, id, text)
 	if err != nil {
 		return nil, &schemas.Problem{Code: schemas.InvalidParameter, Detail: "the receipt is not the one that was given with this request id; poll at the Location of the acknowledgment"}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"parley/internal/account"
 	"parley/schemas"
 )
 
@@ -16,7 +17,7 @@ const resubmitSuffix = "/resubmit"
 
 // postResubmission runs the unfinished calls of a conversation that failed again, as another conversation.
 func (s *Server) postResubmission(c echo.Context) error {
-	q, p := s.namedConversation(c, resubmitSuffix)
+	q, p := s.namedConversation(c, account.Submit, resubmitSuffix)
 	if p != nil {
 		return p
 	}

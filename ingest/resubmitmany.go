@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
 
+	"parley/internal/account"
 	"parley/schemas"
 )
 
@@ -28,7 +29,7 @@ type bulkLine struct {
 
 // postResubmissions resubmits the conversations that failed in a period, and answers a line for each as it goes.
 func (s *Server) postResubmissions(c echo.Context) error {
-	account, p := s.auth.Account(c.Request())
+	who, p := s.caller(c, account.Submit)
 	if p != nil {
 		return p
 	}
@@ -41,7 +42,7 @@ func (s *Server) postResubmissions(c echo.Context) error {
 		return p
 	}
 	ctx := c.Request().Context()
-	failed, err := s.poller.record.Failed(ctx, schemas.FailedQuery{Account: account, Route: r.Route, Code: r.ErrorCode, From: r.From, To: r.To, Limit: r.Limit})
+	failed, err := s.poller.record.Failed(ctx, schemas.FailedQuery{Account: who.Account, Route: r.Route, Code: r.ErrorCode, From: r.From, To: r.To, Limit: r.Limit})
 	if err != nil {
 		s.poller.note("record", "conversation", err)
 		return &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: "the record cannot tell now what has failed; nothing was resubmitted, send this again later"}
@@ -49,7 +50,7 @@ func (s *Server) postResubmissions(c echo.Context) error {
 	c.Response().Header().Set(echo.HeaderContentType, mimeNDJSON)
 	c.Response().WriteHeader(http.StatusOK)
 	for some := range slices.Chunk(failed, resubmissionsAtOnce) {
-		if err := writeLines(c.Response(), s.resubmitSome(c, account, some, r)); err != nil {
+		if err := writeLines(c.Response(), s.resubmitSome(c, who.Account, some, r)); err != nil {
 			return err
 		}
 	}
@@ -57,17 +58,17 @@ func (s *Server) postResubmissions(c echo.Context) error {
 }
 
 // resubmitSome resubmits some conversations at once.
-func (s *Server) resubmitSome(c echo.Context, account string, failed []schemas.ConversationResource, r *schemas.BulkResubmission) []bulkLine {
+func (s *Server) resubmitSome(c echo.Context, of string, failed []schemas.ConversationResource, r *schemas.BulkResubmission) []bulkLine {
 	lines := make([]bulkLine, len(failed))
 	var all sync.WaitGroup
 	for i, f := range failed {
-		all.Go(func() { lines[i] = s.resubmitOne(c, account, f, r) })
+		all.Go(func() { lines[i] = s.resubmitOne(c, of, f, r) })
 	}
 	all.Wait()
 	return lines
 }
 
-func (s *Server) resubmitOne(c echo.Context, account string, failed schemas.ConversationResource, r *schemas.BulkResubmission) bulkLine {
+func (s *Server) resubmitOne(c echo.Context, of string, failed schemas.ConversationResource, r *schemas.BulkResubmission) bulkLine {
 	line := bulkLine{BulkResubmitted: schemas.BulkResubmitted{
 		ConversationID: failed.ConversationID,
 		As:             schemas.NextID(failed.ConversationID),
@@ -77,7 +78,7 @@ func (s *Server) resubmitOne(c echo.Context, account string, failed schemas.Conv
 	if r.DryRun {
 		return line
 	}
-	status, err := s.resubmitAs(c.Request().Context(), account, line, r.IncludeFailed)
+	status, err := s.resubmitAs(c.Request().Context(), of, line, r.IncludeFailed)
 	if err != nil {
 		d := s.explain(err, c)
 		line.Problem = &d
@@ -87,7 +88,7 @@ func (s *Server) resubmitOne(c echo.Context, account string, failed schemas.Conv
 	return line
 }
 
-func (s *Server) resubmitAs(ctx context.Context, account string, line bulkLine, includeFailed bool) (schemas.ConversationResource, error) {
+func (s *Server) resubmitAs(ctx context.Context, of string, line bulkLine, includeFailed bool) (schemas.ConversationResource, error) {
 	r := schemas.Resubmission{ConversationID: line.As, IncludeFailed: includeFailed}
 	if p := s.recorder.limits.CheckResubmission(&r, line.ConversationID); p != nil {
 		return schemas.ConversationResource{}, p
@@ -95,7 +96,7 @@ func (s *Server) resubmitAs(ctx context.Context, account string, line bulkLine, 
 	if ctx.Err() != nil { // what is left gets its lines, so that the answer is whole
 		return schemas.ConversationResource{}, &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: "this node stops, and has not tried; send the request again"}
 	}
-	return s.resubmit(ctx, schemas.ConversationQuery{Account: account, ID: line.ConversationID}, r)
+	return s.resubmit(ctx, schemas.ConversationQuery{Account: of, ID: line.ConversationID}, r)
 }
 
 // writeLines writes lines, and sees to it that they are sent. The time that a whole answer may take begins anew.

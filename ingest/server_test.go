@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"parley/internal/account"
 	"parley/internal/route"
 	"parley/schemas"
 )
@@ -217,14 +218,14 @@ func TestInternalShowsNothing(t *testing.T) {
 	if d.Code != schemas.Internal || d.Status != 500 || strings.Contains(d.Detail, "secret") {
 		t.Errorf("%+v", d)
 	}
-	if log := h.logged.String(); !strings.Contains(log, "secret of the house") || !strings.Contains(log, "panics.Account") {
+	if log := h.logged.String(); !strings.Contains(log, "secret of the house") || !strings.Contains(log, "panics.Caller") {
 		t.Errorf("the log does not say what and where: %s", log)
 	}
 }
 
 type panics struct{}
 
-func (panics) Account(*http.Request) (string, *schemas.Problem) { panic("secret of the house") }
+func (panics) Caller(*http.Request) (account.Caller, *schemas.Problem) { panic("secret of the house") }
 
 func TestConfigReportsEverythingAtOnce(t *testing.T) {
 	t.Parallel()

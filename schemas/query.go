@@ -24,8 +24,13 @@ type RequestQuery struct {
 	// Part is asked for in place of ID when the call is recorded under another request id that nobody knows any more;
 	// nil: ask for ID.
 	Part *Part
+	// Content is the Content of what the asker sent; zero: not known. A call that is recorded with other content is
+	// answered as Conflicting.
+	Content uint64
 	// Wait is how long to wait for a final status; zero: answer what is.
 	Wait time.Duration
+	// Seen is the ETag of the status that the asker has: the wait also ends with any other. Empty: with a final one only.
+	Seen string
 }
 
 // Part is a call in its place in a conversation.
@@ -47,6 +52,8 @@ type ConversationQuery struct {
 	Accepted *Position
 	// Wait is how long to wait for a final status; zero: answer what is.
 	Wait time.Duration
+	// Seen is the ETag of the status that the asker has: the wait also ends with any other. Empty: with a final one only.
+	Seen string
 }
 
 // Keys are what the ID may name: the conversation with that ConversationID, and, before it, the call without one that

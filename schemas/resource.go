@@ -23,6 +23,12 @@ type CallResource struct {
 	CompletedAt         *time.Time       `json:"completedAt,omitempty"`
 	// Sequence is partition-sequence of the event that ended the call; empty while it is open.
 	Sequence string `json:"sequence,omitempty"`
+	// Position is the place of the call among those that wait for its route, from 1, and EstimatedSeconds when it is likely
+	// to begin; nil: it does not wait in the queue, or nobody can tell.
+	Position         *int64   `json:"position,omitempty"`
+	EstimatedSeconds *float64 `json:"estimatedSeconds,omitempty"`
+	// Conflicting is true when the asker's call had the Idempotency-Key of this one, and other content: this one stands.
+	Conflicting bool `json:"conflicting,omitempty"`
 	// Missing and PartsExpireAt are given while the call is Staged: the sequence codes that have not arrived, the
 	// first MissingMax of them, and the time by which the next must.
 	Missing       []int32    `json:"missing,omitempty"`

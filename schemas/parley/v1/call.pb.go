@@ -36,7 +36,11 @@ type Call struct {
 	Objects []*Object `protobuf:"bytes,5,rep,name=objects,proto3" json:"objects,omitempty"`
 	Options *Options  `protobuf:"bytes,6,opt,name=options,proto3" json:"options,omitempty"`
 	// digest is the SHA-256 of the bytes that the client sent for this call. Empty: of the record's value.
-	Digest        []byte `protobuf:"bytes,7,opt,name=digest,proto3" json:"digest,omitempty"`
+	Digest []byte `protobuf:"bytes,7,opt,name=digest,proto3" json:"digest,omitempty"`
+	// traceparent and tracestate are the trace that the call belongs to (W3C Trace Context). Empty: none. They are not part
+	// of what a call asks for: a resend may have others.
+	Traceparent   string `protobuf:"bytes,8,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	Tracestate    string `protobuf:"bytes,9,opt,name=tracestate,proto3" json:"tracestate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -118,6 +122,20 @@ func (x *Call) GetDigest() []byte {
 		return x.Digest
 	}
 	return nil
+}
+
+func (x *Call) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
+}
+
+func (x *Call) GetTracestate() string {
+	if x != nil {
+		return x.Tracestate
+	}
+	return ""
 }
 
 // Object is what a call acts on.
@@ -429,7 +447,7 @@ var File_parley_v1_call_proto protoreflect.FileDescriptor
 
 const file_parley_v1_call_proto_rawDesc = "" +
 	"\n" +
-	"\x14parley/v1/call.proto\x12\tparley.v1\"\xe2\x01\n" +
+	"\x14parley/v1/call.proto\x12\tparley.v1\"\xa4\x02\n" +
 	"\x04Call\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x1d\n" +
 	"\n" +
@@ -438,7 +456,11 @@ const file_parley_v1_call_proto_rawDesc = "" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x12+\n" +
 	"\aobjects\x18\x05 \x03(\v2\x11.parley.v1.ObjectR\aobjects\x12,\n" +
 	"\aoptions\x18\x06 \x01(\v2\x12.parley.v1.OptionsR\aoptions\x12\x16\n" +
-	"\x06digest\x18\a \x01(\fR\x06digest\"\xfb\x01\n" +
+	"\x06digest\x18\a \x01(\fR\x06digest\x12 \n" +
+	"\vtraceparent\x18\b \x01(\tR\vtraceparent\x12\x1e\n" +
+	"\n" +
+	"tracestate\x18\t \x01(\tR\n" +
+	"tracestate\"\xfb\x01\n" +
 	"\x06Object\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12!\n" +
 	"\fcustomer_key\x18\x02 \x01(\tR\vcustomerKey\x12%\n" +
