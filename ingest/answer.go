@@ -38,9 +38,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 		return
 	}
 	d := s.explain(err, c)
-	if after := retryAfter(d.Status); after != "" {
-		c.Response().Header().Set(echo.HeaderRetryAfter, after)
-	}
+	setRetryAfter(c.Response().Header(), d.retryAfter())
 	if err := answer(c, d.Status, mimeProblem, d); err != nil {
 		s.log.Debug("answer not written", slog.String("path", c.Path()), slog.Any("error", err))
 	}

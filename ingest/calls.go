@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -117,11 +118,11 @@ type acknowledgments struct {
 }
 
 // answerMany answers an array with one document, and NDJSON with a line for each call. The status is 202 when any
-// call was accepted; else that of an unavailable queue, if that was the reason of one, so that the client comes
-// again; else 400.
+// call was accepted; else that of an unavailable queue, or of a limit, if that was the reason of one, so that the
+// client comes again; else 400. Retry-After is when all that may be sent again may be.
 func answerMany(c echo.Context, f form, all []taken) error {
 	a := acknowledgments{Calls: make([]any, len(all))}
-	status := http.StatusBadRequest
+	status, again := http.StatusBadRequest, time.Duration(0)
 	for i, t := range all {
 		if t.problem == nil {
 			a.Accepted++
@@ -131,16 +132,14 @@ func answerMany(c echo.Context, f form, all []taken) error {
 		a.Rejected++
 		d := documentOf(t.problem)
 		a.Calls[i] = d
-		if d.Status == http.StatusServiceUnavailable {
-			status = d.Status
+		if after := d.retryAfter(); after > 0 {
+			again, status = max(again, after), max(status, d.Status)
 		}
 	}
 	if a.Accepted > 0 {
 		status = http.StatusAccepted
 	}
-	if after := retryAfter(status); after != "" {
-		c.Response().Header().Set(echo.HeaderRetryAfter, after)
-	}
+	setRetryAfter(c.Response().Header(), again)
 	if f == callArray {
 		return answer(c, status, mimeJSON, a)
 	}

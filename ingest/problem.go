@@ -2,6 +2,10 @@ package ingest
 
 import (
 	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"parley/schemas"
 )
@@ -15,6 +19,9 @@ type document struct {
 	Detail  string       `json:"detail"`
 	Code    schemas.Code `json:"code"`
 	Pointer string       `json:"pointer,omitempty"`
+
+	// again is Problem.RetryAfter.
+	again time.Duration
 }
 
 func documentOf(p *schemas.Problem) document {
@@ -25,6 +32,7 @@ func documentOf(p *schemas.Problem) document {
 		Detail:  p.Detail,
 		Code:    p.Code,
 		Pointer: p.Pointer,
+		again:   p.RetryAfter,
 	}
 }
 
@@ -73,11 +81,24 @@ var titles = map[schemas.Code]string{
 	schemas.Internal:                      "Internal error",
 }
 
-// retryAfter is the seconds after which a refused request may be sent again; empty: sending it again is no use.
-func retryAfter(status int) string {
-	switch status {
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		return "1"
+// usualRetry is after how long a refused request may be sent again when the problem does not say it.
+const usualRetry = time.Second
+
+// retryAfter is after how long the request may be sent again; zero: sending it again is no use.
+func (d document) retryAfter() time.Duration {
+	switch {
+	case d.again > 0:
+		return d.again
+	case d.Status == http.StatusServiceUnavailable || d.Status == http.StatusTooManyRequests:
+		return usualRetry
 	}
-	return ""
+	return 0
+}
+
+// setRetryAfter sets the header Retry-After (RFC 9110, 10.2.3), in whole seconds, so that nobody comes too early; zero
+// leaves it out.
+func setRetryAfter(h http.Header, after time.Duration) {
+	if after > 0 {
+		h.Set(echo.HeaderRetryAfter, strconv.FormatInt(int64((after+time.Second-1)/time.Second), 10))
+	}
 }

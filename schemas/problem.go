@@ -1,6 +1,9 @@
 package schemas
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Problem says why a call is refused: what is wrong, where, and what to do. Answered as a problem document
 // (RFC 9457) or recorded as the reason of a Rejected result.
@@ -9,6 +12,9 @@ type Problem struct {
 	// Pointer is the JSON pointer (RFC 6901) of the offending field in the call's JSON form; empty: the whole.
 	Pointer string
 	Detail  string
+	// RetryAfter is after how long the same call, sent again, may be taken; it is told beside the document, not in it.
+	// Zero: what is usual for the code.
+	RetryAfter time.Duration
 }
 
 func (p *Problem) Error() string { return fmt.Sprintf("%s: %s", p.Code, p.Message()) }
