@@ -384,3 +384,22 @@ func TestDeferredConversationTakesNoRoom(t *testing.T) {
 		t.Errorf("begun are %v, want %v", got, want)
 	}
 }
+
+// TestWhatIsWaitedForGoesFirst has memory and store full of what is of high priority, of its own account.
+func TestWhatIsWaitedForGoesFirst(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 4, oneRoute("concurrency: 1")).owns(0)
+	var es []entry
+	for _, id := range names("c", 10) {
+		es = append(es, entry{id: id, priority: schemas.High})
+	}
+	r.releaseAll(r.ready(es...))
+	r.awaitBegun(1)
+	r.releaseAll(r.ready(entry{id: "waited for", priority: schemas.Foremost}))
+	r.mustFill()
+	r.runAll(11)
+	if got, want := r.gate.begun(), append([]string{"c0", "waited for"}, names("c", 10)[1:]...); !slices.Equal(got, want) {
+		t.Errorf("begun %v, want %v", got, want)
+	}
+	r.wantEmpty()
+}

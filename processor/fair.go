@@ -22,7 +22,7 @@ const (
 type fair struct {
 	lanes map[laneKey]*lane
 	// turns are, per priority from the highest, the lanes in the order of their turns; some may have run empty.
-	turns [1 + schemas.High - schemas.Low]fifo[*lane]
+	turns [1 + schemas.Foremost - schemas.Low]fifo[*lane]
 	// oldest has the lanes with something in them, the one first whose first has waited longest.
 	oldest oldest
 	len    int
@@ -42,7 +42,7 @@ type lane struct {
 	at int
 }
 
-func (f *fair) turnsOf(p schemas.Priority) *fifo[*lane] { return &f.turns[schemas.High-p] }
+func (f *fair) turnsOf(p schemas.Priority) *fifo[*lane] { return &f.turns[schemas.Foremost-p] }
 
 func (f *fair) push(w *work) {
 	key := laneKey{priority: w.class.Priority, account: w.class.Account}

@@ -39,11 +39,12 @@ func TestPlacesGoByPriorityThenTurnThenArrival(t *testing.T) {
 	for _, w := range []*work{
 		waits("a", schemas.Medium, 3), waits("a", schemas.Medium, 1), waits("a", schemas.Medium, 2),
 		waits("b", schemas.Medium, 4), waits("a", schemas.Low, 0), waits("b", schemas.High, 6), waits("b", schemas.High, 5),
+		waits("c", schemas.Foremost, 7),
 	} {
 		f.push(w)
 	}
-	want := []string{"b/1/5", "b/1/6", "a/0/1", "b/0/4", "a/0/2", "a/0/3", "a/-1/0"}
-	if got := f.order(7, 7); !slices.Equal(got, want) {
+	want := []string{"c/2/7", "b/1/5", "b/1/6", "a/0/1", "b/0/4", "a/0/2", "a/0/3", "a/-1/0"}
+	if got := f.order(8, 7); !slices.Equal(got, want) {
 		t.Errorf("order %v, want %v", got, want)
 	}
 	if w := f.pop(time.Unix(7, 0)); w != nil || f.len != 0 || len(f.oldest) != 0 {
@@ -115,7 +116,7 @@ func TestFairAgreesWithAModel(t *testing.T) {
 		drop := func(w *work) { in = slices.DeleteFunc(in, func(o *work) bool { return o == w }) }
 		t.Repeat(map[string]func(*rapid.T){
 			"push": func(t *rapid.T) {
-				w := waits(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "account"), schemas.Priority(rapid.IntRange(-1, 1).Draw(t, "priority")), rapid.IntRange(0, 20).Draw(t, "ready"))
+				w := waits(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "account"), schemas.Priority(rapid.IntRange(-1, 2).Draw(t, "priority")), rapid.IntRange(0, 20).Draw(t, "ready"))
 				f.push(w)
 				in = append(in, w)
 			},

@@ -47,7 +47,8 @@ func (t *turn) resubmit(p *partTurn, key schemas.ConversationKey, state conversa
 	return t.conversationEvent(p, key, state)
 }
 
-// resubmitted is a call as a part of another conversation. It has no startBy: the first one has passed.
+// resubmitted is a call as a part of another conversation. It has no startBy: the first one has passed. Nor does anybody
+// wait for it any more.
 func resubmitted(first *parleyv1.Call, as string, sequenceCode, calls int) ([]byte, error) {
 	call := proto.CloneOf(first)
 	call.RequestId = ""
@@ -58,5 +59,6 @@ func resubmitted(first *parleyv1.Call, as string, sequenceCode, calls int) ([]by
 	call.Options.SequenceCode = proto.Int32(int32(sequenceCode))
 	call.Options.CallsInConversation = proto.Int32(int32(calls))
 	call.Options.StartByMs = nil
+	call.Options.RequestType = ""
 	return proto.Marshal(call)
 }

@@ -6,7 +6,7 @@ import parleyv1 "parley/schemas/parley/v1"
 // who asks to be told must not wait in vain.
 func Unsupported(call *parleyv1.Call) *Problem {
 	o := call.GetOptions()
-	if o.GetRequestType() == "Synchronous" {
+	if IsSynchronous(call) {
 		return problem(InvalidParameter, "/options/requestType", "this version takes Asynchronous calls only")
 	}
 	for _, r := range o.GetSendResponseTo() {

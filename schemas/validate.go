@@ -18,7 +18,7 @@ import (
 
 var (
 	methods       = []string{"Create", "Update", "Delete", "Perform"}
-	requestTypes  = []string{"", "Asynchronous", "Synchronous"}
+	requestTypes  = []string{"", "Asynchronous", synchronous}
 	priorities    = []string{"", "Low", "Medium", "High"}
 	failOns       = []string{"", string(FailOnHasErrors), string(FailOnError), string(FailOnNever)}
 	responseTypes = []string{"None", "email", "FTP", "HTTPPost"}
@@ -140,7 +140,7 @@ func (l Limits) options(o *parleyv1.Options, now time.Time) *Problem {
 	if p := l.conversation(o); p != nil {
 		return p
 	}
-	if o.RequestType == "Synchronous" && (o.ConversationId != nil || o.ScheduledTimeMs != nil) {
+	if o.RequestType == synchronous && (o.ConversationId != nil || o.ScheduledTimeMs != nil) {
 		return problem(SynchronousConversation, "/options/requestType", "a Synchronous call has neither a conversationId nor a scheduledTime")
 	}
 	if p := l.times(o, now); p != nil {

@@ -67,7 +67,7 @@ func (l *life) call(t *rapid.T, sequenceCode, calls int32) PartReceived {
 
 // asking is a call with random options.
 func (l *life) asking(t *rapid.T, in PartReceived) PartReceived {
-	in.Priority = rapid.SampledFrom([]schemas.Priority{schemas.Low, schemas.Medium, schemas.High}).Draw(t, "priority")
+	in.Priority = rapid.SampledFrom([]schemas.Priority{schemas.Low, schemas.Medium, schemas.High, schemas.Foremost}).Draw(t, "priority")
 	in.StartBy = l.sometime(t, "start by")
 	in.Scheduled = rapid.Bool().Draw(t, "scheduled")
 	in.First = l.next(t)

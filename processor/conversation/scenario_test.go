@@ -136,7 +136,7 @@ func (s *scenario) part(t *testing.T, d *datadriven.TestData, in PartReceived) P
 	if code := word(t, d, "problem", ""); code != "" {
 		in.Problem = &schemas.Problem{Code: schemas.Code(code), Pointer: "/objects", Detail: "as validation says"}
 	}
-	in.Priority = map[string]schemas.Priority{"": schemas.Medium, "High": schemas.High, "Low": schemas.Low}[word(t, d, "priority", "")]
+	in.Priority = map[string]schemas.Priority{"": schemas.Medium, "High": schemas.High, "Foremost": schemas.Foremost, "Low": schemas.Low}[word(t, d, "priority", "")]
 	in.StartBy = instant(t, d, "start-by")
 	if scheduled := instant(t, d, "scheduled"); !scheduled.IsZero() {
 		s.scheduled[in.SequenceCode], in.Scheduled = scheduled, true

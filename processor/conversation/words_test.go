@@ -45,7 +45,7 @@ func turnWords(t Turn) string {
 func terms(s State) string {
 	words := ""
 	if s.Priority != schemas.Medium {
-		words += ", priority " + map[schemas.Priority]string{schemas.Low: "Low", schemas.High: "High"}[s.Priority]
+		words += ", priority " + map[schemas.Priority]string{schemas.Low: "Low", schemas.High: "High", schemas.Foremost: "Foremost"}[s.Priority]
 	}
 	if !s.StartBy.IsZero() {
 		words += ", expires at " + clock(s.StartBy)

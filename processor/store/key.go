@@ -107,7 +107,7 @@ func appliedKey(partition int32) []byte { return prefix(partition, kindApplied) 
 // classKey is what the places of a class in the queue begin with, and no other's.
 func classKey(partition int32, c Class) []byte {
 	b := append(prefix(partition, kindQueue), c.Route...)
-	b = append(b, 0, byte(schemas.High-c.Priority))
+	b = append(b, 0, byte(schemas.Foremost-c.Priority))
 	b = append(b, c.Account...)
 	return append(b, 0)
 }
@@ -122,7 +122,7 @@ func splitClassKey(k []byte) (Class, int) {
 	account := route + 2 + bytes.IndexByte(k[route+2:], 0)
 	return Class{
 		Route:    string(k[prefixLen:route]),
-		Priority: schemas.High - schemas.Priority(k[route+1]),
+		Priority: schemas.Foremost - schemas.Priority(k[route+1]),
 		Account:  string(k[route+2 : account]),
 	}, account + 1
 }

@@ -72,7 +72,7 @@ func TestQueueIsInClasses(t *testing.T) {
 	class := rapid.Custom(func(t *rapid.T) Class {
 		return Class{
 			Route:    name.Draw(t, "route"),
-			Priority: rapid.SampledFrom([]schemas.Priority{schemas.Low, schemas.Medium, schemas.High}).Draw(t, "priority"),
+			Priority: rapid.SampledFrom([]schemas.Priority{schemas.Low, schemas.Medium, schemas.High, schemas.Foremost}).Draw(t, "priority"),
 			Account:  name.Draw(t, "account"),
 		}
 	})

@@ -172,7 +172,7 @@ func (d *decision) part(t *rapid.T, key schemas.ConversationKey, s conversation.
 	}
 	d.tx.PutPart(key, code, p)
 	s.Received = s.Received.With(code)
-	s.Priority = max(s.Priority, rapid.SampledFrom([]schemas.Priority{schemas.Low, schemas.Medium, schemas.High}).Draw(t, "priority"))
+	s.Priority = max(s.Priority, rapid.SampledFrom([]schemas.Priority{schemas.Low, schemas.Medium, schemas.High, schemas.Foremost}).Draw(t, "priority"))
 	if rapid.Bool().Draw(t, "has startBy") {
 		s.StartBy = d.time(t)
 	}
