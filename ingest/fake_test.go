@@ -29,6 +29,8 @@ type fakeSource struct {
 type answerer struct {
 	conversation func(schemas.ConversationQuery) (schemas.ConversationResource, error)
 	answer       func(schemas.AnswerQuery) (schemas.AnswerVerdict, error)
+	request      func(schemas.RequestQuery) (schemas.CallResource, error)
+	outage       func(schemas.RouteQuery) (schemas.RouteOutage, error)
 	calls        func(schemas.ConversationQuery) ([]schemas.CallResource, error)
 	failed       func(schemas.FailedQuery) ([]schemas.ConversationResource, error)
 }
@@ -46,6 +48,9 @@ func (f *fakeSource) Request(ctx context.Context, q schemas.RequestQuery) (schem
 	f.mu.Lock()
 	f.requests = append(f.requests, q)
 	call, err := f.call, f.err
+	if f.answers.request != nil {
+		call, err = f.answers.request(q)
+	}
 	f.mu.Unlock()
 	if err := f.block(ctx, q.Wait); err != nil {
 		return schemas.CallResource{}, err
@@ -74,6 +79,15 @@ func (f *fakeSource) Answer(_ context.Context, q schemas.AnswerQuery) (schemas.A
 		return 0, f.err
 	}
 	return f.answers.answer(q)
+}
+
+func (f *fakeSource) RouteOutage(_ context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answers.outage == nil {
+		return schemas.RouteOutage{}, nil
+	}
+	return f.answers.outage(q)
 }
 
 func (f *fakeSource) Calls(_ context.Context, q schemas.ConversationQuery) ([]schemas.CallResource, error) {

@@ -19,6 +19,8 @@ type Live interface {
 	Source
 	// Answer tells what came of a late answer.
 	Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error)
+	// RouteOutage tells why the calls of a route wait, if they do.
+	RouteOutage(ctx context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error)
 }
 
 // Record knows the calls that have ended, however long ago.

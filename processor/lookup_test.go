@@ -367,3 +367,23 @@ func TestChosenRequestIDIsFoundAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestOutageIsToldByTheOwner(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	p, stop := c.start(new(recorder), t.TempDir(), func(cfg *processor.Config) {
+		cfg.Paused = func(route string) bool { return route == "crm" }
+	})
+	c.send("acme/warm", part("warm", 1, 1))
+	await(t, p, "warm")
+	for route, want := range map[string]schemas.OutageCause{"crm": schemas.OutageMaintenance, "default": schemas.OutageNone, "unused": schemas.OutageNone} {
+		if got, err := p.RouteOutage(t.Context(), schemas.RouteQuery{Route: route}); got.Cause != want || err != nil {
+			t.Errorf("outage of %s: %+v, %v, want %q", route, got, err, want)
+		}
+	}
+	stop()
+	_, err := p.RouteOutage(t.Context(), schemas.RouteQuery{Partition: 3, Route: "crm"})
+	if e, ok := errors.AsType[*schemas.NotOwnedError](err); !ok || !slices.Equal(e.Partitions, []int32{3}) {
+		t.Errorf("after its end: %v, want that partition 3 is not owned", err)
+	}
+}

@@ -35,7 +35,9 @@ func PriorityOf(call *parleyv1.Call) Priority {
 const synchronous = "Synchronous"
 
 // IsSynchronous reports whether whoever sent the call waits for its end. Such a call has no ConversationID.
-func IsSynchronous(call *parleyv1.Call) bool { return call.GetOptions().GetRequestType() == synchronous }
+func IsSynchronous(call *parleyv1.Call) bool {
+	return call.GetOptions().GetRequestType() == synchronous
+}
 
 // ScheduledTimeOf is when a call may begin at the earliest; the zero time: at once.
 func ScheduledTimeOf(call *parleyv1.Call) time.Time {

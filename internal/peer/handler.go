@@ -42,6 +42,7 @@ func NewHandler(cfg HandlerConfig) (*Handler, error) {
 	h.mux.Handle("POST "+pathRequest, answering(h, cfg.Owner.Request))
 	h.mux.Handle("POST "+pathConversation, answering(h, cfg.Owner.Conversation))
 	h.mux.Handle("POST "+pathAnswer, answering(h, ofItsOwn(cfg.Owner.Answer)))
+	h.mux.Handle("POST "+pathRouteOutage, answering(h, ofItsOwn(cfg.Owner.RouteOutage)))
 	return h, nil
 }
 

@@ -31,7 +31,8 @@ type fakeOwner struct {
 	// verdict and err are what it says of answers, and err of all else, if it is set.
 	verdict schemas.AnswerVerdict
 	err     error
-	moved   chan struct{} // closed when anything changes
+	outages map[string]schemas.RouteOutage // by route
+	moved   chan struct{}                  // closed when anything changes
 
 	questions []questionAsked
 }
@@ -125,6 +126,16 @@ func (f *fakeOwner) Answer(_ context.Context, q schemas.AnswerQuery) (schemas.An
 		return 0, &schemas.NotOwnedError{Partitions: []int32{q.Accepted.Partition}}
 	}
 	return f.verdict, f.err
+}
+
+func (f *fakeOwner) RouteOutage(_ context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.questions = append(f.questions, questionAsked{in: []int32{q.Partition}})
+	if f.err == nil && !slices.Contains(f.owned, q.Partition) {
+		return schemas.RouteOutage{}, &schemas.NotOwnedError{Partitions: []int32{q.Partition}}
+	}
+	return f.outages[q.Route], f.err
 }
 
 // network carries questions to the handlers of nodes, without a wire.

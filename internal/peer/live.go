@@ -161,6 +161,15 @@ func (l *Live) Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.Answe
 	return search.ask(ctx, []int32{q.Accepted.Partition})
 }
 
+// RouteOutage tells why the calls of a route wait, as the owner of a partition knows.
+func (l *Live) RouteOutage(ctx context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error) {
+	put := func(ctx context.Context, o Owner, _ []int32) (schemas.RouteOutage, error) {
+		return o.RouteOutage(ctx, q)
+	}
+	search := question[schemas.RouteOutage]{live: l, patience: ownerWait, put: put}
+	return search.ask(ctx, []int32{q.Partition})
+}
+
 // sliceMax is the longest that an owner is asked to wait at once. One that falls silent, or is the owner no more, is
 // found out after that.
 const sliceMax = 5 * time.Second

@@ -64,6 +64,13 @@ func TestOwnerElsewhereIsAsked(t *testing.T) {
 		if err != nil || c.Account != "acme" || c.Status != schemas.ConversationComplete || !slices.Equal(c.InRecord, []int32{7}) {
 			t.Errorf("conversation: %+v, %v, want it Complete, with what only the record has", c, err)
 		}
+		down := schemas.RouteOutage{Cause: schemas.OutageCircuit, For: 1500 * time.Millisecond}
+		o.change(func(f *fakeOwner) { f.outages = map[string]schemas.RouteOutage{"crm": down} })
+		for name, want := range map[string]schemas.RouteOutage{"crm": down, "mail": {}} {
+			if got, err := l.RouteOutage(t.Context(), schemas.RouteQuery{Partition: 2, Route: name}); got != want || err != nil {
+				t.Errorf("outage of %s: %+v, %v, want %+v", name, got, err, want)
+			}
+		}
 		for _, q := range o.asked() {
 			if len(q.in) != 1 || q.in[0] != 2 && q.in[0] != 3 {
 				t.Errorf("asked %+v, want of the one partition", q)

@@ -14,6 +14,8 @@ type Owner interface {
 	Conversation(ctx context.Context, q schemas.ConversationQuery, in ...int32) (schemas.ConversationResource, error)
 	// Answer is asked of the partition that the query names.
 	Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error)
+	// RouteOutage is asked of the partition that the query names.
+	RouteOutage(ctx context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error)
 }
 
 // nobody owns no partition.
@@ -29,4 +31,8 @@ func (nobody) Conversation(_ context.Context, _ schemas.ConversationQuery, in ..
 
 func (nobody) Answer(_ context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error) {
 	return 0, &schemas.NotOwnedError{Partitions: []int32{q.Accepted.Partition}}
+}
+
+func (nobody) RouteOutage(_ context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error) {
+	return schemas.RouteOutage{}, &schemas.NotOwnedError{Partitions: []int32{q.Partition}}
 }

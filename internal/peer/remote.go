@@ -44,6 +44,10 @@ func (r remote) Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.Answ
 	return put[schemas.AnswerVerdict](ctx, r, pathAnswer, asked[schemas.AnswerQuery]{Query: q}, 0)
 }
 
+func (r remote) RouteOutage(ctx context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error) {
+	return put[schemas.RouteOutage](ctx, r, pathRouteOutage, asked[schemas.RouteQuery]{Query: q}, 0)
+}
+
 const (
 	// dialTimeout is how long a node may take to accept a connection; one that is gone does not.
 	dialTimeout = time.Second

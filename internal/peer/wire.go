@@ -17,6 +17,7 @@ const (
 	pathRequest      = Path + "request"
 	pathConversation = Path + "conversation"
 	pathAnswer       = Path + "answer"
+	pathRouteOutage  = Path + "route-outage"
 )
 
 // Headers of a question; an answer has the second.
@@ -29,7 +30,7 @@ const (
 
 // asked is the body of a question.
 type asked[Q any] struct {
-	// In are the partitions that are asked; none for a late answer, which names its own.
+	// In are the partitions that are asked; none for a question that names its own.
 	In    []int32 `json:"in"`
 	Query Q       `json:"query"`
 }
