@@ -300,7 +300,9 @@ func (d *dispatcher) isDue(partition int32, key schemas.ConversationKey, now tim
 		return nil
 	case w != nil:
 		return nil
-	case d.admits(t, c, partition):
+	}
+	d.changed(key)
+	if d.admits(t, c, partition) {
 		d.admit(d.workOf(t, c, r, 0))
 		return nil
 	}

@@ -35,12 +35,12 @@ func TestWithoutALeaseOnlyEndsAreTold(t *testing.T) {
 			l := newLive(new(Config))
 			l.run = &liveRun{lease: new(lease)}
 			l.run.lease.until.Store(tt.lease)
-			status, err := await(t.Context(), &waiter{live: l, in: []int32{3}}, func(context.Context) (schemas.CallStatus, bool, error) {
-				return tt.status, tt.status.Final(), tt.err
+			r, err := await(t.Context(), &waiter{live: l, in: []int32{3}}, func(context.Context) (schemas.CallResource, error) {
+				return schemas.CallResource{Status: tt.status}, tt.err
 			})
 			e, disowned := errors.AsType[*schemas.NotOwnedError](err)
-			if tt.told && (status != tt.status || !errors.Is(err, tt.err)) || disowned == tt.told {
-				t.Errorf("got %s, %v", status, err)
+			if tt.told && (r.Status != tt.status || !errors.Is(err, tt.err)) || disowned == tt.told {
+				t.Errorf("got %s, %v", r.Status, err)
 			}
 			if disowned && (len(e.Partitions) != 1 || e.Partitions[0] != 3) {
 				t.Errorf("partitions %v, want 3", e.Partitions)

@@ -27,6 +27,7 @@ type dispatcher struct {
 	mailbox *mailbox
 	lease   *lease         // nil: nobody else could have the partitions
 	lost    func(finished) // nil: nobody is to know
+	changed func(schemas.ConversationKey)
 	metrics *routeMetrics
 	batches BatchExecutor // nil: the executor makes none
 	running *running
@@ -61,6 +62,9 @@ type dispatchOptions struct {
 	lease *lease
 	// lost is told, from any goroutine, what came of attempts whose partition is not ours any more. It must not wait.
 	lost func(finished)
+	// changed is told, from any goroutine, of conversations whose status may be another although their state is not: an
+	// attempt begins, or may begin. It is called with locks held. Nil: nobody is to know.
+	changed func(schemas.ConversationKey)
 	// metrics outlive the dispatcher. Nil: nobody sees them.
 	metrics *routeMetrics
 }
@@ -80,12 +84,16 @@ func newDispatcher(cfg *Config, s *store.Store, m *mailbox, o dispatchOptions) *
 	if o.metrics == nil {
 		o.metrics = newRouteMetrics(prometheus.NewRegistry())
 	}
+	if o.changed == nil {
+		o.changed = func(schemas.ConversationKey) {}
+	}
 	d := &dispatcher{
 		cfg:     cfg,
 		store:   s,
 		mailbox: m,
 		lease:   o.lease,
 		lost:    o.lost,
+		changed: o.changed,
 		metrics: o.metrics,
 		running: newRunning(),
 		lines:   &lines{by: make(map[string]*line)},
@@ -191,6 +199,7 @@ func (d *dispatcher) retract(key schemas.ConversationKey) {
 		d.hold(before.class, 1)
 		d.restore(key)
 	}
+	d.changed(key)
 }
 
 // settle is called at the end of each turn: what it released early is committed, or has been retracted.

@@ -44,6 +44,7 @@ func (t *turn) accept(p *partTurn, in *received) error {
 	p.tx.Meta.Open++
 	sequenceCode, _ := schemas.Place(in.call)
 	p.tx.PutPart(in.conversation, sequenceCode, in.part)
+	p.calls = append(p.calls, in.part.RequestID)
 	return nil
 }
 
@@ -84,7 +85,7 @@ func (t *turn) resend(p *partTurn, in *received, e conversation.Resend) error {
 	if err != nil || first == in.part.RequestID {
 		return err
 	}
-	p.finished = append(p.finished, in.part.RequestID)
+	p.calls = append(p.calls, in.part.RequestID)
 	return p.tx.PutReference(in.part.RequestID, store.Reference{
 		Conversation: in.conversation,
 		SequenceCode: e.SequenceCode,
@@ -104,7 +105,7 @@ func (t *turn) reject(p *partTurn, in *received, e conversation.Reject) error {
 		return err
 	}
 	p.tx.Meta.CountFinal(schemas.Rejected)
-	p.finished = append(p.finished, in.part.RequestID)
+	p.calls = append(p.calls, in.part.RequestID)
 	return t.event(p, &parleyv1.ResultEvent{
 		Account: in.call.Account,
 		Event:   &parleyv1.ResultEvent_Call{Call: t.rejectedEvent(in, e)},
@@ -122,7 +123,7 @@ func (t *turn) endCall(p *partTurn, key schemas.ConversationKey, e conversation.
 	}
 	p.tx.Meta.Open--
 	p.tx.Meta.CountFinal(e.Status)
-	p.finished = append(p.finished, part.RequestID)
+	p.calls = append(p.calls, part.RequestID)
 	return t.event(p, &parleyv1.ResultEvent{
 		Account: call.Account,
 		Event:   &parleyv1.ResultEvent_Call{Call: t.callEvent(call, part.AcceptedAt, e)},

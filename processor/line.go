@@ -256,6 +256,7 @@ func (l *line) pick(r *route.Route, now time.Time, place bool) *work {
 		switch {
 		case !w.startBy && r.Delivery != route.AtMostOnce:
 			if w.moves(waiting, begun) {
+				l.dispatcher.changed(w.key)
 				return w
 			}
 		case !place:

@@ -24,7 +24,7 @@ type live struct {
 	store *store.Store // nil: not open
 	run   *liveRun     // nil: the loop does not run
 
-	watchers watchers
+	watchers *watchers
 }
 
 // liveRun is what live knows of one run of the loop.
@@ -134,7 +134,7 @@ func (l *live) applied(pt *partTurn) {
 		p.moved = nil
 	}
 	r.mu.Unlock()
-	l.watchers.notify(pt)
+	l.watchers.committed(pt)
 }
 
 // sunk is the offset up to which a partition of the results is in the record.

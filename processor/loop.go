@@ -97,7 +97,7 @@ func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loo
 	l.destinations.client = client
 	l.lease = newLease(client, cfg.Group)
 	l.lease.keep()
-	l.dispatch = newDispatcher(&l.cfg, s, l.mailbox, dispatchOptions{lease: l.lease, lost: o.send, metrics: m.routes})
+	l.dispatch = newDispatcher(&l.cfg, s, l.mailbox, dispatchOptions{lease: l.lease, lost: o.send, changed: lv.watchers.changed, metrics: m.routes})
 	lv.begin(client, l.lease, l.dispatch.running)
 	return l, nil
 }

@@ -29,14 +29,19 @@ func (p *Processor) Request(ctx context.Context, q schemas.RequestQuery, in ...i
 			}
 		}
 	}
-	w := &waiter{live: p.live, wait: q.Wait, in: in, on: []watchKey{watchRequest(q.ID)}}
-	return await(ctx, w, func(ctx context.Context) (schemas.CallResource, bool, error) {
+	w := &waiter{live: p.live, wait: q.Wait, seen: q.Seen, in: in, on: []watchKey{watchRequest(q.ID)}}
+	return await(ctx, w, func(ctx context.Context) (schemas.CallResource, error) {
 		r, err := p.live.request(ctx, q, in)
-		if err == nil && !r.Status.Final() && w.also(watchRequest(uuid.MustParse(r.RequestID))) {
-			r, err = p.live.request(ctx, q, in) // the id is a resend's: the first may have ended between look and watch
+		if err == nil && w.also(watchConversation(conversationKeyOf(r))) {
+			r, err = p.live.request(ctx, q, in) // its conversation may have changed between look and watch
 		}
-		return r, r.Status.Final(), err
+		return r, err
 	})
+}
+
+// conversationKeyOf is the key of the conversation that a call belongs to.
+func conversationKeyOf(r schemas.CallResource) schemas.ConversationKey {
+	return schemas.NewConversationKey(r.Account, r.ConversationID, uuid.MustParse(r.RequestID))
 }
 
 // Conversation answers what this process knows of a conversation; errors as those of Request. No partitions: those that
@@ -46,59 +51,67 @@ func (p *Processor) Conversation(ctx context.Context, q schemas.ConversationQuer
 	if len(in) > 0 {
 		keys = slices.DeleteFunc(keys, func(k schemas.ConversationKey) bool { return !slices.Contains(in, p.live.home(k)) })
 	}
-	w := &waiter{live: p.live, wait: q.Wait}
+	w := &waiter{live: p.live, wait: q.Wait, seen: q.Seen}
 	for _, k := range keys {
 		w.in = append(w.in, p.live.home(k))
 		w.on = append(w.on, watchConversation(k))
 	}
-	return await(ctx, w, func(ctx context.Context) (schemas.ConversationResource, bool, error) {
-		r, err := p.live.conversation(ctx, q, keys)
-		return r, r.Status.Final(), err
+	return await(ctx, w, func(ctx context.Context) (schemas.ConversationResource, error) {
+		return p.live.conversation(ctx, q, keys)
 	})
 }
 
-// waiter says for how long to wait, and for the end of what.
+// waiter says for how long to wait, and for a change of what.
 type waiter struct {
 	live *live
 	wait time.Duration
+	// seen is the ETag of the status that is no news; empty: only an end is.
+	seen string
 	// in are the partitions that are asked.
 	in []int32
 	on []watchKey
-	// ended has something to receive when one of what on names has ended, or may end elsewhere.
-	ended chan struct{}
+	// changed has something to receive when one of what on names may have changed, or may be elsewhere. Nil: nobody waits.
+	changed chan struct{}
 }
 
-// also waits for the end of what key names, too. It reports whether that is new: then it may have ended before.
+// also waits for changes of what key names, too. It reports whether that is new: then it may have changed before.
 func (w *waiter) also(key watchKey) bool {
-	if slices.Contains(w.on, key) {
+	if w.changed == nil || slices.Contains(w.on, key) {
 		return false
 	}
 	w.on = append(w.on, key)
-	w.live.watchers.join(w.ended, key)
+	w.live.watchers.join(w.changed, key)
 	return true
 }
 
-// await asks until the answer is final, or the wait is over. An end stays what it is, whoever owns the partition now;
-// anything else is said only while nobody else can own it: another may have told more.
-func await[R any](ctx context.Context, w *waiter, ask func(context.Context) (R, bool, error)) (R, error) {
-	w.ended = w.live.watchers.watch(w.on...) // before the first look, so that no end falls between
-	defer func() { w.live.watchers.leave(w.ended, w.on...) }()
-	timer := time.NewTimer(w.wait)
-	defer timer.Stop()
-	for {
-		r, final, err := ask(ctx)
-		if !final && !w.live.leased() {
+// await asks until the answer ends the wait, or the wait is over. An end stays what it is, whoever owns the partition
+// now; anything else is said only while nobody else can own it: another may have told more.
+func await[R schemas.Resource](ctx context.Context, w *waiter, ask func(context.Context) (R, error)) (R, error) {
+	var late <-chan time.Time
+	if w.wait > 0 {
+		w.changed = w.live.watchers.watch(w.on...) // before the first look, so that no change falls between
+		defer func() { w.live.watchers.leave(w.changed, w.on...) }()
+		timer := time.NewTimer(w.wait)
+		defer timer.Stop()
+		late = timer.C
+	}
+	for over := w.wait <= 0; ; {
+		r, err := ask(ctx)
+		if !r.Final() && !w.live.leased() {
 			return r, notOwned(w.in...)
 		}
-		if err != nil || final || w.wait <= 0 {
+		if err != nil || over {
+			return r, err
+		}
+		if ends, err := schemas.EndsWait(r, w.seen); ends || err != nil {
 			return r, err
 		}
 		select {
-		case <-w.ended:
-		case <-timer.C:
-			w.wait = 0 // one more look
+		case <-w.changed:
+		case <-late:
+			over = true // after one more look
 		case <-ctx.Done():
-			return r, err
+			return r, nil
 		}
 	}
 }

@@ -52,8 +52,8 @@ type partTurn struct {
 	releases []release
 	begins   []schemas.ConversationKey
 	ended    []schemas.ConversationKey
-	// finished are the request ids of the calls that ended, and of resends: theirs may have ended before.
-	finished []schemas.RequestID
+	// calls are the request ids of the calls that were accepted or ended, and of resends: theirs may have ended before.
+	calls []schemas.RequestID
 }
 
 // place is a part of a conversation.

@@ -40,6 +40,7 @@ type fakeOwner struct {
 // questionAsked is what it was asked.
 type questionAsked struct {
 	account string
+	id      string
 	in      []int32
 	wait    time.Duration
 }
@@ -83,15 +84,18 @@ func (f *fakeOwner) look(in []int32) (schemas.CallStatus, chan struct{}, error) 
 	return "", nil, schemas.ErrUnknown
 }
 
-// await waits as a processor does.
-func (f *fakeOwner) await(ctx context.Context, q questionAsked) (schemas.CallStatus, error) {
+// await waits as a processor does, for another status than the one that was seen, or for a final one.
+func (f *fakeOwner) await(ctx context.Context, q questionAsked, seen string) (schemas.CallStatus, error) {
 	f.mu.Lock()
 	f.questions = append(f.questions, q)
 	f.mu.Unlock()
 	late := time.After(q.wait)
 	for {
 		status, moved, err := f.look(q.in)
-		if err != nil || status.Final() || q.wait == 0 {
+		if err != nil || q.wait == 0 {
+			return status, err
+		}
+		if ends, err := schemas.EndsWait(schemas.CallResource{Account: q.account, RequestID: q.id, Status: status}, seen); ends || err != nil {
 			return status, err
 		}
 		select {
@@ -105,12 +109,12 @@ func (f *fakeOwner) await(ctx context.Context, q questionAsked) (schemas.CallSta
 }
 
 func (f *fakeOwner) Request(ctx context.Context, q schemas.RequestQuery, in ...int32) (schemas.CallResource, error) {
-	status, err := f.await(ctx, questionAsked{account: q.Account, in: in, wait: q.Wait})
+	status, err := f.await(ctx, questionAsked{account: q.Account, id: q.ID.String(), in: in, wait: q.Wait}, q.Seen)
 	return schemas.CallResource{Account: q.Account, RequestID: q.ID.String(), Status: status}, err
 }
 
 func (f *fakeOwner) Conversation(ctx context.Context, q schemas.ConversationQuery, in ...int32) (schemas.ConversationResource, error) {
-	status, err := f.await(ctx, questionAsked{account: q.Account, in: in, wait: q.Wait})
+	status, err := f.await(ctx, questionAsked{account: q.Account, in: in, wait: q.Wait}, q.Seen)
 	r := schemas.ConversationResource{Account: q.Account, ConversationID: q.ID, Status: schemas.ConversationProcessing, InRecord: []int32{7}}
 	if status.Final() {
 		r.Status = schemas.ConversationComplete

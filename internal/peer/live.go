@@ -79,7 +79,7 @@ func (l *Live) Request(ctx context.Context, q schemas.RequestQuery) (schemas.Cal
 	if q.Accepted != nil {
 		home = q.Accepted.Partition
 	}
-	return await(ctx, q.Wait, func(ctx context.Context, s slice) (schemas.CallResource, bool, error) {
+	return await(ctx, q.Wait, q.Seen, func(ctx context.Context, s slice) (schemas.CallResource, error) {
 		put := func(ctx context.Context, o Owner, in []int32) (schemas.CallResource, error) {
 			now := q
 			now.Wait = s.left()
@@ -91,7 +91,7 @@ func (l *Live) Request(ctx context.Context, q schemas.RequestQuery) (schemas.Cal
 			// A request id that its producer chose may name another partition than that of its conversation.
 			r, err = search.ask(ctx, l.others(home))
 		}
-		return r, r.Status.Final(), err
+		return r, err
 	})
 }
 
@@ -139,7 +139,7 @@ func (l *Live) Conversation(ctx context.Context, q schemas.ConversationQuery) (s
 	if q.Accepted != nil {
 		in = []int32{q.Accepted.Partition}
 	}
-	return await(ctx, q.Wait, func(ctx context.Context, s slice) (schemas.ConversationResource, bool, error) {
+	return await(ctx, q.Wait, q.Seen, func(ctx context.Context, s slice) (schemas.ConversationResource, error) {
 		put := func(ctx context.Context, o Owner, in []int32) (schemas.ConversationResource, error) {
 			now := q
 			now.Wait = s.left()
@@ -149,8 +149,7 @@ func (l *Live) Conversation(ctx context.Context, q schemas.ConversationQuery) (s
 		if q.Accepted != nil {
 			search.patience = ownerWait // whoever has written a command wants to hear of it
 		}
-		r, err := search.ask(ctx, in)
-		return r, r.Status.Final(), err
+		return search.ask(ctx, in)
 	})
 }
 
@@ -184,16 +183,19 @@ type slice struct {
 // left is what is left of the slice.
 func (s slice) left() time.Duration { return max(0, time.Until(s.until)) }
 
-// await asks, one slice of the wait after the other, until the answer is final or the wait is over.
-func await[R any](ctx context.Context, wait time.Duration, ask func(context.Context, slice) (R, bool, error)) (R, error) {
+// await asks, one slice of the wait after the other, until the answer ends the wait, or the wait is over.
+func await[R schemas.Resource](ctx context.Context, wait time.Duration, seen string, ask func(context.Context, slice) (R, error)) (R, error) {
 	end := time.Now().Add(wait)
 	for {
 		s := slice{until: time.Now().Add(min(time.Until(end), sliceMax))}
 		if wait > 0 {
 			s.patience = ownerWait
 		}
-		r, final, err := ask(ctx, s)
-		if err != nil || final || !time.Now().Before(end) {
+		r, err := ask(ctx, s)
+		if err != nil || !time.Now().Before(end) {
+			return r, err
+		}
+		if ends, err := schemas.EndsWait(r, seen); ends || err != nil {
 			return r, err
 		}
 		if s.left() > 0 && pause(ctx, ownerPause) != nil { // an owner that stops answers early

@@ -237,6 +237,38 @@ func TestRebalanceDuringLongPoll(t *testing.T) {
 	}
 }
 
+// A wait for another status ends with the first one, whoever owns the partition by then.
+func TestWaitForAChangeDuringARebalance(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, c := owner(map[int32]schemas.CallStatus{3: schemas.Waiting}, 3), owner(map[int32]schemas.CallStatus{3: schemas.Waiting}, 3)
+		n, g := newNetwork(), &group{owners: all("b")}
+		n.put("b", handler(t, b))
+		n.put("c", handler(t, c))
+		l := newLive(t, nobody{}, n, g)
+		q := schemas.RequestQuery{Account: "acme", ID: idOn(3)}
+		r, err := l.Request(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Wait = time.Minute
+		if q.Seen, err = r.ETag(); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of the bubble
+			g.set(all("c"), nil)
+			b.change(func(f *fakeOwner) { f.owned = nil })
+			time.Sleep(10 * time.Second) //nolint:forbidigo // as above
+			c.change(func(f *fakeOwner) { f.calls[3] = schemas.Executing })
+		}()
+		began := time.Now()
+		if r, err = l.Request(t.Context(), q); r.Status != schemas.Executing || err != nil || time.Since(began) != 12*time.Second {
+			t.Errorf("got %s, %v after %s, want Executing after 12 s", r.Status, err, time.Since(began))
+		}
+	})
+}
+
 // An owner that is gone, or says nothing, is given up in a bounded time; who can tell then is asked by ingest.
 func TestOwnerThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()

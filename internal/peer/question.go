@@ -31,11 +31,17 @@ type question[R any] struct {
 // ask asks until one owner knows. schemas.ErrUnknown: all partitions have an owner, and none knows. A partition that
 // changes hands meanwhile is asked about again.
 func (q question[R]) ask(ctx context.Context, in []int32) (none R, _ error) {
-	owners := q.live.directory.since(ctx, time.Now().Add(-ownersAge))
+	var owners owners // nil: not looked up yet, which most questions can do without
 	var missed time.Time
 	pending, worst := in, fmt.Errorf("no owner knows: %w", schemas.ErrUnknown)
 	for len(pending) > 0 {
-		round := q.round(ctx, owners, pending)
+		round := q.own(ctx, pending)
+		if !round.done && len(round.missing) > 0 {
+			if owners == nil {
+				owners = q.live.directory.since(ctx, time.Now().Add(-ownersAge))
+			}
+			q.elsewhere(ctx, owners, &round)
+		}
 		if round.done {
 			return round.found, round.err
 		}
@@ -78,11 +84,16 @@ type round[R any] struct {
 	silent  bool
 }
 
-// round asks our own process, then the nodes that own what it does not.
-func (q question[R]) round(ctx context.Context, owners owners, in []int32) round[R] {
-	var all round[R]
+// own asks our own process.
+func (q question[R]) own(ctx context.Context, in []int32) round[R] {
+	var r round[R]
 	found, err := q.put(ctx, q.live.owner, in)
-	all.hear(in, found, err)
+	r.hear(in, found, err)
+	return r
+}
+
+// elsewhere asks the nodes that own what a round misses.
+func (q question[R]) elsewhere(ctx context.Context, owners owners, all *round[R]) {
 	elsewhere := all.missing
 	all.missing = nil
 	byNode := make(map[string][]int32)
@@ -101,7 +112,6 @@ func (q question[R]) round(ctx context.Context, owners owners, in []int32) round
 		q.live.note(node, err)
 		all.hear(byNode[node], found, err)
 	}
-	return all
 }
 
 // hear takes what an owner said of partitions.

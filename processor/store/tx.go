@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"iter"
 
 	"parley/processor/conversation"
 	"parley/schemas"
@@ -228,6 +229,17 @@ func (t *Tx) PutReference(id schemas.RequestID, ref Reference) error {
 // Finish keeps an event until the record in ClickHouse serves it. raw is its encoding.
 func (t *Tx) Finish(e *parleyv1.ResultEvent, raw []byte) {
 	t.events = append(t.events, eventOf(e, raw))
+}
+
+// Changed are the conversations whose state the turn has replaced.
+func (t *Tx) Changed() iter.Seq[schemas.ConversationKey] {
+	return func(yield func(schemas.ConversationKey) bool) {
+		for _, key := range t.heldKey {
+			if t.held[key].dirty && !yield(key) {
+				return
+			}
+		}
+	}
 }
 
 func (t *Tx) set(k, value []byte) { t.changes.set(k, value) }
