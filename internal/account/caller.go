@@ -1,7 +1,11 @@
 // Package account knows who may do what: the keys of an account, and the limits within which it is served.
 package account
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Scope is a kind of thing that a key allows.
 type Scope string
@@ -18,6 +22,22 @@ const (
 // Scopes are all there are, the least first.
 func Scopes() []Scope { return []Scope{Read, Submit, Admin} }
 
+// ParseScopes reads names of scopes, in any order, and returns them in ours, each once.
+func ParseScopes(names []string) ([]Scope, error) {
+	for _, name := range names {
+		if !slices.Contains(Scopes(), Scope(strings.TrimSpace(name))) {
+			return nil, fmt.Errorf("there is no scope %q; there are %v", name, Scopes())
+		}
+	}
+	scopes := slices.DeleteFunc(Scopes(), func(s Scope) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return Scope(strings.TrimSpace(name)) == s })
+	})
+	if len(scopes) == 0 {
+		return nil, fmt.Errorf("a key without scopes allows nothing; give some of %v", Scopes())
+	}
+	return scopes, nil
+}
+
 // Caller is who makes a request, and what they may do. The zero value may nothing.
 type Caller struct {
 	// Account is whose data the request is about; no other is ever touched.
@@ -29,3 +49,11 @@ type Caller struct {
 
 // May reports whether the caller has a scope.
 func (c Caller) May(s Scope) bool { return slices.Contains(c.Scopes, s) }
+
+// String is the account, and the key if there is one: what stands beside a thing that was done.
+func (c Caller) String() string {
+	if c.Key == "" {
+		return c.Account
+	}
+	return c.Account + ", key " + c.Key
+}

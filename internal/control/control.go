@@ -5,6 +5,8 @@
 //	key                   value
 //	layout                how the topics are divided: package topics
 //	maintenance/{route}   {"version": 1, "route", "reason", "by", "since", "until"?}
+//	key/{id}              {"version": 1, "id", "account", "name"?, "scopes", "sha256", "created", "expires"?, "revoked"?, "by"}
+//	account/{account}     {"version": 1, "account", "rate"?, "burst"?, "openCalls"?, "stagedBytes"?, "by", "since"}
 //
 // A version of Parley that does not know a key leaves it alone; so it does, with a warning, with a value of a version
 // that is later than its own.
@@ -15,11 +17,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/internal/account"
 )
 
 // Config is what a Control is made of. Every field is required.
@@ -38,9 +43,18 @@ type Control struct {
 	client *kgo.Client
 	log    *slog.Logger
 
-	mu           sync.RWMutex
-	maintenances map[string]entry // by route
+	maintenances kind[Maintenance]
+	keys         kind[account.Key]
+	terms        kind[account.Terms]
 }
+
+// follower takes in the records of a kind.
+type follower interface {
+	begins() string
+	apply(name string, r *kgo.Record) (logChange func())
+}
+
+func (c *Control) kinds() []follower { return []follower{&c.maintenances, &c.keys, &c.terms} }
 
 // Open reads what is in the control topic now. From then on Run must be called to hear of changes, and Close at the
 // end. Its error says that Kafka does not answer before ctx ends, or does not give the topic.
@@ -51,17 +65,23 @@ func Open(ctx context.Context, cfg Config) (*Control, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure Kafka client of control: %w", err)
 	}
-	c := &Control{topic: cfg.Topic, client: client, log: cfg.Log, maintenances: make(map[string]entry)}
+	c := &Control{topic: cfg.Topic, client: client, log: cfg.Log}
+	c.maintenances = c.kindMaintenance()
+	c.keys = c.kindKey()
+	c.terms = c.kindTerms()
 	if err := c.catchUp(ctx); err != nil {
 		client.Close()
 		return nil, fmt.Errorf("read %s: %w", cfg.Topic, err)
 	}
-	c.logStanding()
+	c.logMaintenances()
 	return c, nil
 }
 
 // Close ends everything that Control does with Kafka. It may be called more than once.
 func (c *Control) Close() { c.client.Close() }
+
+// errNoTopic says that nothing was ever agreed on in this cluster.
+var errNoTopic = errors.New("the brokers do not know the topic")
 
 // catchUp reads to what is now the end. The last record of a log is never compacted away, so the end is always seen.
 func (c *Control) catchUp(ctx context.Context) error {
@@ -71,7 +91,10 @@ func (c *Control) catchUp(ctx context.Context) error {
 	}
 	end, ok := ends.Lookup(c.topic, 0)
 	if !ok {
-		return errors.New("list end: the brokers do not know the topic")
+		return errNoTopic
+	}
+	if errors.Is(end.Err, kerr.UnknownTopicOrPartition) {
+		return errNoTopic
 	}
 	if end.Err != nil {
 		return fmt.Errorf("list end: %w", end.Err)
@@ -89,6 +112,24 @@ func (c *Control) catchUp(ctx context.Context) error {
 	return nil
 }
 
+// apply takes in a record, and returns what logs the change; nil: it is of a kind that is not known here, or changes
+// nothing.
+func (c *Control) apply(r *kgo.Record) (logChange func()) {
+	for _, k := range c.kinds() {
+		if name, ok := strings.CutPrefix(string(r.Key), k.begins()); ok {
+			return k.apply(name, r)
+		}
+	}
+	return nil
+}
+
+// hear takes in a record, and logs what it changes.
+func (c *Control) hear(r *kgo.Record) {
+	if logChange := c.apply(r); logChange != nil {
+		logChange()
+	}
+}
+
 // retryPause is the time between two looks at a topic that cannot be read.
 const retryPause = time.Second
 
@@ -99,11 +140,7 @@ func (c *Control) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		fetches.EachRecord(func(r *kgo.Record) {
-			if c.apply(r) {
-				c.logChange(r)
-			}
-		})
+		fetches.EachRecord(c.hear)
 		if err := fetches.Err(); err != nil {
 			c.log.Warn("control topic not read; what it said last stays in force", slog.Any("error", err))
 			select {
@@ -121,8 +158,8 @@ func (c *Control) write(ctx context.Context, key string, value []byte) error {
 	written := make(chan error, 1) // nobody may wait for it any more
 	r := &kgo.Record{Topic: c.topic, Partition: 0, Key: []byte(key), Value: value}
 	c.client.Produce(ctx, r, func(r *kgo.Record, err error) {
-		if err == nil && c.apply(r) {
-			c.logChange(r)
+		if err == nil {
+			c.hear(r)
 		}
 		written <- err
 	})

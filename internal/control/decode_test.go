@@ -43,3 +43,73 @@ func TestVersion1(t *testing.T) {
 		t.Errorf("written %s, %v", b, err)
 	}
 }
+
+func FuzzDecodeKey(f *testing.F) {
+	f.Add("JBSWY3DPEB", []byte(goldenKey))
+	f.Add("JBSWY3DPEB", []byte(`{"version":2}`))
+	f.Add("", []byte(`null`))
+	f.Fuzz(func(t *testing.T, id string, value []byte) {
+		k, err := decodeKey(id, value)
+		if err != nil {
+			return
+		}
+		b, err := encodeKey(k)
+		if err != nil {
+			t.Fatalf("%+v was read, but cannot be written: %v", k, err)
+		}
+		again, err := decodeKey(id, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b2, err := encodeKey(again); err != nil || string(b2) != string(b) {
+			t.Fatalf("written %s, then %s, %v", b, b2, err)
+		}
+	})
+}
+
+func FuzzDecodeTerms(f *testing.F) {
+	f.Add("acme", []byte(goldenTerms))
+	f.Add("acme", []byte(`{"version":1,"account":"acme","rate":1e400}`))
+	f.Add("", []byte(`null`))
+	f.Fuzz(func(t *testing.T, of string, value []byte) {
+		terms, err := decodeTerms(of, value)
+		if err != nil {
+			return
+		}
+		b, err := encodeTerms(terms)
+		if err != nil {
+			t.Fatalf("%+v was read, but cannot be written: %v", terms, err)
+		}
+		again, err := decodeTerms(of, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b2, err := encodeTerms(again); err != nil || string(b2) != string(b) {
+			t.Fatalf("written %s, then %s, %v", b, b2, err)
+		}
+	})
+}
+
+const (
+	goldenKey   = `{"version":1,"id":"JBSWY3DPEB","account":"acme","name":"ci","scopes":["read","submit"],"sha256":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f","created":"2026-12-01T08:00:00Z","expires":"2027-03-01T08:00:00Z","revoked":"2026-12-02T08:00:00Z","by":"ops@host"}`
+	goldenTerms = `{"version":1,"account":"acme","rate":2.5,"burst":10,"openCalls":0,"stagedBytes":1073741824,"by":"ops@host","since":"2026-12-01T08:00:00Z"}`
+)
+
+// The bytes of version 1 of keys and terms stay readable.
+func TestAccountsVersion1(t *testing.T) {
+	t.Parallel()
+	k, err := decodeKey("JBSWY3DPEB", []byte(goldenKey))
+	if err != nil || k.Hash[31] != 0x1f || k.Account != "acme" || k.Expires.Month() != time.March {
+		t.Errorf("read %+v, %v", k, err)
+	}
+	if b, err := encodeKey(k); err != nil || string(b) != goldenKey {
+		t.Errorf("written %s, %v", b, err)
+	}
+	terms, err := decodeTerms("acme", []byte(goldenTerms))
+	if err != nil || *terms.Rate != 2.5 || *terms.OpenCalls != 0 {
+		t.Errorf("read %+v, %v", terms, err)
+	}
+	if b, err := encodeTerms(terms); err != nil || string(b) != goldenTerms {
+		t.Errorf("written %s, %v", b, err)
+	}
+}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Maintenance holds the calls of a route back: they wait, none is dropped, and other routes are not slowed.
@@ -25,10 +23,8 @@ type Maintenance struct {
 
 // Maintenance returns the maintenance of a route at a time; false: there is none.
 func (c *Control) Maintenance(route string, now time.Time) (Maintenance, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if e := c.maintenances[route]; e.lasts(now) {
-		return e.maintenance, true
+	if m := c.maintenances.get(route); m.lasts(now) {
+		return *m, true
 	}
 	return Maintenance{}, false
 }
@@ -49,68 +45,41 @@ func (c *Control) End(ctx context.Context, route string) error {
 	return c.write(ctx, maintenancePrefix+route, nil)
 }
 
-// entry is what the last record of a route said.
-type entry struct {
-	// offset is that of the record: what is written here is applied before it is read, and an earlier record of
-	// another process may be read after it.
-	offset      int64
-	ended       bool
-	maintenance Maintenance
-}
-
-func (e entry) lasts(now time.Time) bool {
-	m := e.maintenance
-	return m.Route != "" && !e.ended && (m.Until.IsZero() || now.Before(m.Until))
+func (m *Maintenance) lasts(now time.Time) bool {
+	return m != nil && (m.Until.IsZero() || now.Before(m.Until))
 }
 
 const maintenancePrefix = "maintenance/"
 
-// apply takes a record in, unless it is of another kind, cannot be read, or is not news; then it returns false.
-func (c *Control) apply(r *kgo.Record) bool {
-	route, ok := strings.CutPrefix(string(r.Key), maintenancePrefix)
-	if !ok {
-		return false
+func (c *Control) kindMaintenance() kind[Maintenance] {
+	return kind[Maintenance]{
+		prefix: maintenancePrefix,
+		decode: decodeMaintenance,
+		log:    c.logMaintenance,
+		ill: func(name string, offset, err slog.Attr) {
+			c.log.Warn("maintenance not understood; what was said before stays in force", slog.String("route", name), offset, err)
+		},
 	}
-	e := entry{offset: r.Offset, ended: len(r.Value) == 0}
-	if !e.ended {
-		var err error
-		if e.maintenance, err = decodeMaintenance(route, r.Value); err != nil {
-			c.log.Warn("maintenance not understood; what was said before stays in force",
-				slog.String("route", route), slog.Int64("offset", r.Offset), slog.Any("error", err))
-			return false
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if known, ok := c.maintenances[route]; ok && known.offset >= e.offset {
-		return false
-	}
-	c.maintenances[route] = e
-	return true
 }
 
-// logChange says what a record that was applied has changed.
-func (c *Control) logChange(r *kgo.Record) {
-	route := strings.TrimPrefix(string(r.Key), maintenancePrefix)
-	if m, lasts := c.Maintenance(route, time.Now()); lasts {
-		c.log.Info("route in maintenance", m.attributes()...)
+func (c *Control) logMaintenance(route string, _, is *Maintenance) {
+	if is.lasts(time.Now()) {
+		c.log.Info("route in maintenance", is.attributes()...)
 		return
 	}
 	c.log.Info("route not in maintenance", slog.String("route", route))
 }
 
-// logStanding says what was found at the start.
-func (c *Control) logStanding() {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	for _, e := range c.maintenances {
-		if e.lasts(time.Now()) {
-			c.log.Info("route in maintenance", e.maintenance.attributes()...)
+// logMaintenances says what was found at the start.
+func (c *Control) logMaintenances() {
+	for _, m := range c.maintenances.all() {
+		if m.lasts(time.Now()) {
+			c.log.Info("route in maintenance", m.attributes()...)
 		}
 	}
 }
 
-func (m Maintenance) attributes() []any {
+func (m *Maintenance) attributes() []any {
 	all := []any{slog.String("route", m.Route), slog.String("reason", m.Reason), slog.String("by", m.By), slog.Time("since", m.Since)}
 	if !m.Until.IsZero() {
 		all = append(all, slog.Time("until", m.Until))
@@ -146,20 +115,11 @@ func encodeMaintenance(m Maintenance) ([]byte, error) {
 	return b, nil
 }
 
-// decodeMaintenance reads the value of a route's key. Members that it does not know are left alone.
+// decodeMaintenance reads the value of a route's key.
 func decodeMaintenance(route string, b []byte) (Maintenance, error) {
-	var version struct {
-		Version int `json:"version"`
-	}
-	if err := json.Unmarshal(b, &version); err != nil {
-		return Maintenance{}, fmt.Errorf("decode version: %w", err)
-	}
-	if version.Version < 1 || version.Version > maintenanceVersion {
-		return Maintenance{}, fmt.Errorf("version is %d; this program knows up to %d: bring it to the version of the one that wrote it", version.Version, maintenanceVersion)
-	}
-	var m maintenanceJSON
-	if err := json.Unmarshal(b, &m); err != nil {
-		return Maintenance{}, fmt.Errorf("decode maintenance: %w", err)
+	m, err := decodeVersion[maintenanceJSON](b, maintenanceVersion)
+	if err != nil {
+		return Maintenance{}, err
 	}
 	if m.Route != route || route == "" {
 		return Maintenance{}, fmt.Errorf("the value is of route %q", m.Route)
