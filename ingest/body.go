@@ -58,9 +58,17 @@ func readBody(r *http.Request, bytesMax int64, l *lease) ([]byte, error) {
 			return buf, nil
 		}
 		if err != nil {
-			return nil, &schemas.Problem{Code: schemas.InvalidBody, Detail: fmt.Sprintf("the body breaks off after %d bytes: %v", len(buf), err)}
+			return nil, unreadable(len(buf), err)
 		}
 	}
+}
+
+// unreadable says why a body could not be read to its end.
+func unreadable(read int, err error) *schemas.Problem {
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+		return &schemas.Problem{Code: schemas.InvalidBody, Detail: fmt.Sprintf("zstd bodies are taken with a window of at most %d MiB; compress without --long and --ultra", zstdWindowMax>>20)}
+	}
+	return &schemas.Problem{Code: schemas.InvalidBody, Detail: fmt.Sprintf("the body breaks off after %d bytes: %.200v", read, err)}
 }
 
 func tooLarge(bytesMax int64) *schemas.Problem {

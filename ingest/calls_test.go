@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
@@ -209,96 +207,6 @@ func TestNoneAcceptedIs400(t *testing.T) {
 		}
 	}
 	h.log(t, 0)
-}
-
-func TestCompressedBodies(t *testing.T) {
-	t.Parallel()
-	h := start(t)
-	var zipped bytes.Buffer
-	z := gzip.NewWriter(&zipped)
-	if _, err := z.Write([]byte(simpleCall)); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	e, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest := sha256.Sum256([]byte(simpleCall))
-	for encoding, body := range map[string][]byte{"gzip": zipped.Bytes(), "zstd": e.EncodeAll([]byte(simpleCall), nil), "identity": []byte(simpleCall)} {
-		a := h.post(t, string(body), "Content-Encoding", encoding).accepted(t)
-		if want := "sha-256=:" + base64.StdEncoding.EncodeToString(digest[:]) + ":"; a.Digest != want {
-			t.Errorf("%s: digest %s, want that of the plain bytes", encoding, a.Digest)
-		}
-	}
-	for encoding, status := range map[string]int{"gzip": 400, "zstd": 400, "br": 415, "gzip, zstd": 415} {
-		if d := h.post(t, simpleCall, "Content-Encoding", encoding).problem(t); d.Status != status || d.Code != schemas.InvalidBody {
-			t.Errorf("%s of what is not: %+v", encoding, d)
-		}
-	}
-	if d := h.post(t, string(zipped.Bytes()[:zipped.Len()-5]), "Content-Encoding", "gzip").problem(t); d.Status != 400 || !strings.Contains(d.Detail, "breaks off") {
-		t.Errorf("cut gzip: %+v", d)
-	}
-}
-
-// A small body may not become a big one in memory.
-func TestBombsAreRefused(t *testing.T) {
-	t.Parallel()
-	h := start(t, func(c *Config) { c.RequestBytesMax = 1 << 20 })
-	bomb := bytes.Repeat([]byte(" "), 64<<20)
-	e, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var zipped bytes.Buffer
-	z := gzip.NewWriter(&zipped)
-	if _, err := z.Write(bomb); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for encoding, body := range map[string][]byte{"gzip": zipped.Bytes(), "zstd": e.EncodeAll(bomb, nil)} {
-		if d := h.post(t, string(body), "Content-Encoding", encoding).problem(t); d.Status != 413 || d.Code != schemas.TooLarge {
-			t.Errorf("%s: %+v", encoding, d)
-		}
-	}
-}
-
-func TestLimitsOfARequest(t *testing.T) {
-	t.Parallel()
-	h := start(t, func(c *Config) {
-		c.RequestCallsMax, c.RequestBytesMax = 3, 4096
-		c.Limits = schemas.DefaultLimits()
-		c.Limits.CallBytesMax = 2000
-	})
-	call := part("c", 1, 1)
-	if r := h.post(t, "["+call+","+call+","+call+"]"); r.status != http.StatusAccepted {
-		t.Errorf("as many calls as may be: %d %s", r.status, r.body)
-	}
-	refused := map[string]reply{
-		"one call too many":  h.post(t, "["+call+","+call+","+call+","+call+"]"),
-		"one line too many":  h.post(t, strings.Repeat(call+"\n", 4), "Content-Type", mimeNDJSON),
-		"one byte too many":  h.post(t, "["+call+strings.Repeat(" ", 4096)+"]"),
-		"a call too long":    h.post(t, call+strings.Repeat(" ", 2001-len(call))),
-		"a length too great": h.post(t, strings.Repeat(" ", 8000)),
-	}
-	for name, r := range refused {
-		if d := r.problem(t); d.Status != http.StatusRequestEntityTooLarge || d.Code != schemas.TooLarge {
-			t.Errorf("%s: %+v", name, d)
-		}
-	}
-	if h.post(t, call+strings.Repeat(" ", 2000-len(call))).accepted(t).RequestID == "" {
-		t.Error("as long a call as may be was refused")
-	}
-	// A call that is too long does not stop the others.
-	r := h.post(t, "["+call+`,{"x": "`+strings.Repeat("x", 2000)+`"},`+call+"]")
-	if r.status != http.StatusAccepted || !bytes.Contains(r.body, []byte(`"accepted":2,"rejected":1`)) {
-		t.Errorf("status %d: %s", r.status, r.body)
-	}
-	h.log(t, 6)
 }
 
 func TestMediaTypeMayBeAbsent(t *testing.T) {

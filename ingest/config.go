@@ -46,18 +46,8 @@ type Config struct {
 	Ready ReadyFunc
 	// Limits bound one call. Zero: schemas.DefaultLimits.
 	Limits schemas.Limits
-	// RequestCallsMax bounds the calls of one request. Zero: 10,000.
-	RequestCallsMax int
-	// RequestBytesMax bounds the body of one request, decompressed. Zero: 64 MiB.
-	RequestBytesMax int64
-	// BytesInFlightMax bounds the bodies that are being read or are on their way to the log, in sum; beyond it
-	// requests are answered with 503 at once. The memory used is about three times as much. Zero: 128 MiB.
-	BytesInFlightMax int64
-	// ProduceTimeout is how long the brokers may stay silent before a request is given up; it is answered with 503
-	// within another 200 ms. Zero: 700 ms.
-	ProduceTimeout time.Duration
-	// WaitMax bounds the wait of a poll; a longer one is taken as this. Zero: 60 s.
-	WaitMax time.Duration
+	// RequestLimits bound what is taken at a time. Zero fields: as in DefaultRequestLimits.
+	RequestLimits
 	// ShutdownTimeout bounds how long Serve waits for open requests once it is told to stop. Zero: 10 s.
 	ShutdownTimeout time.Duration
 	// Now is the clock. Nil: time.Now.
@@ -85,11 +75,9 @@ func (c *Config) validate() error {
 	need(c.Maintenances != nil, "no maintenances")
 	need(c.Log != nil, "no log")
 	need(c.Metrics != nil, "no metrics registry")
-	need(c.RequestCallsMax >= 1, "request calls max: at least 1, not %d", c.RequestCallsMax)
-	need(c.RequestBytesMax >= 1, "request bytes max: at least 1, not %d", c.RequestBytesMax)
-	need(c.BytesInFlightMax >= c.RequestBytesMax, "bytes in flight max (%d) is less than request bytes max (%d)", c.BytesInFlightMax, c.RequestBytesMax)
-	need(c.ProduceTimeout > 0 && c.WaitMax > 0 && c.ShutdownTimeout > 0, "a timeout is negative")
-	return errors.Join(errs...)
+	need(c.ShutdownTimeout > 0, "the shutdown timeout is negative")
+	requests := c.RequestLimits
+	return errors.Join(append(errs, c.Limits.Check(), requests.Check(c.Limits))...)
 }
 
 // withDefaults returns c with the zero fields that have a default set to it.
@@ -103,11 +91,7 @@ func (c Config) withDefaults() Config {
 	if c.Ready == nil {
 		c.Ready = func(context.Context) []Dependency { return nil }
 	}
-	orDefault(&c.RequestCallsMax, 10_000)
-	orDefault(&c.RequestBytesMax, 64<<20)
-	orDefault(&c.BytesInFlightMax, 128<<20)
-	orDefault(&c.ProduceTimeout, 700*time.Millisecond)
-	orDefault(&c.WaitMax, 60*time.Second)
+	c.RequestLimits = c.RequestLimits.withDefaults()
 	orDefault(&c.ShutdownTimeout, 10*time.Second)
 	return c
 }

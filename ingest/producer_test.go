@@ -178,7 +178,8 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 	t.Parallel()
 	const max = 64 << 10
 	h := start(t, func(c *Config) {
-		c.RequestBytesMax, c.BytesInFlightMax = max, max
+		c.Limits = schemas.DefaultLimits()
+		c.Limits.CallBytesMax, c.RequestBytesMax, c.BytesInFlightMax = max, max, max+1
 		c.ProduceTimeout = 200 * time.Millisecond
 	})
 	h.post(t, simpleCall).accepted(t)

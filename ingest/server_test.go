@@ -229,13 +229,13 @@ func (panics) Caller(*http.Request) (account.Caller, *schemas.Problem) { panic("
 
 func TestConfigReportsEverythingAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := New(Config{Partitions: 1 << 20, Secret: []byte("short"), RequestCallsMax: -1, RequestBytesMax: 1 << 40, ProduceTimeout: -1})
+	_, err := New(Config{Partitions: 1 << 20, Secret: []byte("short"), ShutdownTimeout: -1, RequestLimits: RequestLimits{RequestCallsMax: -1, ProduceTimeout: -1}})
 	if err == nil {
 		t.Fatal("accepted")
 	}
 	for _, want := range []string{
 		"no client", "no topic", "partitions: from 1 to 16384, not 1048576", "secret: at least 16 bytes, this has 5", "no routes",
-		"no authenticator", "no tokens", "no live source", "no maintenances", "no log", "no metrics", "request calls max", "bytes in flight max", "a timeout is negative",
+		"no authenticator", "no tokens", "no live source", "no maintenances", "no log", "no metrics", "the shutdown timeout is negative", "PARLEY_REQUEST_CALLS_MAX is -1; it is at least 1", "PARLEY_PRODUCE_TIMEOUT is -1ns; it is positive",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error does not say %q:\n%v", want, err)

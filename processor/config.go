@@ -119,6 +119,7 @@ func (c Config) Validate() error {
 	require(c.Group != "" && c.Instance != "" && c.SinkGroup != "", "group, instance and sink group: required")
 	require(c.StoreDir != "", "store folder: required")
 	require(c.Routes != nil && c.Executor != nil && c.Tokens != nil, "routes, executor and tokens: required")
+	errs = append(errs, c.Limits.Check())
 	require(c.KeepFailed >= 0 && c.KeepSingle >= 0 && c.KeepConversation >= 0, "times to keep: not negative")
 	require(c.PartTimeout >= 0 && c.ForwardGrace >= 0 && c.TrimAfter >= 0, "part timeout, forward grace and the time to look back: not negative")
 	return errors.Join(errs...)

@@ -155,7 +155,7 @@ func (c *Config) identify(in *received) *schemas.Problem {
 		sum := sha256.Sum256(in.record.Value)
 		call.Digest = sum[:]
 	}
-	if n := len(call.Objects); n > refusableFactor*c.Limits.ObjectsMax {
+	if n := len(call.Objects); n > c.refusableObjects() {
 		return &schemas.Problem{Code: schemas.TooManyObjects, Pointer: "/objects", Detail: fmt.Sprintf("a call has at most %d objects, this one has %d", c.Limits.ObjectsMax, n)}
 	}
 	conversationID := call.GetOptions().GetConversationId()
@@ -210,10 +210,20 @@ func (c *Config) check(in *received) *schemas.Problem {
 const callOverhead = 4 << 10
 
 // refusableFactor says how far beyond its limits a call may be to get a Rejected result. Further, its result could be
-// longer than a record can be, and the record goes to parley.dead.
-const refusableFactor = 4
+// longer than a record can be, and the record goes to parley.dead. refusableObjectsMax bounds that for great limits: a
+// problem takes less than 700 bytes for each object.
+const (
+	refusableFactor     = 4
+	refusableObjectsMax = 10_000
+)
 
-func (c *Config) refusableBytes() int { return refusableFactor * c.Limits.CallBytesMax }
+func (c *Config) refusableBytes() int {
+	return min(refusableFactor*c.Limits.CallBytesMax, schemas.CallBytesCeiling+callOverhead)
+}
+
+func (c *Config) refusableObjects() int {
+	return min(refusableFactor*c.Limits.ObjectsMax, refusableObjectsMax)
+}
 
 // firstAppended is when a record that was forwarded was first appended: not after it was appended here.
 func firstAppended(r *kgo.Record) (time.Time, bool) {

@@ -236,3 +236,44 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Records are held to the limits that ingest has: exactly as much passes, one more is Rejected, and what is far over it,
+// whose result might not fit into a record, goes to parley.dead.
+func TestRecordsAtTheEdgeOfTheLimits(t *testing.T) {
+	t.Parallel()
+	c := recordConfig()
+	c.Limits.CallBytesMax, c.Limits.ObjectsMax, c.Limits.PartsMax = 8192, 2, 3
+	padded := func(n int) string { return plain + strings.Repeat(" ", n-len(plain)) }
+	of := func(objects int) string {
+		return strings.Replace(plain, `{"type":"Row"}`, `{"type":"Row"}`+strings.Repeat(`,{"type":"Row"}`, objects-1), 1)
+	}
+	tests := []struct {
+		name          string
+		value         string
+		dead, problem schemas.Code
+	}{
+		{name: "longest", value: padded(8192 + callOverhead)},
+		{name: "too long", value: padded(8192 + callOverhead + 1), problem: schemas.TooLarge},
+		{name: "longest that is Rejected", value: padded(4 * 8192), problem: schemas.TooLarge},
+		{name: "far too long", value: padded(4*8192 + 1), dead: schemas.TooLarge},
+		{name: "most objects", value: of(2)},
+		{name: "too many objects", value: of(3), problem: schemas.TooManyObjects},
+		{name: "most objects that are Rejected", value: of(8), problem: schemas.TooManyObjects},
+		{name: "far too many objects", value: of(9), dead: schemas.TooManyObjects},
+		{name: "most parts", value: inC},
+		{name: "too many parts", value: strings.Replace(inC, ":3", ":4", 1), problem: schemas.CallsInConversationOutOfRange},
+	}
+	for _, tt := range tests {
+		in := c.decode(record(tt.value))
+		if code(in.dead) != tt.dead || code(in.problem) != tt.problem {
+			t.Errorf("%s: dead %v, problem %v; want %q, %q", tt.name, in.dead, in.problem, tt.dead, tt.problem)
+		}
+	}
+}
+
+func code(p *schemas.Problem) schemas.Code {
+	if p == nil {
+		return ""
+	}
+	return p.Code
+}

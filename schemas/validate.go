@@ -161,12 +161,21 @@ func (l Limits) times(o *parleyv1.Options, now time.Time) *Problem {
 		return nil
 	}
 	if time.UnixMilli(*o.ScheduledTimeMs).After(now.Add(l.ScheduleHorizon)) {
-		return problem(ScheduledTooFar, "/options/scheduledTime", "at most %d days ahead", int(l.ScheduleHorizon.Hours()/24))
+		return problem(ScheduledTooFar, "/options/scheduledTime", "at most %s ahead; send the call later", daysOf(l.ScheduleHorizon))
 	}
 	if o.StartByMs != nil && *o.StartByMs <= *o.ScheduledTimeMs {
 		return problem(InvalidParameter, "/options/startBy", "a call that must not begin before its scheduledTime can only begin after it; set startBy to a later time")
 	}
 	return nil
+}
+
+// daysOf is a duration as people say it: in days, if it is so many and no more.
+func daysOf(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d > day && d%day == 0 {
+		return fmt.Sprintf("%d days", d/day)
+	}
+	return d.String()
 }
 
 // conversation holds SequenceCode and CallsInConversation together: both, or with neither one part.

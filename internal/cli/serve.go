@@ -48,6 +48,7 @@ type serveCmd struct {
 	PartTimeout  time.Duration `default:"5m" env:"PARLEY_PART_TIMEOUT" placeholder:"DURATION" help:"The longest time between two parts of a conversation that is not complete." group:"Conversations"`
 	ForwardGrace time.Duration `default:"60s" env:"PARLEY_FORWARD_GRACE" placeholder:"DURATION" help:"How much longer a part that is being forwarded is waited for." group:"Conversations"`
 
+	limitFlags
 	logFlags
 }
 
@@ -163,6 +164,8 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		ForwardGrace:               c.ForwardGrace,
 		SessionTimeout:             c.SessionTimeout,
 		TrimAfter:                  c.TrimAfter,
+		Limits:                     c.calls(),
+		Requests:                   c.requests(),
 		Log:                        log,
 	}, nil
 }

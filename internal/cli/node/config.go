@@ -9,8 +9,10 @@ import (
 	"regexp"
 	"time"
 
+	"parley/ingest"
 	"parley/internal/embedded"
 	"parley/internal/topics"
+	"parley/schemas"
 )
 
 // Config says what a node is. Fields are named as the settings of the command line, whose documented defaults
@@ -64,6 +66,10 @@ type Config struct {
 	SessionTimeout time.Duration
 	// TrimAfter is that of processor.Config and sink.Config.
 	TrimAfter time.Duration
+	// Limits bound the calls that are taken and carried out, the same on all nodes. Zero: schemas.DefaultLimits.
+	Limits schemas.Limits
+	// Requests bound what is taken at a time, and how long anybody waits. Zero: ingest.DefaultRequestLimits.
+	Requests ingest.RequestLimits
 	// Log is told what an operator should know. Required.
 	Log *slog.Logger
 }
@@ -102,6 +108,8 @@ func (c Config) withDefaults() Config {
 	}
 	c.Partitions = cmp.Or(c.Partitions, partitions)
 	c.ResultPartitions = cmp.Or(c.ResultPartitions, 8)
+	c.Limits = cmp.Or(c.Limits, schemas.DefaultLimits())
+	c.Requests = cmp.Or(c.Requests, ingest.DefaultRequestLimits())
 	if c.Auth == "" {
 		c.Auth = AuthKeys
 		if c.embeddedKafka() && loopback(c.HTTPAddr) {
@@ -144,7 +152,7 @@ func (c Config) Validate() error {
 	need(c.Secret == "" || len(c.Secret) >= secretBytesMin, "PARLEY_SECRET has %d bytes; give at least %d", len(c.Secret), secretBytesMin)
 	need(c.Secret != "" || c.embeddedKafka(), "PARLEY_SECRET is empty; with a Kafka cluster all nodes need the same: give at least %d bytes, as openssl rand -hex 32 makes them", secretBytesMin)
 	need(c.RoutesFile != "" || c.backend(), "PARLEY_ROUTES is empty, and there is no demo backend that could take the calls; name a file of routes")
-	errs = append(errs, c.checkAddrs(), c.checkAuth())
+	errs = append(errs, c.checkAddrs(), c.checkAuth(), c.Limits.Check(), c.Requests.Check(c.Limits))
 	return errors.Join(errs...)
 }
 
@@ -217,5 +225,7 @@ func (c Config) LogValue() slog.Value {
 		slog.Duration("forward_grace", c.ForwardGrace),
 		slog.Duration("session_timeout", c.SessionTimeout),
 		slog.Duration("trim_after", c.TrimAfter),
+		slog.Any("limits", c.Limits),
+		slog.Any("request_limits", c.Requests),
 	)
 }

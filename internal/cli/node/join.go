@@ -16,7 +16,6 @@ import (
 	"parley/results/query"
 	"parley/results/record"
 	"parley/results/sink"
-	"parley/schemas"
 )
 
 // openRoles makes the stages of the roles, so that they end in the order in which they hand on: no new calls are
@@ -72,6 +71,8 @@ func (n *node) openIngest(conn driver.Conn, peers peers) error {
 		Ready:           n.ready(conn),
 		Log:             n.log,
 		Metrics:         n.metrics,
+		Limits:          n.cfg.Limits,
+		RequestLimits:   n.cfg.Requests,
 		ShutdownTimeout: shutdownWait,
 	})
 	if err != nil {
@@ -104,7 +105,7 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 		Executor:           http,
 		Paused:             n.paused,
 		Tokens:             n.tokens,
-		Limits:             schemas.DefaultLimits(),
+		Limits:             n.cfg.Limits,
 		PartTimeout:        n.cfg.PartTimeout,
 		ForwardGrace:       n.cfg.ForwardGrace,
 		TrimAfter:          n.cfg.TrimAfter,

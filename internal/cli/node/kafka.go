@@ -13,7 +13,6 @@ import (
 
 	"parley/ingest"
 	"parley/internal/topics"
-	"parley/schemas"
 )
 
 // topicsTimeout bounds the wait for a cluster at the start.
@@ -65,7 +64,7 @@ func (n *node) openProducer() error {
 		kprom.FetchAndProduceDetail(kprom.Batches, kprom.Records, kprom.CompressedBytes, kprom.UncompressedBytes, kprom.ConsistentNaming),
 		kprom.HistogramsFromOpts(kprom.HistogramOpts{Enable: kprom.RequestDurationE2E, Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}))
 	opts := append(n.kafkaOptions("ingest"), kgo.WithHooks(metrics))
-	client, err := kgo.NewClient(append(opts, ingest.ProducerOptions(schemas.DefaultLimits())...)...)
+	client, err := kgo.NewClient(append(opts, ingest.ProducerOptions(n.cfg.Limits)...)...)
 	if err != nil {
 		return fmt.Errorf("configure Kafka client of ingest: %w", err)
 	}

@@ -1,0 +1,64 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"parley/schemas"
+)
+
+// RequestLimits bound what is taken at a time, and how long anybody waits. Every field is configurable.
+type RequestLimits struct {
+	// RequestCallsMax bounds the calls of one request.
+	RequestCallsMax int
+	// RequestBytesMax bounds the body of one request, decompressed.
+	RequestBytesMax int64
+	// BytesInFlightMax bounds the bodies that are being read or are on their way to the log, in sum; beyond it
+	// requests are answered with 503 at once. More than RequestBytesMax: the end of the longest body is seen one byte
+	// behind it. The memory used is about three times as much.
+	BytesInFlightMax int64
+	// WaitMax bounds the wait of a poll; a longer one is taken as this.
+	WaitMax time.Duration
+	// ProduceTimeout is how long the brokers may stay silent before a request is given up; it is answered with 503
+	// within another 200 ms.
+	ProduceTimeout time.Duration
+}
+
+// DefaultRequestLimits are the documented ones.
+func DefaultRequestLimits() RequestLimits {
+	return RequestLimits{
+		RequestCallsMax:  10_000,
+		RequestBytesMax:  64 << 20,
+		BytesInFlightMax: 128 << 20,
+		WaitMax:          time.Minute,
+		ProduceTimeout:   700 * time.Millisecond,
+	}
+}
+
+// Check reports every limit that cannot be, by the name of its setting, where calls may be as long as limits say.
+func (r RequestLimits) Check(calls schemas.Limits) error {
+	var errs []error
+	need := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	need(r.RequestCallsMax >= 1, "PARLEY_REQUEST_CALLS_MAX is %d; it is at least 1", r.RequestCallsMax)
+	need(r.RequestBytesMax >= int64(calls.CallBytesMax), "PARLEY_REQUEST_BYTES_MAX is %d; it is at least PARLEY_CALL_BYTES_MAX (%d), or the longest call could not be sent", r.RequestBytesMax, calls.CallBytesMax)
+	need(r.BytesInFlightMax > r.RequestBytesMax, "PARLEY_BYTES_IN_FLIGHT_MAX is %d; it is more than PARLEY_REQUEST_BYTES_MAX (%d), or the longest request could not be taken", r.BytesInFlightMax, r.RequestBytesMax)
+	need(r.WaitMax > 0, "PARLEY_WAIT_MAX is %s; it is positive", r.WaitMax)
+	need(r.ProduceTimeout > 0, "PARLEY_PRODUCE_TIMEOUT is %s; it is positive", r.ProduceTimeout)
+	return errors.Join(errs...)
+}
+
+// withDefaults returns r with the zero fields set to their defaults.
+func (r RequestLimits) withDefaults() RequestLimits {
+	byDefault := DefaultRequestLimits()
+	orDefault(&r.RequestCallsMax, byDefault.RequestCallsMax)
+	orDefault(&r.RequestBytesMax, byDefault.RequestBytesMax)
+	orDefault(&r.BytesInFlightMax, byDefault.BytesInFlightMax)
+	orDefault(&r.WaitMax, byDefault.WaitMax)
+	orDefault(&r.ProduceTimeout, byDefault.ProduceTimeout)
+	return r
+}

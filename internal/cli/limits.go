@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"parley/ingest"
+	"parley/schemas"
+)
+
+// limitFlags are the limits of calls and of requests.
+type limitFlags struct {
+	CallBytesMax           byteCount     `default:"1MiB" env:"PARLEY_CALL_BYTES_MAX" placeholder:"BYTES" help:"The longest call, up to 8MiB; the same on all nodes." group:"Limits"`
+	ObjectsMax             int           `default:"1000" env:"PARLEY_OBJECTS_MAX" placeholder:"N" help:"The most objects of a call, up to 3000; the same on all nodes." group:"Limits"`
+	PartsMax               int32         `default:"10000" env:"PARLEY_PARTS_MAX" placeholder:"N" help:"The most calls of a conversation, up to 100000; the same on all nodes." group:"Limits"`
+	ConversationIDBytesMax int           `name:"conversation-id-bytes-max" default:"200" env:"PARLEY_CONVERSATION_ID_BYTES_MAX" placeholder:"N" help:"The longest conversationId, up to 1000 bytes; the same on all nodes." group:"Limits"`
+	NameBytesMax           int           `default:"4000" env:"PARLEY_NAME_BYTES_MAX" placeholder:"N" help:"The longest type, key, correlationId or action, up to 65536 bytes; the same on all nodes." group:"Limits"`
+	ScheduleHorizon        time.Duration `default:"8784h" env:"PARLEY_SCHEDULE_HORIZON" placeholder:"DURATION" help:"How far ahead a call may be scheduled; the same on all nodes." group:"Limits"`
+	RequestCallsMax        int           `default:"10000" env:"PARLEY_REQUEST_CALLS_MAX" placeholder:"N" help:"The most calls of a request." group:"Limits"`
+	RequestBytesMax        byteCount     `default:"64MiB" env:"PARLEY_REQUEST_BYTES_MAX" placeholder:"BYTES" help:"The longest body of a request, decompressed." group:"Limits"`
+	BytesInFlightMax       byteCount     `default:"128MiB" env:"PARLEY_BYTES_IN_FLIGHT_MAX" placeholder:"BYTES" help:"All bodies that are being read or on their way to Kafka, in sum; beyond it requests are answered with 503. The memory used is about three times as much." group:"Limits"`
+	WaitMax                time.Duration `default:"1m" env:"PARLEY_WAIT_MAX" placeholder:"DURATION" help:"The longest wait of a poll." group:"Limits"`
+	ProduceTimeout         time.Duration `default:"700ms" env:"PARLEY_PRODUCE_TIMEOUT" placeholder:"DURATION" help:"How long Kafka may stay silent before a request is answered with 503." group:"Limits"`
+}
+
+func (f limitFlags) calls() schemas.Limits {
+	return schemas.Limits{
+		CallBytesMax:           int(f.CallBytesMax),
+		ObjectsMax:             f.ObjectsMax,
+		PartsMax:               f.PartsMax,
+		ConversationIDBytesMax: f.ConversationIDBytesMax,
+		NameBytesMax:           f.NameBytesMax,
+		ScheduleHorizon:        f.ScheduleHorizon,
+	}
+}
+
+func (f limitFlags) requests() ingest.RequestLimits {
+	return ingest.RequestLimits{
+		RequestCallsMax:  f.RequestCallsMax,
+		RequestBytesMax:  int64(f.RequestBytesMax),
+		BytesInFlightMax: int64(f.BytesInFlightMax),
+		WaitMax:          f.WaitMax,
+		ProduceTimeout:   f.ProduceTimeout,
+	}
+}
+
+// byteCount is a number of bytes, given as 65536 or 64KiB.
+type byteCount int64
+
+// UnmarshalText reads what was given.
+func (n *byteCount) UnmarshalText(text []byte) error {
+	number, unit := string(text), int64(1)
+	for suffix, bytes := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+		if before, ok := strings.CutSuffix(number, suffix); ok {
+			number, unit = strings.TrimSpace(before), bytes
+			break
+		}
+	}
+	v, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || v < 0 || v > math.MaxInt64/unit {
+		return fmt.Errorf("%q is no number of bytes as 65536, 64KiB, 1MiB or 1GiB", text)
+	}
+	*n = byteCount(v * unit)
+	return nil
+}
