@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"github.com/go-json-experiment/json"
 	jsonv1 "github.com/go-json-experiment/json/v1"
@@ -28,7 +29,13 @@ func answer(c echo.Context, status int, contentType string, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
-	return c.Blob(status, contentType, b)
+	return write(c, status, contentType, b)
+}
+
+// write writes an answer that is complete, so that its length is known before it.
+func write(c echo.Context, status int, contentType string, body []byte) error {
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
+	return c.Blob(status, contentType, body)
 }
 
 // answerError writes what a handler returned as a problem document. It is echo's HTTPErrorHandler.

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -9,12 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -28,48 +23,74 @@ import (
 	"parley/internal/topics"
 )
 
-// The benchmarks send the same bodies, with 64 clients at once, to a server and to a bare echo handler that does
-// ProduceSync of the bytes as they come, one record a call, through a producer with the same options. The broker is a
-// process of its own, in memory; clients and handler share one. Of each they report acks/s, p50 and p99 of a request,
-// the processor time of clients and handler, and of the server its acks/s as a share of the bare handler's.
+// The benchmarks send the same bodies to a server and to a bare echo handler that does ProduceSync of the bytes as they
+// come, one record a call, through a producer with the same options. The broker, in memory, and the clients are processes
+// of their own, so that the processor time that is reported is the server's. With 64 clients, which send again as soon
+// as they have their answer, they report acks/s, p50 and p99 of a request, and of the server its acks/s as a share of
+// the bare handler's (of-bare). At a fixed rate, which does not wait for answers, they report p50, p99 and p99.9 from
+// when a request should have been sent.
+
+const (
+	// benchLines is how many calls a body of NDJSON has.
+	benchLines = 100
+	// benchClients is how many connections wait for answers at once.
+	benchClients = 64
+	// openClients is how many requests may be unanswered at a fixed rate, before the next ones wait.
+	openClients = 256
+)
 
 // BenchmarkPostSingle posts one part of a conversation a request.
 func BenchmarkPostSingle(b *testing.B) {
-	compare(b, mimeJSON, 1, func(n int64) []byte { return []byte(benchCall(n)) })
+	compare(b, load{Lines: 1, Clients: benchClients})
 }
 
-// BenchmarkPostNDJSON posts a hundred parts a request.
+// BenchmarkPostNDJSON posts a hundred parts a request. It also says what share of the rate it reaches at which franz-go
+// alone, with its defaults, produces the same lines (of-raw).
 func BenchmarkPostNDJSON(b *testing.B) {
-	const lines = 100
-	compare(b, mimeNDJSON, lines, func(n int64) []byte {
-		var body bytes.Buffer
-		for i := range int64(lines) {
-			body.WriteString(benchCall(n*lines+i) + "\n")
-		}
-		return body.Bytes()
-	})
+	compare(b, load{Lines: benchLines, Clients: benchClients})
 }
 
-// benchCall is the nth of many calls, of 500 bytes.
-func benchCall(n int64) string {
-	call := fmt.Sprintf(`{"method":"Create","objects":[{"type":"DataExtensionObject","customerKey":"row-%d","correlationId":"a","properties":{"Email":"user%d@example.com","x":""}}],"options":{"conversationId":"order-%d","sequenceCode":%d,"callsInConversation":3}}`, n, n, n/3, n%3+1)
-	return strings.Replace(call, `"x":""`, `"x":"`+strings.Repeat("x", max(0, 500-len(call)))+`"`, 1)
+// BenchmarkOpenSingle posts one part of a conversation a request, at fixed rates.
+func BenchmarkOpenSingle(b *testing.B) {
+	for _, rate := range []float64{1000, 3000, 5000, 10000} {
+		b.Run(fmt.Sprintf("rate=%.0f", rate), func(b *testing.B) {
+			compare(b, load{Lines: 1, Clients: openClients, Rate: rate})
+		})
+	}
 }
 
-func compare(b *testing.B, media string, calls int, body func(n int64) []byte) {
-	broker := brokerProcess(b)
-	var bare float64
-	b.Run("bare", func(b *testing.B) {
-		bare = load(b, bareServer(b, broker), media, calls, body)
-	})
+// BenchmarkOpenNDJSON posts a hundred parts a request, at fixed rates.
+func BenchmarkOpenNDJSON(b *testing.B) {
+	for _, rate := range []float64{100, 300, 500} {
+		b.Run(fmt.Sprintf("rate=%.0f", rate), func(b *testing.B) {
+			compare(b, load{Lines: benchLines, Clients: openClients, Rate: rate})
+		})
+	}
+}
+
+// compare sends a load to a bare handler and to a server.
+func compare(b *testing.B, l load) {
+	broker := startProcess(b, asBroker).line(b)
+	var raw, bare float64
+	if l.Rate == 0 && l.Lines > 1 {
+		b.Run("raw", func(b *testing.B) { raw = produceRaw(b, broker, l.Lines) })
+	}
+	b.Run("bare", func(b *testing.B) { bare = send(b, bareServer(b, broker), l) })
 	b.Run("parley", func(b *testing.B) {
-		rate := load(b, benchServer(b, broker), media, calls, body)
+		rate := send(b, benchServer(b, broker), l)
+		if l.Rate > 0 {
+			return
+		}
 		if bare > 0 {
 			b.ReportMetric(rate/bare, "of-bare")
 		}
+		if raw > 0 {
+			b.ReportMetric(rate/raw, "of-raw")
+		}
 	})
 }
 
+// benchServer starts a server and returns its address.
 func benchServer(b *testing.B, broker string) string {
 	s, err := New(Config{
 		Client:       startClient(b, broker),
@@ -89,10 +110,10 @@ func benchServer(b *testing.B, broker string) string {
 		b.Fatal(err)
 	}
 	url, _ := serve(b, s)
-	return url
+	return strings.TrimPrefix(url, "http://")
 }
 
-// bareServer does the least that an acknowledgment takes.
+// bareServer starts what does the least that an acknowledgment takes, and returns its address.
 func bareServer(b *testing.B, broker string) string {
 	client := startClient(b, broker)
 	e := echo.New()
@@ -113,41 +134,55 @@ func bareServer(b *testing.B, broker string) string {
 	})
 	s := httptest.NewServer(e)
 	b.Cleanup(s.Close)
-	return s.URL
+	return s.Listener.Addr().String()
 }
 
-// load posts b.N bodies and returns acknowledged calls a second.
-func load(b *testing.B, url, media string, calls int, body func(n int64) []byte) float64 {
-	const clients = 64
-	transport := &http.Transport{MaxIdleConnsPerHost: clients}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport}
-	took := make([]time.Duration, b.N)
-	var next atomic.Int64
-	var wg sync.WaitGroup
+// send sends b.N requests and returns acknowledged calls a second.
+func send(b *testing.B, address string, l load) float64 {
+	l.Address, l.Requests = address, b.N
+	calls := float64(b.N * l.Lines)
+	clients := startProcess(b, asClients)
+	b.ResetTimer()
+	used := cpuTime(b)
+	m := clients.send(b, l)
+	used = cpuTime(b) - used
+	b.StopTimer()
+	rate := calls / m.Took.Seconds()
+	b.ReportMetric(rate, "acks/s")
+	b.ReportMetric(float64(used.Microseconds())/calls, "cpu-µs/ack")
+	b.ReportMetric(m.P50.Seconds()*1e3, "p50-ms")
+	b.ReportMetric(m.P99.Seconds()*1e3, "p99-ms")
+	if l.Rate > 0 {
+		b.ReportMetric(m.P999.Seconds()*1e3, "p99.9-ms")
+	}
+	return rate
+}
+
+// produceRaw produces the lines of b.N bodies as fast as franz-go takes them, and returns records a second.
+func produceRaw(b *testing.B, broker string, lines int) float64 {
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.DefaultProduceTopic(testTopics.Calls))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer client.Close()
+	var failed sync.Once
 	b.ResetTimer()
 	began, used := time.Now(), cpuTime(b)
-	for range clients {
-		wg.Go(func() {
-			for n := next.Add(1) - 1; n < int64(b.N); n = next.Add(1) - 1 {
-				sent := time.Now()
-				if err := postOne(client, url+callsPath, media, body(n)); err != nil {
-					b.Error(err)
-					return
-				}
-				took[n] = time.Since(sent)
+	for n := range int64(b.N * lines) {
+		client.Produce(context.Background(), kgo.SliceRecord(appendBenchLine(make([]byte, 0, benchLineBytes), n)), func(_ *kgo.Record, err error) {
+			if err != nil {
+				failed.Do(func() { b.Error(err) })
 			}
 		})
 	}
-	wg.Wait()
-	rate := float64(b.N*calls) / time.Since(began).Seconds()
+	if err := client.Flush(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	records := float64(b.N * lines)
+	rate := records / time.Since(began).Seconds()
 	b.StopTimer()
-	used = cpuTime(b) - used
-	slices.Sort(took)
 	b.ReportMetric(rate, "acks/s")
-	b.ReportMetric(float64(used.Microseconds())/float64(b.N*calls), "cpu-µs/ack")
-	b.ReportMetric(took[b.N/2].Seconds()*1e3, "p50-ms")
-	b.ReportMetric(took[b.N*99/100].Seconds()*1e3, "p99-ms")
+	b.ReportMetric(float64((cpuTime(b)-used).Microseconds())/records, "cpu-µs/ack")
 	return rate
 }
 
@@ -158,62 +193,4 @@ func cpuTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func postOne(client *http.Client, url, media string, body []byte) error {
-	resp, err := client.Post(url, media, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusAccepted {
-		return fmt.Errorf("status %d", resp.StatusCode)
-	}
-	return nil
-}
-
-// brokerEnv makes the test binary a broker, which ends with its standard input.
-const brokerEnv = "PARLEY_TEST_BROKER"
-
-// brokerProcess starts a broker as a process of its own and returns its address.
-func brokerProcess(b *testing.B) string {
-	b.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), brokerEnv+"=1")
-	cmd.Stderr = os.Stderr
-	if _, err := cmd.StdinPipe(); err != nil {
-		b.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait() // killed
-	})
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		b.Fatal(err)
-	}
-	return strings.TrimSpace(address)
-}
-
-// runBroker is what the process does.
-func runBroker() error {
-	broker, err := newBroker()
-	if err != nil {
-		return err
-	}
-	defer broker.Close()
-	fmt.Println(broker.ListenAddrs()[0])
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
 }

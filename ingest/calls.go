@@ -154,5 +154,5 @@ func answerLines(c echo.Context, status int, lines []any) error {
 			return fmt.Errorf("encode line: %w", err)
 		}
 	}
-	return c.Blob(status, mimeNDJSON, body.Bytes())
+	return write(c, status, mimeNDJSON, body.Bytes())
 }

@@ -28,8 +28,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(brokerEnv) != "" {
-		if err := runBroker(); err != nil {
+	if as := os.Getenv(processEnv); as != "" {
+		if err := runProcess(as); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
