@@ -2,8 +2,12 @@ package ingest
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/url"
+	"strconv"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"parley/schemas"
 )
@@ -22,9 +26,9 @@ type Acknowledgment struct {
 	AcceptedAt     time.Time `json:"acceptedAt"`
 }
 
-// acknowledge returns the acknowledgment of a call whose record is in the log.
-func (s *Server) acknowledge(q queued, f fate) Acknowledgment {
-	at := f.acceptedAt.UTC().Truncate(time.Millisecond)
+// acknowledge returns the acknowledgment of a call whose record is in the log, as is known since a moment ago.
+func (s *Server) acknowledge(q *queued, f fate, now time.Time) Acknowledgment {
+	at := now.UTC().Truncate(time.Millisecond)
 	sequenceCode, _ := schemas.Place(q.call)
 	return Acknowledgment{
 		RequestID:      q.call.RequestId,
@@ -37,7 +41,26 @@ func (s *Server) acknowledge(q queued, f fate) Acknowledgment {
 	}
 }
 
+// ackRoom is about how many bytes an acknowledgment has as JSON, unless its ConversationID is long.
+const ackRoom = 384
+
+// append appends the acknowledgment in the form in which json.Marshal writes it, for a tenth of the cost: it is the answer to
+// nearly every request. Of its texts the ConversationID alone may need escapes.
+func (a *Acknowledgment) append(b []byte) ([]byte, error) {
+	b = append(append(b, `{"requestId":"`...), a.RequestID...)
+	b = append(append(b, `","receipt":"`...), a.Receipt...)
+	b = append(append(b, `","digest":"`...), a.Digest...)
+	b = append(append(b, `","status":"`...), a.Status...)
+	b, err := jsontext.AppendQuote(append(b, `","conversationId":`...), a.ConversationID)
+	if err != nil {
+		return nil, fmt.Errorf("encode acknowledgment: %w", err)
+	}
+	b = strconv.AppendInt(append(b, `,"sequenceCode":`...), int64(a.SequenceCode), 10)
+	b = a.AcceptedAt.AppendFormat(append(b, `,"acceptedAt":"`...), time.RFC3339Nano)
+	return append(b, `"}`...), nil
+}
+
 // location is where the status of the call is.
-func (a Acknowledgment) location() string {
+func (a *Acknowledgment) location() string {
 	return requestsPath + a.RequestID + "?receipt=" + url.QueryEscape(a.Receipt)
 }

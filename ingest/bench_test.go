@@ -142,6 +142,7 @@ func send(b *testing.B, address string, l load) float64 {
 	l.Address, l.Requests = address, b.N
 	calls := float64(b.N * l.Lines)
 	clients := startProcess(b, asClients)
+	b.ReportAllocs()
 	b.ResetTimer()
 	used := cpuTime(b)
 	m := clients.send(b, l)

@@ -15,9 +15,10 @@ import (
 )
 
 const (
-	// bodyBufferMin and bodyBufferTrust bound the first buffer of a body: a Content-Length is a claim, and is not
-	// trusted with more memory.
-	bodyBufferMin   = 4 << 10
+	// bodyBufferUnknown is the first buffer of a body whose length is not known.
+	bodyBufferUnknown = 4 << 10
+	// bodyBufferTrust bounds the first buffer of one that has a Content-Length: that is a claim, and is not trusted
+	// with more memory.
 	bodyBufferTrust = 64 << 10
 	// zstdWindowMax bounds the window that a zstd frame may demand (RFC 8878 section 3.1.1.1.2 recommends 8 MiB).
 	zstdWindowMax = 8 << 20
@@ -41,7 +42,11 @@ func readBody(r *http.Request, bytesMax int64, l *lease) ([]byte, error) {
 	}
 	defer plain.Close()
 	var buf []byte
-	for first := max(bodyBufferMin, min(r.ContentLength+1, bodyBufferTrust)); ; {
+	first := int64(bodyBufferUnknown)
+	if r.ContentLength >= 0 && r.Header.Get("Content-Encoding") == "" {
+		first = min(r.ContentLength+1, bodyBufferTrust) // the byte more is where the end is found
+	}
+	for {
 		if len(buf) == cap(buf) {
 			more := min(max(int64(cap(buf)), first), bytesMax+1-int64(cap(buf)))
 			if !l.grow(more) {

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -50,7 +48,7 @@ func (s *Server) postCalls(c echo.Context) error {
 		return err
 	}
 	if f == oneCall {
-		return answerOne(c, taken[0])
+		return answerOne(c, &taken[0])
 	}
 	return answerMany(c, f, taken)
 }
@@ -77,13 +75,15 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, l *le
 			return nil, err
 		}
 		calls[i] = q
-		records, places = append(records, q.record), append(places, i)
+		records, places = append(records, &calls[i].record), append(places, i)
 	}
-	for n, f := range s.producer.produce(ctx, records, l) {
+	fates := s.producer.produce(ctx, records, l)
+	now := s.now()
+	for n, f := range fates {
 		i := places[n]
 		if f.acknowledged() {
-			all[i].ack = s.acknowledge(calls[i], f)
-			s.logAccepted(ctx, calls[i], f)
+			all[i].ack = s.acknowledge(&calls[i], f, now)
+			s.logAccepted(ctx, &calls[i], f)
 			continue
 		}
 		all[i].problem = f.problem()
@@ -92,7 +92,7 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, l *le
 	return all, nil
 }
 
-func (s *Server) logAccepted(ctx context.Context, q queued, f fate) {
+func (s *Server) logAccepted(ctx context.Context, q *queued, f fate) {
 	s.log.LogAttrs(ctx, slog.LevelDebug, "call accepted",
 		slog.String("account", q.call.Account),
 		slog.String("request", q.call.RequestId),
@@ -101,58 +101,74 @@ func (s *Server) logAccepted(ctx context.Context, q queued, f fate) {
 		slog.Int64("offset", f.Offset))
 }
 
-func answerOne(c echo.Context, t taken) error {
+func answerOne(c echo.Context, t *taken) error {
 	if t.problem != nil {
 		return t.problem
 	}
+	body, err := t.ack.append(make([]byte, 0, ackRoom))
+	if err != nil {
+		return err
+	}
 	c.Response().Header().Set(echo.HeaderLocation, t.ack.location())
-	return answer(c, http.StatusAccepted, mimeJSON, t.ack)
+	return write(c, http.StatusAccepted, mimeJSON, body)
 }
 
-// acknowledgments answers an array.
-type acknowledgments struct {
-	Accepted int `json:"accepted"`
-	Rejected int `json:"rejected"`
-	// Calls holds an Acknowledgment or a document for each call, in order.
-	Calls []any `json:"calls"`
-}
-
-// answerMany answers an array with one document, and NDJSON with a line for each call. The status is 202 when any
-// call was accepted; else that of an unavailable queue, or of a limit, if that was the reason of one, so that the
-// client comes again; else 400. Retry-After is when all that may be sent again may be.
+// answerMany answers an array with one document, which counts the calls and says what became of each, and NDJSON with a
+// line for each. The status is 202 when any call was accepted; else that of an unavailable queue, or of a limit, if that
+// was the reason of one, so that the client comes again; else 400. Retry-After is when all that may be sent again may be.
 func answerMany(c echo.Context, f form, all []taken) error {
-	a := acknowledgments{Calls: make([]any, len(all))}
+	accepted := 0
 	status, again := http.StatusBadRequest, time.Duration(0)
-	for i, t := range all {
-		if t.problem == nil {
-			a.Accepted++
-			a.Calls[i] = t.ack
+	for i := range all {
+		if all[i].problem == nil {
+			accepted++
 			continue
 		}
-		a.Rejected++
-		d := documentOf(t.problem)
-		a.Calls[i] = d
+		d := documentOf(all[i].problem)
 		if after := d.retryAfter(); after > 0 {
 			again, status = max(again, after), max(status, d.Status)
 		}
 	}
-	if a.Accepted > 0 {
+	if accepted > 0 {
 		status = http.StatusAccepted
+	}
+	body, err := appendAnswers(make([]byte, 0, ackRoom*len(all)), f, accepted, all)
+	if err != nil {
+		return err
 	}
 	setRetryAfter(c.Response().Header(), again)
 	if f == callArray {
-		return answer(c, status, mimeJSON, a)
+		return write(c, status, mimeJSON, body)
 	}
-	return answerLines(c, status, a.Calls)
+	return write(c, status, mimeNDJSON, body)
 }
 
-func answerLines(c echo.Context, status int, lines []any) error {
-	var body bytes.Buffer
-	e := jsontext.NewEncoder(&body)
-	for _, l := range lines {
-		if err := json.MarshalEncode(e, l, encodeOptions); err != nil {
-			return fmt.Errorf("encode line: %w", err)
+// appendAnswers appends what became of each call, in order: an acknowledgment, or a problem document.
+func appendAnswers(b []byte, f form, accepted int, all []taken) (_ []byte, err error) {
+	between, end := "\n", "\n"
+	if f == callArray {
+		b = fmt.Appendf(b, `{"accepted":%d,"rejected":%d,"calls":[`, accepted, len(all)-accepted)
+		between, end = ",", "]}"
+	}
+	for i := range all {
+		if i > 0 {
+			b = append(b, between...)
+		}
+		if b, err = all[i].append(b); err != nil {
+			return nil, err
 		}
 	}
-	return write(c, status, mimeNDJSON, body.Bytes())
+	return append(b, end...), nil
+}
+
+// append appends an acknowledgment or a problem document.
+func (t *taken) append(b []byte) ([]byte, error) {
+	if t.problem == nil {
+		return t.ack.append(b)
+	}
+	d, err := json.Marshal(documentOf(t.problem), encodeOptions)
+	if err != nil {
+		return nil, fmt.Errorf("encode problem: %w", err)
+	}
+	return append(b, d...), nil
 }

@@ -64,7 +64,7 @@ func TestAcknowledgedCallIsInTheLog(t *testing.T) {
 	if a != wantAck {
 		t.Errorf("acknowledged %+v\nwant         %+v", a, wantAck)
 	}
-	rc, err := receipts{testSecret}.read("acme", id, a.Receipt)
+	rc, err := newReceipts(testSecret).read("acme", id, a.Receipt)
 	if err != nil || rc.Position != (schemas.Position{Partition: partition, Offset: record.Offset}) || !rc.acceptedAt.Equal(wantAck.AcceptedAt) {
 		t.Errorf("receipt %+v, %v", rc, err)
 	}

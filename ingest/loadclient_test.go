@@ -80,7 +80,7 @@ func (l load) client(began time.Time, next *atomic.Int64, took []time.Duration) 
 		sent := time.Now()
 		if l.Rate > 0 {
 			sent = began.Add(time.Duration(float64(n) / l.Rate * float64(time.Second)))
-			time.Sleep(time.Until(sent))
+			<-time.After(time.Until(sent))
 		}
 		request = appendRequest(request[:0], n, l.Lines)
 		if _, err := conn.Write(request); err != nil {

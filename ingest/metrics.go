@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -16,7 +17,31 @@ import (
 // metrics are what /metrics shows of this package.
 type metrics struct {
 	calls    *prometheus.CounterVec
+	accepted prometheus.Counter // of calls
 	requests *prometheus.HistogramVec
+	// observers are those of requests that were there before: finding one in the vector costs several times as much.
+	mu        sync.RWMutex
+	observers map[labels]prometheus.Observer
+}
+
+// labels are those of a request.
+type labels struct {
+	route, method string
+	status        int
+}
+
+// observe notes how long it took to answer a request.
+func (m *metrics) observe(l labels, took time.Duration) {
+	m.mu.RLock()
+	o, ok := m.observers[l]
+	m.mu.RUnlock()
+	if !ok {
+		o = m.requests.WithLabelValues(l.route, l.method, strconv.Itoa(l.status))
+		m.mu.Lock()
+		m.observers[l] = o
+		m.mu.Unlock()
+	}
+	o.Observe(took.Seconds())
 }
 
 func newMetrics(registry prometheus.Registerer, b *budget) (*metrics, error) {
@@ -30,7 +55,9 @@ func newMetrics(registry prometheus.Registerer, b *budget) (*metrics, error) {
 			Help:    "Time to answer an HTTP request.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"route", "method", "status"}),
+		observers: make(map[labels]prometheus.Observer),
 	}
+	m.accepted = m.calls.WithLabelValues(string(codeAccepted))
 	inFlight := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "parley_ingest_in_flight_bytes",
 		Help: "Bytes of bodies that are being read or are on their way to the log.",
@@ -47,13 +74,15 @@ func newMetrics(registry prometheus.Registerer, b *budget) (*metrics, error) {
 const codeAccepted schemas.Code = "Accepted"
 
 func (m *metrics) count(all []taken) {
-	for _, t := range all {
-		code := codeAccepted
-		if t.problem != nil {
-			code = t.problem.Code
+	accepted := 0
+	for i := range all {
+		if p := all[i].problem; p != nil {
+			m.calls.WithLabelValues(string(p.Code)).Inc()
+			continue
 		}
-		m.calls.WithLabelValues(string(code)).Inc()
+		accepted++
 	}
+	m.accepted.Add(float64(accepted))
 }
 
 // observe measures and logs every request. It answers errors itself, so that their status is known.
@@ -64,7 +93,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			s.answerError(err, c)
 		}
 		took, status := time.Since(began), c.Response().Status
-		s.metrics.requests.WithLabelValues(c.Path(), methodLabel(c.Request().Method), strconv.Itoa(status)).Observe(took.Seconds())
+		s.metrics.observe(labels{c.Path(), methodLabel(c.Request().Method), status}, took)
 		s.log.LogAttrs(c.Request().Context(), slog.LevelDebug, "request answered",
 			slog.String("method", c.Request().Method),
 			slog.String("path", loggedPath(c)),

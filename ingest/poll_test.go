@@ -19,7 +19,7 @@ const someID = "018f4c1e-7c1a-7b5e-9d55-0242ac120002"
 // receiptFor is a valid receipt of someID.
 func receiptFor(t testing.TB, account string) string {
 	t.Helper()
-	return receipts{testSecret}.write(account, mustParse(t, someID), receipt{Position: schemas.Position{Partition: 3, Offset: 41}, acceptedAt: time.UnixMilli(1)})
+	return newReceipts(testSecret).write(account, mustParse(t, someID), receipt{Position: schemas.Position{Partition: 3, Offset: 41}, acceptedAt: time.UnixMilli(1)})
 }
 
 func TestPollAsksLiveThenRecord(t *testing.T) {

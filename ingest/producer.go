@@ -48,7 +48,6 @@ type producer struct {
 	client *kgo.Client
 	// timeout is how long the brokers may stay silent.
 	timeout time.Duration
-	now     func() time.Time
 	log     *slog.Logger
 	// down is whether the last request that ended was refused by the brokers, so that a change is logged once.
 	down atomic.Bool
@@ -61,7 +60,6 @@ type fate struct {
 	// err is why the record is not in the log; nil: it is, at Offset.
 	err error
 	schemas.Position
-	acceptedAt time.Time
 }
 
 // acknowledged reports whether the brokers have the record.
@@ -81,7 +79,7 @@ type batch struct {
 const settleMax = 2 * retryPause
 
 // produce writes records, in order, and returns what became of each as soon as all are settled or the brokers have
-// been silent for the timeout. The lease is held until the client has let go of each record.
+// been silent for the timeout. The lease is held until the client has let go of every record.
 func (p *producer) produce(ctx context.Context, records []*kgo.Record, l *lease) []fate {
 	if len(records) == 0 {
 		return nil
@@ -89,12 +87,13 @@ func (p *producer) produce(ctx context.Context, records []*kgo.Record, l *lease)
 	// A client that hangs up must not fail the records of others: kgo fails whole batches by their first context.
 	ctx, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
+	l.hold()
 	b := &batch{fates: make([]fate, len(records)), left: len(records), done: make(chan struct{})}
 	for i, r := range records {
-		l.hold()
 		p.client.TryProduce(ctx, r, func(r *kgo.Record, err error) {
-			b.settle(i, fate{settled: true, err: err, Position: schemas.Position{Partition: r.Partition, Offset: r.Offset}, acceptedAt: p.now()})
-			l.release()
+			if b.settle(i, fate{settled: true, err: err, Position: schemas.Position{Partition: r.Partition, Offset: r.Offset}}) {
+				l.release()
+			}
 		})
 	}
 	if !b.wait(p.timeout) {
@@ -106,13 +105,17 @@ func (p *producer) produce(ctx context.Context, records []*kgo.Record, l *lease)
 	return fates
 }
 
-func (b *batch) settle(i int, f fate) {
+// settle notes what became of a record, and returns whether it was the last.
+func (b *batch) settle(i int, f fate) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fates[i] = f
-	if b.left--; b.left == 0 {
-		close(b.done)
+	b.left--
+	if b.left > 0 {
+		return false
 	}
+	close(b.done)
+	return true
 }
 
 // wait returns true when all are settled, and false when none was for the whole of a timeout.

@@ -162,7 +162,7 @@ func TestNothingIsAcknowledgedThatIsNotInTheLog(t *testing.T) {
 	count := 0
 	acks.Range(func(id, text any) bool {
 		count++
-		rc, err := receipts{testSecret}.read("default", mustParse(t, id.(string)), text.(string))
+		rc, err := newReceipts(testSecret).read("default", mustParse(t, id.(string)), text.(string))
 		if where, ok := at[id.(string)]; err != nil || !ok || where != rc.Position {
 			t.Errorf("%s: receipt says %+v, the log %+v (%v), %v", id, rc.Position, where, ok, err)
 		}

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"hash"
+	"sync"
 	"time"
 
 	"parley/schemas"
@@ -32,14 +34,16 @@ const (
 // errReceipt is of a receipt that this secret did not sign for this account and request id.
 var errReceipt = errors.New("not a receipt of this request")
 
-// receipts writes and reads receipts with one secret.
+// receipts writes and reads receipts with one secret. They may be shared.
 type receipts struct {
 	secret []byte
+	macs   *sync.Pool // of hash.Hash: HMACs that have worked the secret in already
 }
 
+func newReceipts(secret []byte) receipts { return receipts{secret, new(sync.Pool)} }
+
 func (r receipts) write(account string, id schemas.RequestID, rc receipt) string {
-	b := make([]byte, 0, receiptBody+sha256.Size)
-	b = append(b, receiptVersion)
+	b := append(make([]byte, 0, receiptBody+sha256.Size), receiptVersion)
 	b = binary.BigEndian.AppendUint32(b, uint32(rc.Partition))
 	b = binary.BigEndian.AppendUint64(b, uint64(rc.Offset))
 	b = binary.BigEndian.AppendUint64(b, uint64(rc.acceptedAt.UnixMilli()))
@@ -67,9 +71,13 @@ func (r receipts) read(account string, id schemas.RequestID, text string) (recei
 
 // sign appends the MAC of body. The account holds no zero byte, so no two accounts and ids read alike.
 func (r receipts) sign(body []byte, account string, id schemas.RequestID) []byte {
-	h := hmac.New(sha256.New, r.secret)
-	h.Write([]byte("parley.receipt\x00" + account + "\x00"))
-	h.Write(id[:])
+	h, ok := r.macs.Get().(hash.Hash)
+	if !ok {
+		h = hmac.New(sha256.New, r.secret)
+	}
+	defer r.macs.Put(h)
+	h.Reset()
+	h.Write(append(append(append(append(make([]byte, 0, 128), "parley.receipt\x00"...), account...), 0), id[:]...))
 	h.Write(body)
 	return h.Sum(body)[:len(body)+receiptMAC]
 }

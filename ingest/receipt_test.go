@@ -13,7 +13,7 @@ import (
 func TestReceiptRoundTrip(t *testing.T) {
 	t.Parallel()
 	id := mustParse(t, someID)
-	r := receipts{testSecret}
+	r := newReceipts(testSecret)
 	for _, want := range []receipt{
 		{},
 		{Position: schemas.Position{Partition: 7, Offset: 1041}, acceptedAt: time.Date(2026, 12, 1, 8, 0, 0, 123e6, time.UTC)},
@@ -32,7 +32,7 @@ func TestReceiptGolden(t *testing.T) {
 	t.Parallel()
 	const golden = "AQAAAAMAAAAAAAAAKQAAAaDEUGwA0Lh1x-WqN1bfUNmJkpMaqA"
 	rc := receipt{Position: schemas.Position{Partition: 3, Offset: 41}, acceptedAt: time.UnixMilli(1_790_000_000_000).UTC()}
-	if got := (receipts{testSecret}).write("acme", mustParse(t, someID), rc); got != golden {
+	if got := newReceipts(testSecret).write("acme", mustParse(t, someID), rc); got != golden {
 		t.Errorf("receipt %s, want %s", got, golden)
 	}
 }
@@ -40,13 +40,13 @@ func TestReceiptGolden(t *testing.T) {
 func TestReceiptIsOfOneRequestOnly(t *testing.T) {
 	t.Parallel()
 	id := mustParse(t, someID)
-	text := receipts{testSecret}.write("acme", id, receipt{})
+	text := newReceipts(testSecret).write("acme", id, receipt{})
 	other := id
 	other[0]++
 	for name, read := range map[string]func() (receipt, error){
-		"another account": func() (receipt, error) { return receipts{testSecret}.read("acm", id, text) },
-		"another request": func() (receipt, error) { return receipts{testSecret}.read("acme", other, text) },
-		"another secret":  func() (receipt, error) { return receipts{[]byte("fedcba9876543210")}.read("acme", id, text) },
+		"another account": func() (receipt, error) { return newReceipts(testSecret).read("acm", id, text) },
+		"another request": func() (receipt, error) { return newReceipts(testSecret).read("acme", other, text) },
+		"another secret":  func() (receipt, error) { return newReceipts([]byte("fedcba9876543210")).read("acme", id, text) },
 	} {
 		if rc, err := read(); !errors.Is(err, errReceipt) || rc != (receipt{}) {
 			t.Errorf("%s: %+v, %v", name, rc, err)
@@ -58,7 +58,7 @@ func TestReceiptIsOfOneRequestOnly(t *testing.T) {
 	}
 	for i := range b {
 		b[i] ^= 0x10
-		if _, err := (receipts{testSecret}).read("acme", id, base64.RawURLEncoding.EncodeToString(b)); !errors.Is(err, errReceipt) {
+		if _, err := newReceipts(testSecret).read("acme", id, base64.RawURLEncoding.EncodeToString(b)); !errors.Is(err, errReceipt) {
 			t.Errorf("byte %d changed: %v", i, err)
 		}
 		b[i] ^= 0x10
@@ -67,7 +67,7 @@ func TestReceiptIsOfOneRequestOnly(t *testing.T) {
 
 func FuzzReceipt(f *testing.F) {
 	id := schemas.RequestID{1}
-	r := receipts{testSecret}
+	r := newReceipts(testSecret)
 	f.Add(r.write("acme", id, receipt{acceptedAt: time.UnixMilli(1)}))
 	f.Add("")
 	f.Add("AQ")

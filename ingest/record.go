@@ -21,6 +21,13 @@ type recorder struct {
 	limits     schemas.Limits
 	routes     *route.Current
 	now        func() time.Time
+	// headers are those of every call's record, which share them: nobody changes them.
+	headers []kgo.RecordHeader
+}
+
+// callHeaders say how the records of calls are encoded.
+func callHeaders() []kgo.RecordHeader {
+	return []kgo.RecordHeader{{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentProtobuf)}}
 }
 
 // sender is what a request says of all its calls.
@@ -34,7 +41,7 @@ type sender struct {
 type queued struct {
 	id     schemas.RequestID
 	call   *parleyv1.Call
-	record *kgo.Record
+	record kgo.Record
 }
 
 // record makes the record of the call at a position, from 0, of a request, from the bytes received for it. Its
@@ -46,7 +53,7 @@ func (r *recorder) record(from sender, position int, received []byte) (queued, e
 	}
 	digest := sha256.Sum256(received)
 	call.Digest = digest[:]
-	id, err := r.identify(from, position, call)
+	id, at, err := r.identify(from, position, call)
 	if err != nil {
 		return queued{}, fmt.Errorf("identify call: %w", err)
 	}
@@ -55,16 +62,15 @@ func (r *recorder) record(from sender, position int, received []byte) (queued, e
 	if err != nil {
 		return queued{}, fmt.Errorf("encode call: %w", err)
 	}
-	key := schemas.RecordKey(call.Account, call.GetOptions().GetConversationId(), id)
 	return queued{
 		id:   id,
 		call: call,
-		record: &kgo.Record{
+		record: kgo.Record{
 			Topic:     r.topic,
-			Partition: topics.Partition(key, r.partitions),
-			Key:       []byte(key),
+			Partition: at.partition,
+			Key:       []byte(at.key),
 			Value:     value,
-			Headers:   []kgo.RecordHeader{{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentProtobuf)}},
+			Headers:   r.headers,
 		},
 	}, nil
 }
@@ -108,15 +114,28 @@ func reserved(call *parleyv1.Call) *schemas.Problem {
 	return nil
 }
 
-// identify returns the request id of a valid call: the first rule of DESIGN section 3 that holds.
-func (r *recorder) identify(from sender, position int, call *parleyv1.Call) (schemas.RequestID, error) {
+// place is where the record of a call goes.
+type place struct {
+	key       string
+	partition int32
+}
+
+func (r *recorder) place(account, conversation string, id schemas.RequestID) place {
+	key := schemas.RecordKey(account, conversation, id)
+	return place{key: key, partition: topics.Partition(key, r.partitions)}
+}
+
+// identify returns the request id of a valid call, by the first rule of DESIGN section 3 that holds, and its place.
+func (r *recorder) identify(from sender, position int, call *parleyv1.Call) (id schemas.RequestID, at place, err error) {
 	if conversation := call.GetOptions().GetConversationId(); conversation != "" {
-		partition := topics.Partition(schemas.RecordKey(call.Account, conversation, schemas.RequestID{}), r.partitions)
+		at = r.place(call.Account, conversation, schemas.RequestID{})
 		sequenceCode, _ := schemas.Place(call)
-		return schemas.PartRequestID(call.Account, conversation, sequenceCode, call.Digest, partition), nil
+		return schemas.PartRequestID(call.Account, conversation, sequenceCode, call.Digest, at.partition), at, nil
 	}
 	if from.key != "" {
-		return schemas.KeyedRequestID(call.Account, from.key, position), nil
+		id = schemas.KeyedRequestID(call.Account, from.key, position)
+	} else if id, err = schemas.NewRequestID(); err != nil {
+		return id, at, err
 	}
-	return schemas.NewRequestID()
+	return id, r.place(call.Account, "", id), nil
 }

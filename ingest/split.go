@@ -30,10 +30,7 @@ const mimeForm = "application/x-www-form-urlencoded"
 
 // formOf tells the form of a body from its media type and its first byte.
 func formOf(contentType string, body []byte) (form, error) {
-	media, _, err := mime.ParseMediaType(contentType)
-	if contentType == "" || media == mimeForm {
-		media, err = mimeJSON, nil
-	}
+	media, err := mediaType(contentType)
 	switch {
 	case err == nil && media == mimeNDJSON:
 		return callLines, nil
@@ -46,6 +43,21 @@ func formOf(contentType string, body []byte) (form, error) {
 		Code:   schemas.InvalidBody,
 		Detail: fmt.Sprintf("send calls as %s or %s, not as %.100q", mimeJSON, mimeNDJSON, contentType),
 	}, http.StatusUnsupportedMediaType}
+}
+
+// mediaType reads a Content-Type.
+func mediaType(contentType string) (string, error) {
+	switch contentType {
+	case mimeJSON, mimeNDJSON:
+		return contentType, nil
+	case "":
+		return mimeJSON, nil
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	if media == mimeForm {
+		return mimeJSON, nil
+	}
+	return media, err
 }
 
 // split returns the bytes of each call of a body. The body as a whole is refused when it holds none, or more than

@@ -42,7 +42,7 @@ var idempotencyKeys = uuid.MustParse("5b0c1d0e-6a53-5d0b-9b0e-2f6a3c2e4f11")
 
 // KeyedRequestID returns the id of the call at a position (from 0) in a body that came with an Idempotency-Key.
 func KeyedRequestID(account, key string, position int) RequestID {
-	name := join(account, key, string(binary.BigEndian.AppendUint32(nil, uint32(position))))
+	name := appendParts(nil, account, key, string(binary.BigEndian.AppendUint32(nil, uint32(position))))
 	return uuid.NewHash(sha256.New(), idempotencyKeys, name, 5)
 }
 
@@ -55,16 +55,19 @@ func PartitionOf(id RequestID) (int32, bool) {
 }
 
 func derive(partition int32, kind string, parts ...string) RequestID {
-	sum := sha256.Sum256(append([]byte("parley."+kind), join(parts...)...))
+	b := append(append(make([]byte, 0, nameRoom), "parley."...), kind...)
+	sum := sha256.Sum256(appendParts(b, parts...))
 	id := RequestID(sum[:16])
 	id[6] = id[6]&0x0f | 0x80
 	binary.BigEndian.PutUint16(id[8:], 0x8000|uint16(partition)&(PartitionsMax-1))
 	return id
 }
 
-// join writes each part behind its length, so that no two lists of parts give the same bytes.
-func join(parts ...string) []byte {
-	var b []byte
+// nameRoom is enough for nearly all that an id is derived from, so that it need not be allocated.
+const nameRoom = 512
+
+// appendParts appends each part behind its length, so that no two lists of parts give the same bytes.
+func appendParts(b []byte, parts ...string) []byte {
 	for _, p := range parts {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(p)))
 		b = append(b, p...)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/mail"
 	"net/url"
-	"regexp"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -23,12 +22,22 @@ var (
 	failOns       = []string{"", string(FailOnHasErrors), string(FailOnError), string(FailOnNever)}
 	responseTypes = []string{"None", "email", "FTP", "HTTPPost"}
 	respondWhens  = []string{"", "Never", "OnError", "Always", "OnConversationError", "OnConversationComplete", "OnCallComplete"}
-
-	account = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 )
 
-// ValidAccount reports whether s may name an account.
-func ValidAccount(s string) bool { return account.MatchString(s) }
+// accountBytesMax bounds the name of an account.
+const accountBytesMax = 64
+
+// ValidAccount reports whether s may name an account: 1 to 64 of A-Z a-z 0-9 . _ -
+func ValidAccount(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return s != "" && len(s) <= accountBytesMax
+}
 
 // Validate checks everything that a call alone can tell, and returns the first thing that is wrong; nil: nothing.
 // now bounds ScheduledTime. What only the conversation's state can tell is decided by the processor.
@@ -64,7 +73,7 @@ func (l Limits) objects(objects []*parleyv1.Object) *Problem {
 	if len(objects) > l.ObjectsMax {
 		return problem(TooManyObjects, "/objects", "a call has at most %d objects, this one has %d", l.ObjectsMax, len(objects))
 	}
-	var seen map[string]int
+	seen := make(map[string]int) // the place of each correlationId
 	for i, o := range objects {
 		if p := l.object(o); p != nil {
 			p.Pointer = fmt.Sprintf("/objects/%d%s", i, p.Pointer)
@@ -75,9 +84,6 @@ func (l Limits) objects(objects []*parleyv1.Object) *Problem {
 		}
 		if first, ok := seen[o.CorrelationId]; ok {
 			return problem(DuplicateCorrelationID, fmt.Sprintf("/objects/%d/correlationId", i), "objects %d and %d have the same correlationId", first, i)
-		}
-		if seen == nil {
-			seen = make(map[string]int, len(objects))
 		}
 		seen[o.CorrelationId] = i
 	}
