@@ -46,6 +46,9 @@ func (s *Server) answerError(err error, c echo.Context) {
 	}
 	d := s.explain(err, c)
 	setRetryAfter(c.Response().Header(), d.retryAfter())
+	if d.Status == http.StatusUnauthorized {
+		c.Response().Header().Set(echo.HeaderWWWAuthenticate, challenge)
+	}
 	if err := answer(c, d.Status, mimeProblem, d); err != nil {
 		s.log.Debug("answer not written", slog.String("path", c.Path()), slog.Any("error", err))
 	}

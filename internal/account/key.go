@@ -103,9 +103,9 @@ func (k *Key) Holds(text string) bool {
 func (k *Key) Ended(now time.Time) string {
 	switch {
 	case !k.Revoked.IsZero() && !now.Before(k.Revoked):
-		return "revoked at " + k.Revoked.UTC().Format(time.RFC3339)
+		return "was revoked at " + k.Revoked.UTC().Format(time.RFC3339)
 	case !k.Expires.IsZero() && !now.Before(k.Expires):
-		return "expired at " + k.Expires.UTC().Format(time.RFC3339)
+		return "has expired at " + k.Expires.UTC().Format(time.RFC3339)
 	}
 	return ""
 }

@@ -107,9 +107,9 @@ func TestEnded(t *testing.T) {
 	}{
 		{"for ever", account.Key{}, at, ""},
 		{"before it expires", account.Key{Expires: at}, at.Add(-1), ""},
-		{"as it expires", account.Key{Expires: at}, at, "expired at 2026-12-01T09:00:00Z"},
+		{"as it expires", account.Key{Expires: at}, at, "has expired at 2026-12-01T09:00:00Z"},
 		{"before it is revoked", account.Key{Revoked: at}, at.Add(-1), ""},
-		{"as it is revoked", account.Key{Revoked: at, Expires: at}, at, "revoked at 2026-12-01T09:00:00Z"},
+		{"as it is revoked", account.Key{Revoked: at, Expires: at}, at, "was revoked at 2026-12-01T09:00:00Z"},
 	} {
 		if got := c.key.Ended(c.now); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
