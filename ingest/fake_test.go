@@ -33,6 +33,8 @@ type answerer struct {
 	outage       func(schemas.RouteQuery) (schemas.RouteOutage, error)
 	calls        func(schemas.ConversationQuery) ([]schemas.CallResource, error)
 	failed       func(schemas.FailedQuery) ([]schemas.ConversationResource, error)
+	usage        func([]string) (map[string]schemas.AccountUsage, error)
+	list         func(schemas.ConversationsQuery) ([]schemas.ConversationResource, error)
 }
 
 // unknowing is a source that knows of nothing; told otherwise, of a queued call and of its conversation.
@@ -106,6 +108,24 @@ func (f *fakeSource) Failed(_ context.Context, q schemas.FailedQuery) ([]schemas
 		return nil, f.err
 	}
 	return f.answers.failed(q)
+}
+
+func (f *fakeSource) Usage(_ context.Context, accounts []string) (map[string]schemas.AccountUsage, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answers.usage == nil {
+		return nil, nil
+	}
+	return f.answers.usage(accounts)
+}
+
+func (f *fakeSource) Conversations(_ context.Context, q schemas.ConversationsQuery) ([]schemas.ConversationResource, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answers.list == nil {
+		return nil, nil
+	}
+	return f.answers.list(q)
 }
 
 func (f *fakeSource) block(ctx context.Context, wait time.Duration) error {

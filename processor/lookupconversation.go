@@ -20,9 +20,16 @@ func (v *lookup) conversation(key schemas.ConversationKey, q schemas.Conversatio
 	case conversation.Ended:
 		return v.endedConversation(key, s, q.After)
 	}
-	account, _, _ := key.Split()
+	r := v.openConversation(key, s)
+	err = v.openCalls(&r, key, s, q.After)
+	return r, err
+}
+
+// openConversation is a conversation that has not ended, without its calls.
+func (v *lookup) openConversation(key schemas.ConversationKey, s conversation.State) schemas.ConversationResource {
+	account, conversationID, id := key.Split()
 	r := schemas.ConversationResource{
-		ConversationID:      q.ID,
+		ConversationID:      conversationID,
 		Account:             account,
 		Status:              schemas.ConversationStaging,
 		CallsInConversation: s.Calls,
@@ -31,8 +38,13 @@ func (v *lookup) conversation(key schemas.ConversationKey, q schemas.Conversatio
 		PartsExpireAt:       schemas.TimeOf(schemas.MilliOf(s.Deadline)),
 		Total:               s.Calls,
 		Errors:              s.Errors,
+		AcceptedAt:          schemas.TimeOf(schemas.MilliOf(s.AcceptedAt)),
+		StartedAt:           schemas.TimeOf(schemas.MilliOf(s.StartedAt)),
 		Continues:           schemas.TextOf(s.Continues),
 		Calls:               []schemas.CallResource{},
+	}
+	if key.Single() {
+		r.ConversationID, r.RequestID = id.String(), id.String()
 	}
 	if r.Missing == nil {
 		r.Missing = []int32{}
@@ -43,8 +55,7 @@ func (v *lookup) conversation(key schemas.ConversationKey, q schemas.Conversatio
 			r.Status = schemas.ConversationScheduled
 		}
 	}
-	err = v.openCalls(&r, key, s, q.After)
-	return r, err
+	return r
 }
 
 func (v *lookup) openCalls(r *schemas.ConversationResource, key schemas.ConversationKey, s conversation.State, after int32) error {
@@ -80,6 +91,16 @@ func (v *lookup) openCalls(r *schemas.ConversationResource, key schemas.Conversa
 
 // endedConversation is a conversation that has ended, as long as there is more of it here than its marker.
 func (v *lookup) endedConversation(key schemas.ConversationKey, s conversation.State, after int32) (schemas.ConversationResource, error) {
+	r, err := v.end(key, s)
+	if err != nil {
+		return r, err
+	}
+	err = v.endedCalls(&r, key, receivedBy(s), after)
+	return r, err
+}
+
+// end is a conversation that has ended, without its calls.
+func (v *lookup) end(key schemas.ConversationKey, s conversation.State) (schemas.ConversationResource, error) {
 	e, err := v.Ended(key)
 	if err != nil {
 		return schemas.ConversationResource{}, err
@@ -96,8 +117,7 @@ func (v *lookup) endedConversation(key schemas.ConversationKey, s conversation.S
 	if s.Kept.From > 0 && s.ContinuedBy == "" {
 		r.Kept = &schemas.KeptResource{From: s.Kept.From, Failed: s.Kept.Failed, Until: s.Kept.Until}
 	}
-	err = v.endedCalls(&r, key, receivedBy(s), after)
-	return r, err
+	return r, nil
 }
 
 // inRecord says that only a marker is left of a conversation.

@@ -80,6 +80,7 @@ func ConversationResourceOf(e *parleyv1.ResultEvent) ConversationResource {
 	}
 	return ConversationResource{
 		ConversationID:      id,
+		RequestID:           c.GetRequestId(),
 		Account:             e.GetAccount(),
 		Status:              ConversationStatus(c.GetStatus()),
 		ErrorCode:           Code(c.GetErrorCode()),
@@ -90,6 +91,9 @@ func ConversationResourceOf(e *parleyv1.ResultEvent) ConversationResource {
 		Total:               c.GetCallsInConversation(),
 		Processed:           c.GetReceived(),
 		Errors:              c.GetErrors(),
+		AcceptedAt:          TimeOf(c.GetAcceptedAtMs()),
+		StartedAt:           TimeOf(c.GetStartedAtMs()),
+		CompletedAt:         TimeOf(c.GetCompletedAtMs()),
 		Continues:           TextOf(c.GetContinues()),
 		ContinuedBy:         TextOf(c.GetContinuedBy()),
 		Calls:               []CallResource{},

@@ -52,7 +52,9 @@ type ResultResource struct {
 // ConversationResource is the status of a conversation, as GET /v1/conversations/{id} answers it. Total,
 // Processed and Errors count calls; Processed counts those that ended.
 type ConversationResource struct {
+	// ConversationID is the request id for a call without one; RequestID is the same then, else empty.
 	ConversationID      string             `json:"conversationId"`
+	RequestID           string             `json:"requestId,omitempty"`
 	Account             string             `json:"account"`
 	Status              ConversationStatus `json:"status"`
 	ErrorCode           Code               `json:"errorCode"`
@@ -64,6 +66,11 @@ type ConversationResource struct {
 	Total               int32              `json:"total"`
 	Processed           int32              `json:"processed"`
 	Errors              int32              `json:"errors"`
+	// AcceptedAt is when the first call was accepted, StartedAt when the first attempt began, CompletedAt when the
+	// conversation ended; nil: it is not so far.
+	AcceptedAt  *time.Time `json:"acceptedAt,omitempty"`
+	StartedAt   *time.Time `json:"startedAt,omitempty"`
+	CompletedAt *time.Time `json:"completedAt,omitempty"`
 	// Continues is the conversation that this one resubmits, ContinuedBy the one that resubmits this; nil: none.
 	Continues   *string `json:"continues"`
 	ContinuedBy *string `json:"continuedBy"`

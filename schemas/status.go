@@ -47,6 +47,14 @@ const (
 	ConversationExpired   ConversationStatus = "Expired"
 )
 
+// ConversationStatuses are all there are, in the order in which a conversation may have them.
+func ConversationStatuses() []ConversationStatus {
+	return []ConversationStatus{
+		ConversationStaging, ConversationScheduled, ConversationProcessing,
+		ConversationComplete, ConversationError, ConversationCancelled, ConversationExpired,
+	}
+}
+
 // Final reports whether a conversation with this status has ended.
 func (s ConversationStatus) Final() bool {
 	switch s {

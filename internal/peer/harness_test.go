@@ -34,6 +34,10 @@ type fakeOwner struct {
 	outages map[string]schemas.RouteOutage // by route
 	moved   chan struct{}                  // closed when anything changes
 
+	// usage and listed are by partition.
+	usage  map[int32]map[string]schemas.AccountUsage
+	listed map[int32][]schemas.ConversationResource
+
 	questions []questionAsked
 }
 
@@ -140,6 +144,50 @@ func (f *fakeOwner) RouteOutage(_ context.Context, q schemas.RouteQuery) (schema
 		return schemas.RouteOutage{}, &schemas.NotOwnedError{Partitions: []int32{q.Partition}}
 	}
 	return f.outages[q.Route], f.err
+}
+
+// owns returns the error of a question for partitions of which some are not owned, or which cannot be answered.
+func (f *fakeOwner) owns(in []int32) error {
+	f.questions = append(f.questions, questionAsked{in: in})
+	if f.err != nil {
+		return f.err
+	}
+	if missing := slices.DeleteFunc(slices.Clone(in), func(p int32) bool { return slices.Contains(f.owned, p) }); len(missing) > 0 {
+		return &schemas.NotOwnedError{Partitions: missing}
+	}
+	return nil
+}
+
+func (f *fakeOwner) Usage(_ context.Context, accounts []string, in ...int32) (map[string]schemas.AccountUsage, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.owns(in); err != nil {
+		return nil, err
+	}
+	sum := make(map[string]schemas.AccountUsage)
+	for _, p := range in {
+		for _, a := range accounts {
+			sum[a] = sum[a].Plus(f.usage[p][a])
+		}
+	}
+	return sum, nil
+}
+
+func (f *fakeOwner) Conversations(_ context.Context, q schemas.ConversationsQuery, in ...int32) ([]schemas.ConversationResource, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.owns(in); err != nil {
+		return nil, err
+	}
+	var all []schemas.ConversationResource
+	for _, p := range in {
+		for _, r := range f.listed[p] {
+			if q.Has(r.Place()) {
+				all = append(all, r)
+			}
+		}
+	}
+	return all, nil
 }
 
 // network carries questions to the handlers of nodes, without a wire.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -167,6 +168,46 @@ func (l *Live) RouteOutage(ctx context.Context, q schemas.RouteQuery) (schemas.R
 	}
 	search := question[schemas.RouteOutage]{live: l, patience: ownerWait, put: put}
 	return search.ask(ctx, []int32{q.Partition})
+}
+
+// accountsMax is how many accounts are asked about at once: so many fit into a question.
+const accountsMax = 500
+
+// Usage tells what is held of accounts in all partitions; one of which nothing is held may be left out.
+// schemas.ErrUnavailable: not all owners can tell now.
+func (l *Live) Usage(ctx context.Context, accounts []string) (map[string]schemas.AccountUsage, error) {
+	sum := make(map[string]schemas.AccountUsage, len(accounts))
+	for some := range slices.Chunk(accounts, accountsMax) {
+		c := census[map[string]schemas.AccountUsage]{live: l, put: func(ctx context.Context, o Owner, in []int32) (map[string]schemas.AccountUsage, error) {
+			return o.Usage(ctx, some, in...)
+		}}
+		told, err := c.take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, its := range told {
+			for account, u := range its {
+				sum[account] = sum[account].Plus(u)
+			}
+		}
+	}
+	return sum, nil
+}
+
+// Conversations returns the first conversations that are asked for, without their calls and in the order of their places,
+// of those that are open and of those that have ended and may not be in the record yet. schemas.ErrUnavailable: not all
+// owners can tell now.
+func (l *Live) Conversations(ctx context.Context, q schemas.ConversationsQuery) ([]schemas.ConversationResource, error) {
+	c := census[[]schemas.ConversationResource]{live: l, patience: ownerWait, put: func(ctx context.Context, o Owner, in []int32) ([]schemas.ConversationResource, error) {
+		return o.Conversations(ctx, q, in...)
+	}}
+	told, err := c.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(told...)
+	slices.SortFunc(all, func(a, b schemas.ConversationResource) int { return a.Place().Compare(b.Place()) })
+	return all[:min(len(all), q.Limit)], nil
 }
 
 // sliceMax is the longest that an owner is asked to wait at once. One that falls silent, or is the owner no more, is

@@ -16,6 +16,9 @@ type Owner interface {
 	Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error)
 	// RouteOutage is asked of the partition that the query names.
 	RouteOutage(ctx context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error)
+	// Usage and Conversations tell of all partitions that are asked; of none, when some of them are not owned.
+	Usage(ctx context.Context, accounts []string, in ...int32) (map[string]schemas.AccountUsage, error)
+	Conversations(ctx context.Context, q schemas.ConversationsQuery, in ...int32) ([]schemas.ConversationResource, error)
 }
 
 // nobody owns no partition.
@@ -35,4 +38,12 @@ func (nobody) Answer(_ context.Context, q schemas.AnswerQuery) (schemas.AnswerVe
 
 func (nobody) RouteOutage(_ context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error) {
 	return schemas.RouteOutage{}, &schemas.NotOwnedError{Partitions: []int32{q.Partition}}
+}
+
+func (nobody) Usage(_ context.Context, _ []string, in ...int32) (map[string]schemas.AccountUsage, error) {
+	return nil, &schemas.NotOwnedError{Partitions: in}
+}
+
+func (nobody) Conversations(_ context.Context, _ schemas.ConversationsQuery, in ...int32) ([]schemas.ConversationResource, error) {
+	return nil, &schemas.NotOwnedError{Partitions: in}
 }

@@ -48,6 +48,14 @@ func (r remote) RouteOutage(ctx context.Context, q schemas.RouteQuery) (schemas.
 	return put[schemas.RouteOutage](ctx, r, pathRouteOutage, asked[schemas.RouteQuery]{Query: q}, 0)
 }
 
+func (r remote) Usage(ctx context.Context, accounts []string, in ...int32) (map[string]schemas.AccountUsage, error) {
+	return put[map[string]schemas.AccountUsage](ctx, r, pathUsage, asked[[]string]{In: in, Query: accounts}, 0)
+}
+
+func (r remote) Conversations(ctx context.Context, q schemas.ConversationsQuery, in ...int32) ([]schemas.ConversationResource, error) {
+	return put[[]schemas.ConversationResource](ctx, r, pathConversations, asked[schemas.ConversationsQuery]{In: in, Query: q}, 0)
+}
+
 const (
 	// dialTimeout is how long a node may take to accept a connection; one that is gone does not.
 	dialTimeout = time.Second

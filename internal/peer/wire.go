@@ -18,6 +18,9 @@ const (
 	pathConversation = Path + "conversation"
 	pathAnswer       = Path + "answer"
 	pathRouteOutage  = Path + "route-outage"
+	// of all partitions
+	pathUsage         = Path + "usage"
+	pathConversations = Path + "conversations"
 )
 
 // Headers of a question; an answer has the second.
@@ -37,7 +40,7 @@ type asked[Q any] struct {
 
 // said is the body of an answer: one of both.
 type said[R any] struct {
-	Answer  *R       `json:"answer,omitempty"`
+	Answer  *R       `json:"answer,omitzero"` // an empty list is one, too
 	Failure *failure `json:"failure,omitempty"`
 }
 

@@ -102,6 +102,17 @@ func (k Kept) Has(sequenceCode int32) bool {
 	return k.From > 0 && (sequenceCode >= k.From || sequenceCode == k.Failed)
 }
 
+// Open counts the calls that were accepted and have not ended.
+func (s State) Open() int64 {
+	switch s.Phase {
+	case Staging:
+		return int64(s.Received.Count())
+	case Processing:
+		return int64(s.Calls - s.Turn.SequenceCode + 1)
+	}
+	return 0
+}
+
 // Queued reports whether the part in turn waits for a place on its route now: the conversation has its place in the
 // route's queue.
 func (s State) Queued() bool {

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -10,7 +11,7 @@ import (
 )
 
 const selectConversations = `SELECT account, conversation_id, request_id, status, error_code, message, calls_in_conversation, received, errors,
-	continues, continued_by
+	accepted_at, started_at, completed_at, continues, continued_by
 FROM conversations `
 
 // conversationByName takes the account and the ConversationID, or the request id of a call without one.
@@ -27,6 +28,9 @@ type conversationRow struct {
 	CallsInConversation int32      `ch:"calls_in_conversation"`
 	Received            int32      `ch:"received"`
 	Errors              int32      `ch:"errors"`
+	AcceptedAt          time.Time  `ch:"accepted_at"`
+	StartedAt           *time.Time `ch:"started_at"`
+	CompletedAt         time.Time  `ch:"completed_at"`
 	Continues           string     `ch:"continues"`
 	ContinuedBy         string     `ch:"continued_by"`
 }
@@ -60,8 +64,13 @@ func (c conversationRow) event() *parleyv1.ResultEvent {
 		CallsInConversation: c.CallsInConversation,
 		Received:            c.Received,
 		Errors:              c.Errors,
+		AcceptedAtMs:        c.AcceptedAt.UnixMilli(),
+		CompletedAtMs:       c.CompletedAt.UnixMilli(),
 		Continues:           c.Continues,
 		ContinuedBy:         c.ContinuedBy,
+	}
+	if c.StartedAt != nil {
+		conversation.StartedAtMs = c.StartedAt.UnixMilli()
 	}
 	if c.RequestID != nil {
 		conversation.ConversationId, conversation.RequestId = "", c.RequestID.String()
