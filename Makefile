@@ -6,10 +6,12 @@ SHELL       := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# How long a benchmark and a fuzz target run, where bench and fuzz look for theirs, and how many seeds sim plays.
+# How long a benchmark and a fuzz target run, where bench and fuzz look for theirs, and how many seeds sim plays, and how many
+# requests fuzz-api makes up for each operation and kind.
 BENCHTIME ?= 2s
 FUZZTIME  ?= 30s
 SEEDS     ?= 300
+EXAMPLES  ?= 40
 PACKAGES  ?= ./...
 
 # The race detector goes where goroutines meet.
@@ -128,6 +130,11 @@ fuzz: engine ## Run each fuzz target for FUZZTIME=30s (PACKAGES=./...)
 		done; \
 	done
 
+# It needs python3 with venv, and a package index the first time; what it installs lies in .cache.
+.PHONY: fuzz-api
+fuzz-api: build ## Send a parley serve all that its OpenAPI document allows and forbids (EXAMPLES=40 per operation, SEED=n)
+	@internal/tools/fuzzapi/run.sh bin/parley .cache --max-examples $(EXAMPLES) $(if $(SEED),--seed $(SEED))
+
 ##@ Work
 
 .PHONY: generate
@@ -140,7 +147,7 @@ format: ## Bring all Go files into their form
 
 .PHONY: clean
 clean: ## Remove what make has built here (the engine stays in its cache folder, ./data stays)
-	rm -rf bin
+	rm -rf bin .cache
 
 .PHONY: help
 help: ## List the tasks

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"mime"
 	"net/http"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
@@ -51,6 +53,12 @@ func openContract(t testing.TB) *contract {
 // check fails the test unless the document foresees the answer: its status, its media type, and its body.
 func (c *contract) check(t testing.TB, method, path string, r reply) {
 	t.Helper()
+	switch {
+	case method == http.MethodHead && len(r.body) == 0: // as GET, without a body
+		return
+	case method == http.MethodOptions && r.status == http.StatusNoContent:
+		return
+	}
 	operation, ok := c.find("/paths/" + escape(template(path)) + "/" + strings.ToLower(method))
 	if !ok { // neither path nor method are ours: a problem, whatever else
 		c.validate(t, "/components/schemas/Problem", r.body)
@@ -86,6 +94,59 @@ func (c *contract) check(t testing.TB, method, path string, r reply) {
 	}
 }
 
+// checkRequest fails the test when a request was taken that the document does not allow: what the schema refuses is
+// refused. Compressed bodies are left out.
+func (c *contract) checkRequest(t testing.TB, method, path string, header http.Header, body []byte, r reply) {
+	t.Helper()
+	if r.status >= http.StatusBadRequest || header.Get("Content-Encoding") != "" && header.Get("Content-Encoding") != "identity" {
+		return
+	}
+	content, ok := c.find("/paths/" + escape(template(path)) + "/" + strings.ToLower(method) + "/requestBody/content")
+	if !ok {
+		return
+	}
+	media, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err != nil || media == mimeForm {
+		media = mimeJSON // as the document says
+	}
+	at, ok := c.find(content + "/" + escape(media) + "/schema")
+	if !ok {
+		t.Errorf("%s %s: a body of %s was taken, which is not documented", method, path, media)
+		return
+	}
+	if media == mimeJSON && jsontext.Value(body).Kind() != '[' {
+		c.validate(t, at, body)
+		return
+	}
+	f, err := formOf(media, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls, p := split(body, f, math.MaxInt)
+	if p != nil {
+		t.Fatal(p)
+	}
+	for i, fate := range fates(t, f, r.body) {
+		if !bytes.Contains(fate, []byte(`"code":`)) { // it was not refused
+			c.validate(t, "/components/schemas/Call", calls[i])
+		}
+	}
+}
+
+// fates are what an answer says of each call.
+func fates(t testing.TB, f form, body []byte) []jsontext.Value {
+	t.Helper()
+	var each struct{ Calls []jsontext.Value }
+	if f == callArray {
+		reply{body: body}.decode(t, &each)
+		return each.Calls
+	}
+	for line := range bytes.Lines(body) {
+		each.Calls = append(each.Calls, line)
+	}
+	return each.Calls
+}
+
 // validate fails the test unless the JSON text is what the schema at a pointer says.
 func (c *contract) validate(t testing.TB, pointer string, text []byte) {
 	t.Helper()
@@ -107,15 +168,9 @@ func (c *contract) validate(t testing.TB, pointer string, text []byte) {
 
 // find returns the pointer of what stands at a pointer, behind its reference if it is one.
 func (c *contract) find(pointer string) (string, bool) {
-	var at any = c.document
-	for _, name := range strings.Split(pointer, "/")[1:] {
-		members, ok := at.(map[string]any)
-		if !ok {
-			return "", false
-		}
-		if at, ok = members[strings.NewReplacer("~1", "/", "~0", "~").Replace(name)]; !ok {
-			return "", false
-		}
+	at, ok := c.at(pointer)
+	if !ok {
+		return "", false
 	}
 	if members, ok := at.(map[string]any); ok {
 		if ref, ok := members["$ref"].(string); ok {
@@ -123,6 +178,21 @@ func (c *contract) find(pointer string) (string, bool) {
 		}
 	}
 	return pointer, true
+}
+
+// at returns what stands at a pointer.
+func (c *contract) at(pointer string) (any, bool) {
+	var at any = c.document
+	for _, name := range strings.Split(pointer, "/")[1:] {
+		members, ok := at.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if at, ok = members[strings.NewReplacer("~1", "/", "~0", "~").Replace(name)]; !ok {
+			return nil, false
+		}
+	}
+	return at, true
 }
 
 func escape(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }
@@ -149,8 +219,19 @@ func TestContractHasEveryRoute(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	var served, documented []string
+	heads, gets := 0, 0
 	for _, r := range h.server.handler.(*echo.Echo).Routes() {
+		switch r.Method {
+		case http.MethodHead: // goes without saying
+			heads++
+			continue
+		case http.MethodGet:
+			gets++
+		}
 		served = append(served, r.Method+" "+template(r.Path))
+	}
+	if heads != gets {
+		t.Errorf("HEAD is served at %d paths, GET at %d", heads, gets)
 	}
 	paths, _ := openContract(t).document["paths"].(map[string]any)
 	for path, item := range paths {
@@ -217,6 +298,85 @@ func TestContractOfACall(t *testing.T) {
 		}
 		if schema.Validate(value) == nil {
 			t.Errorf("the document allows %s", call)
+		}
+	}
+}
+
+// What is refused before any handler is asked is a problem, too; and HEAD and OPTIONS are answered.
+func TestRequestsThatNobodyServes(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.live.err = nil
+	conversation := conversationsPath + "c"
+	tests := []struct {
+		method, path string
+		status       int
+		code         schemas.Code
+		says         string
+	}{
+		{http.MethodGet, conversation + "?wiat=1s", 400, schemas.InvalidParameter, `no query parameter "wiat" here; there are: after, wait`},
+		{http.MethodGet, conversation + "?wait=1s&wait=2s", 400, schemas.InvalidParameter, "wait is given 2 times"},
+		{http.MethodGet, conversation + "?wait=%zz", 400, schemas.InvalidParameter, "the query cannot be read"},
+		{http.MethodGet, conversation + "?wait=1s;after=2", 400, schemas.InvalidParameter, "the query cannot be read"},
+		{http.MethodGet, conversation + "?wait=%ff", 400, schemas.InvalidParameter, "wait is a duration"},
+		{http.MethodGet, routesPath + "?all", 400, schemas.InvalidParameter, "this takes none"},
+		{http.MethodGet, conversationsPath + "%ff", 404, schemas.NotFound, "no conversation can have this id"},
+		{http.MethodGet, conversationsPath + strings.Repeat("a", 201), 404, schemas.NotFound, "no conversation can have this id"},
+		{http.MethodGet, conversationsPath + strings.Repeat("a", 30_000), 404, schemas.NotFound, "no conversation can have this id"},
+		{http.MethodGet, conversationsPath + "a/b", 404, schemas.NotFound, "nothing is served at this path"},
+		{http.MethodGet, routesPath + "/", 404, schemas.NotFound, "nothing is served at this path"},
+		{http.MethodGet, "/v1//routes", 404, schemas.NotFound, "nothing is served at this path"},
+		{http.MethodGet, "/V1/routes", 404, schemas.NotFound, "nothing is served at this path"},
+		{http.MethodGet, "/", 404, schemas.NotFound, "nothing is served at this path"},
+		{http.MethodOptions, "/nowhere", 404, schemas.NotFound, "nothing is served at this path"},
+		{http.MethodGet, callsPath, 405, schemas.InvalidParameter, "the header Allow says what is"},
+		{http.MethodPatch, conversation, 405, schemas.InvalidParameter, "the header Allow says what is"},
+		{"BREW", callsPath, 405, schemas.InvalidParameter, "the header Allow says what is"},
+	}
+	for _, tt := range tests {
+		r := h.do(t, tt.method, tt.path, nil)
+		if d := r.problem(t); d.Status != tt.status || d.Code != tt.code || !strings.Contains(d.Detail, tt.says) {
+			t.Errorf("%s %.100s: %+v, want %d %s, saying %q", tt.method, tt.path, d, tt.status, tt.code, tt.says)
+		}
+		if allow := r.header.Get("Allow"); (tt.status == 405) != (allow != "") {
+			t.Errorf("%s %.100s: Allow %q", tt.method, tt.path, allow)
+		}
+	}
+	get, head := h.get(t, conversation), h.do(t, http.MethodHead, conversation, nil)
+	if get.status != 200 || head.status != 200 || len(head.body) > 0 || head.header.Get("Content-Length") != fmt.Sprint(len(get.body)) {
+		t.Errorf("HEAD is answered with %d %v %s, GET with %d %s", head.status, head.header, head.body, get.status, get.body)
+	}
+	if r := h.do(t, http.MethodOptions, callsPath, nil); r.status != 204 || r.header.Get("Allow") != "OPTIONS, POST" {
+		t.Errorf("OPTIONS is answered with %d %v", r.status, r.header)
+	}
+}
+
+// Each operation takes the query parameters that the document gives it, and no other.
+func TestContractHasEveryQueryParameter(t *testing.T) {
+	t.Parallel()
+	c, h := openContract(t), start(t)
+	paths, _ := c.document["paths"].(map[string]any)
+	for path, item := range paths {
+		if !strings.HasPrefix(path, "/v1/") {
+			continue
+		}
+		for method, operation := range item.(map[string]any) {
+			var names []string
+			parameters, _ := operation.(map[string]any)["parameters"].([]any)
+			for _, p := range parameters {
+				if ref, ok := p.(map[string]any)["$ref"].(string); ok {
+					p, _ = c.at(strings.TrimPrefix(ref, "#"))
+				}
+				if p := p.(map[string]any); p["in"] == "query" {
+					names = append(names, fmt.Sprint(p["name"]))
+				}
+			}
+			slices.Sort(names)
+			sent := strings.NewReplacer("{requestId}", someID, "{conversationId}", "c", "{name}", "default", "{token}", "t").Replace(path)
+			d := h.do(t, strings.ToUpper(method), sent+"?noSuchParameter=1", nil).problem(t)
+			if want := `there is no query parameter "noSuchParameter" here; ` + those(names); d.Detail != want {
+				t.Errorf("%s %s says %q, want %q", method, path, d.Detail, want)
+			}
 		}
 	}
 }

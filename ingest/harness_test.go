@@ -212,6 +212,7 @@ func (h *harness) do(t testing.TB, method, path string, body []byte, header ...s
 	}
 	answered := reply{status: resp.StatusCode, header: resp.Header, body: b, took: time.Since(began)}
 	openContract(t).check(t, method, path, answered)
+	openContract(t).checkRequest(t, method, path, r.Header, body, answered)
 	return answered
 }
 

@@ -19,9 +19,7 @@ func (s *Server) putMaintenance(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	l := s.budget.lease()
-	defer l.release()
-	body, err := readBody(c.Request(), s.requestBytesMax, l)
+	body, err := s.smallBody(c.Request())
 	if err != nil {
 		return err
 	}

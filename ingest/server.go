@@ -90,24 +90,28 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
 	e.Use(s.observe, s.recovered, sameOrigin())
-	e.POST(callsPath, s.postCalls)
-	e.GET(requestsPath+":id", s.getRequest)
-	e.GET(conversationsPath+":id", s.getConversation)
-	e.DELETE(conversationsPath+":id", s.deleteConversation)
-	e.POST(conversationsPath+":id"+resubmitSuffix, s.postResubmission)
-	e.POST(resubmitPath, s.postResubmissions)
-	e.POST(deferredPath+":token", s.postAnswer)
-	e.GET(routesPath, s.getRoutes)
-	e.PUT(maintenancePath, s.putMaintenance)
-	e.DELETE(maintenancePath, s.deleteMaintenance)
+	get := func(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) {
+		e.GET(path, h, m...)
+		e.HEAD(path, h, m...) // net/http leaves out the body (RFC 9110 section 9.3.2)
+	}
+	e.POST(callsPath, s.postCalls, takes())
+	get(requestsPath+":id", s.getRequest, takes("receipt", "wait"))
+	get(conversationsPath+":id", s.getConversation, takes("after", "wait"))
+	e.DELETE(conversationsPath+":id", s.deleteConversation, takes())
+	e.POST(conversationsPath+":id"+resubmitSuffix, s.postResubmission, takes())
+	e.POST(resubmitPath, s.postResubmissions, takes())
+	e.POST(deferredPath+":token", s.postAnswer, takes())
+	get(routesPath, s.getRoutes, takes())
+	e.PUT(maintenancePath, s.putMaintenance, takes())
+	e.DELETE(maintenancePath, s.deleteMaintenance, takes())
 	if s.peers != nil {
 		e.POST(peer.Path+":question", echo.WrapHandler(s.peers))
 	}
-	e.GET("/healthz", healthz)
-	e.GET("/readyz", s.readyz)
-	e.GET("/metrics", echo.WrapHandler(metrics))
-	e.GET("/openapi.yaml", openAPI)
-	e.GET("/docs", docs)
+	get("/healthz", healthz)
+	get("/readyz", s.readyz)
+	get("/metrics", echo.WrapHandler(metrics))
+	get("/openapi.yaml", openAPI)
+	get("/docs", docs)
 	return e
 }
 
