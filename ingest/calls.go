@@ -18,39 +18,51 @@ import (
 
 const callsPath = "/v1/calls"
 
-// postCalls takes one call, an array, or NDJSON.
+// postCalls takes one call, an array, or NDJSON. One call is waited for, if its sender wants that.
 func (s *Server) postCalls(c echo.Context) error {
-	r := c.Request()
 	who, p := s.caller(c, account.Submit)
 	if p != nil {
 		return p
 	}
-	key, p := idempotencyKey(r.Header)
+	key, p := idempotencyKey(c.Request().Header)
 	if p != nil {
 		return p
 	}
-	l := s.budget.lease()
-	defer l.release()
-	body, err := readBody(r, s.requestBytesMax, l)
-	if err != nil {
-		return err
-	}
-	f, err := formOf(r.Header.Get(echo.HeaderContentType), body)
-	if err != nil {
-		return err
-	}
-	received, p := split(body, f, s.requestCallsMax)
-	if p != nil {
-		return p
-	}
-	taken, err := s.take(r.Context(), sender{account: who.Account, key: key}, received, l)
+	var v vigil
+	defer v.end()
+	taken, f, err := s.receive(c.Request(), sender{account: who.Account, key: key}, &v)
 	if err != nil {
 		return err
 	}
 	if f == oneCall {
-		return answerOne(c, &taken[0])
+		return s.answerOne(c, &taken[0], &v)
 	}
 	return answerMany(c, f, taken)
+}
+
+// receive reads the calls of a request and queues them. The body is let go of when it returns: a wait holds none.
+func (s *Server) receive(r *http.Request, from sender, v *vigil) ([]taken, form, error) {
+	l := s.budget.lease()
+	defer l.release()
+	body, err := readBody(r, s.requestBytesMax, l)
+	if err != nil {
+		return nil, 0, err
+	}
+	f, err := formOf(r.Header.Get(echo.HeaderContentType), body)
+	if err != nil {
+		return nil, 0, err
+	}
+	received, p := split(body, f, s.requestCallsMax)
+	if p != nil {
+		return nil, 0, p
+	}
+	if f == oneCall {
+		v.preferences = preferencesOf(r.Header)
+	} else {
+		from.many, v = true, nil
+	}
+	all, err := s.take(r.Context(), from, received, v, l)
+	return all, f, err
 }
 
 // taken is what became of one call: it was acknowledged, or there is a problem.
@@ -59,8 +71,9 @@ type taken struct {
 	problem *schemas.Problem
 }
 
-// take queues calls and says what became of each. Its error is a fault of ours, before anything was queued.
-func (s *Server) take(ctx context.Context, from sender, received [][]byte, l *lease) ([]taken, error) {
+// take queues calls and says what became of each; v is how the one call of a request is waited for, nil when there are
+// several. Its error is a fault of ours, before anything was queued.
+func (s *Server) take(ctx context.Context, from sender, received [][]byte, v *vigil, l *lease) ([]taken, error) {
 	all := make([]taken, len(received))
 	calls := make([]queued, len(received))
 	records := make([]*kgo.Record, 0, len(received))
@@ -74,6 +87,11 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, l *le
 		if err != nil {
 			return nil, err
 		}
+		if v != nil {
+			if all[i].problem = s.prepare(ctx, v, &q); all[i].problem != nil {
+				continue
+			}
+		}
 		calls[i] = q
 		records, places = append(records, &calls[i].record), append(places, i)
 	}
@@ -83,6 +101,10 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, l *le
 		i := places[n]
 		if f.acknowledged() {
 			all[i].ack = s.acknowledge(&calls[i], f, now)
+			if v != nil {
+				at := f.Position
+				v.query.Accepted = &at
+			}
 			s.logAccepted(ctx, &calls[i], f)
 			continue
 		}
@@ -99,18 +121,6 @@ func (s *Server) logAccepted(ctx context.Context, q *queued, f fate) {
 		slog.String("conversation", q.call.GetOptions().GetConversationId()),
 		slog.Int64("partition", int64(f.Partition)),
 		slog.Int64("offset", f.Offset))
-}
-
-func answerOne(c echo.Context, t *taken) error {
-	if t.problem != nil {
-		return t.problem
-	}
-	body, err := t.ack.append(make([]byte, 0, ackRoom))
-	if err != nil {
-		return err
-	}
-	c.Response().Header().Set(echo.HeaderLocation, t.ack.location())
-	return write(c, http.StatusAccepted, mimeJSON, body)
 }
 
 // answerMany answers an array with one document, which counts the calls and says what became of each, and NDJSON with a

@@ -44,7 +44,7 @@ func (m *metrics) observe(l labels, took time.Duration) {
 	o.Observe(took.Seconds())
 }
 
-func newMetrics(registry prometheus.Registerer, b *budget) (*metrics, error) {
+func newMetrics(registry prometheus.Registerer, b *budget, w *seats) (*metrics, error) {
 	m := &metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_ingest_calls_total",
@@ -62,7 +62,11 @@ func newMetrics(registry prometheus.Registerer, b *budget) (*metrics, error) {
 		Name: "parley_ingest_in_flight_bytes",
 		Help: "Bytes of bodies that are being read or are on their way to the log.",
 	}, func() float64 { return float64(b.used.Load()) })
-	for _, c := range []prometheus.Collector{m.calls, m.requests, inFlight} {
+	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "parley_ingest_waiting",
+		Help: "Requests that wait for the end of the call that they have sent.",
+	}, func() float64 { return float64(w.taken.Load()) })
+	for _, c := range []prometheus.Collector{m.calls, m.requests, inFlight, waiting} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}

@@ -79,7 +79,9 @@ var titles = map[schemas.Code]string{
 	schemas.TooLarge:                      "Too large",
 	schemas.RateLimited:                   "More than the account may send now",
 	schemas.QueueUnavailable:              "The queue cannot be reached",
+	schemas.RouteUnavailable:              "The backend does not work now",
 	schemas.OwnerUnavailable:              "Nobody can tell now",
+	schemas.SynchronousTimeout:            "The call has not ended yet",
 	schemas.Internal:                      "Internal error",
 }
 

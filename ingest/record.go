@@ -35,6 +35,8 @@ type sender struct {
 	account string
 	// key is the Idempotency-Key; empty: there is none.
 	key string
+	// many: they are answered with a list, in which no status has a place.
+	many bool
 }
 
 // queued is a call on its way to the log.
@@ -50,6 +52,13 @@ func (r *recorder) record(from sender, position int, received []byte) (queued, e
 	call, err := r.decode(from.account, received)
 	if err != nil {
 		return queued{}, err
+	}
+	if from.many && schemas.IsSynchronous(call) {
+		return queued{}, &schemas.Problem{
+			Code:    schemas.InvalidParameter,
+			Pointer: "/options/requestType",
+			Detail:  "a Synchronous call is answered with its status; send it in a request of its own, as one JSON object",
+		}
 	}
 	digest := sha256.Sum256(received)
 	call.Digest = digest[:]

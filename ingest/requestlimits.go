@@ -20,6 +20,11 @@ type RequestLimits struct {
 	BytesInFlightMax int64
 	// WaitMax bounds the wait of a poll; a longer one is taken as this.
 	WaitMax time.Duration
+	// SynchronousWait is how long a Synchronous call is waited for; then it is answered with 504, and goes on.
+	SynchronousWait time.Duration
+	// WaitingMax bounds the requests that wait for the end of their call at once. Beyond it a Synchronous call is
+	// answered with 503 and not queued, and Prefer: wait is not applied.
+	WaitingMax int
 	// ProduceTimeout is how long the brokers may stay silent before a request is given up; it is answered with 503
 	// within another 200 ms.
 	ProduceTimeout time.Duration
@@ -32,6 +37,8 @@ func DefaultRequestLimits() RequestLimits {
 		RequestBytesMax:  64 << 20,
 		BytesInFlightMax: 128 << 20,
 		WaitMax:          time.Minute,
+		SynchronousWait:  time.Minute,
+		WaitingMax:       1_000,
 		ProduceTimeout:   700 * time.Millisecond,
 	}
 }
@@ -48,6 +55,8 @@ func (r RequestLimits) Check(calls schemas.Limits) error {
 	need(r.RequestBytesMax >= int64(calls.CallBytesMax), "PARLEY_REQUEST_BYTES_MAX is %d; it is at least PARLEY_CALL_BYTES_MAX (%d), or the longest call could not be sent", r.RequestBytesMax, calls.CallBytesMax)
 	need(r.BytesInFlightMax > r.RequestBytesMax, "PARLEY_BYTES_IN_FLIGHT_MAX is %d; it is more than PARLEY_REQUEST_BYTES_MAX (%d), or the longest request could not be taken", r.BytesInFlightMax, r.RequestBytesMax)
 	need(r.WaitMax > 0, "PARLEY_WAIT_MAX is %s; it is positive", r.WaitMax)
+	need(r.SynchronousWait > 0, "PARLEY_SYNCHRONOUS_WAIT is %s; it is positive", r.SynchronousWait)
+	need(r.WaitingMax >= 1, "PARLEY_WAITING_MAX is %d; it is at least 1", r.WaitingMax)
 	need(r.ProduceTimeout > 0, "PARLEY_PRODUCE_TIMEOUT is %s; it is positive", r.ProduceTimeout)
 	return errors.Join(errs...)
 }
@@ -59,6 +68,8 @@ func (r RequestLimits) withDefaults() RequestLimits {
 	orDefault(&r.RequestBytesMax, byDefault.RequestBytesMax)
 	orDefault(&r.BytesInFlightMax, byDefault.BytesInFlightMax)
 	orDefault(&r.WaitMax, byDefault.WaitMax)
+	orDefault(&r.SynchronousWait, byDefault.SynchronousWait)
+	orDefault(&r.WaitingMax, byDefault.WaitingMax)
 	orDefault(&r.ProduceTimeout, byDefault.ProduceTimeout)
 	return r
 }

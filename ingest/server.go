@@ -35,6 +35,8 @@ type Server struct {
 	requestCallsMax int
 	requestBytesMax int64
 	waitMax         time.Duration
+	synchronousWait time.Duration
+	seats           *seats
 	shutdownTimeout time.Duration
 	now             func() time.Time
 	handler         http.Handler
@@ -48,7 +50,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("configure ingest: %w", err)
 	}
 	b := &budget{max: cfg.BytesInFlightMax}
-	m, err := newMetrics(cfg.Metrics, b)
+	w := &seats{max: int64(cfg.WaitingMax)}
+	m, err := newMetrics(cfg.Metrics, b, w)
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -75,6 +78,8 @@ func New(cfg Config) (*Server, error) {
 		requestCallsMax: cfg.RequestCallsMax,
 		requestBytesMax: cfg.RequestBytesMax,
 		waitMax:         cfg.WaitMax,
+		synchronousWait: cfg.SynchronousWait,
+		seats:           w,
 		shutdownTimeout: cfg.ShutdownTimeout,
 		now:             cfg.Now,
 		log:             cfg.Log,
@@ -155,7 +160,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		Handler:           s.handler,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
-		WriteTimeout:      bodyTimeout + s.waitMax + 2*askTimeout,
+		WriteTimeout:      bodyTimeout + max(s.waitMax, s.synchronousWait) + 2*askTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytesMax,
 		BaseContext:       func(net.Listener) context.Context { return ctx },

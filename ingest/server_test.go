@@ -61,7 +61,6 @@ routes:
 		"mixed-routes":           call(row+`, {"type": "Mail"}`, ``),
 		"account-in-body":        `{"account": "acme", "method": "Create", "objects": [{"type": "Row"}]}`,
 		"request-id-in-body":     `{"requestId": "` + someID + `", "method": "Create", "objects": [{"type": "Row"}]}`,
-		"synchronous":            call(row, `"requestType": "Synchronous"`),
 		"synchronous-in-order":   call(row, `"requestType": "Synchronous", "conversationId": "c"`),
 		"scheduled-too-far":      call(row, `"scheduledTime": "9999-12-01T08:00:00Z"`),
 		"start-by":               call(row, `"scheduledTime": "2026-12-01T09:00:00Z", "startBy": "2026-12-01T08:00:00Z"`),

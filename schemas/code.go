@@ -38,6 +38,7 @@ const (
 	QueueUnavailable              Code = "QueueUnavailable"
 	RouteUnavailable              Code = "RouteUnavailable"
 	OwnerUnavailable              Code = "OwnerUnavailable"
+	SynchronousTimeout            Code = "SynchronousTimeout"
 )
 
 // The codes of results: what only a conversation's state, or its execution, can tell.
@@ -73,6 +74,7 @@ var httpStatus = map[Code]int{
 	QueueUnavailable:   http.StatusServiceUnavailable,
 	RouteUnavailable:   http.StatusServiceUnavailable,
 	OwnerUnavailable:   http.StatusServiceUnavailable,
+	SynchronousTimeout: http.StatusGatewayTimeout,
 	Internal:           http.StatusInternalServerError,
 }
 

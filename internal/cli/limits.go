@@ -23,6 +23,8 @@ type limitFlags struct {
 	RequestBytesMax        byteCount     `default:"64MiB" env:"PARLEY_REQUEST_BYTES_MAX" placeholder:"BYTES" help:"The longest body of a request, decompressed." group:"Limits"`
 	BytesInFlightMax       byteCount     `default:"128MiB" env:"PARLEY_BYTES_IN_FLIGHT_MAX" placeholder:"BYTES" help:"All bodies that are being read or on their way to Kafka, in sum; beyond it requests are answered with 503. The memory used is about three times as much." group:"Limits"`
 	WaitMax                time.Duration `default:"1m" env:"PARLEY_WAIT_MAX" placeholder:"DURATION" help:"The longest wait of a poll." group:"Limits"`
+	SynchronousWait        time.Duration `default:"1m" env:"PARLEY_SYNCHRONOUS_WAIT" placeholder:"DURATION" help:"How long a Synchronous call is waited for before its request is answered with 504; the call goes on." group:"Limits"`
+	WaitingMax             int           `default:"1000" env:"PARLEY_WAITING_MAX" placeholder:"N" help:"The most requests that wait for the end of their call at once, Synchronous or by Prefer: wait." group:"Limits"`
 	ProduceTimeout         time.Duration `default:"700ms" env:"PARLEY_PRODUCE_TIMEOUT" placeholder:"DURATION" help:"How long Kafka may stay silent before a request is answered with 503." group:"Limits"`
 }
 
@@ -43,6 +45,8 @@ func (f limitFlags) requests() ingest.RequestLimits {
 		RequestBytesMax:  int64(f.RequestBytesMax),
 		BytesInFlightMax: int64(f.BytesInFlightMax),
 		WaitMax:          f.WaitMax,
+		SynchronousWait:  f.SynchronousWait,
+		WaitingMax:       f.WaitingMax,
 		ProduceTimeout:   f.ProduceTimeout,
 	}
 }

@@ -160,11 +160,15 @@ func (n *running) do(method, path, body string) said {
 	}
 }
 
-func (n *running) once(method, path, body string) said {
+// once asks a node; header holds names and values.
+func (n *running) once(method, path, body string, header ...string) said {
 	n.t.Helper()
 	r, err := http.NewRequestWithContext(n.t.Context(), method, n.url+path, strings.NewReader(body))
 	if err != nil {
 		n.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
