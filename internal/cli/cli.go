@@ -21,6 +21,8 @@ type grammar struct {
 	Resubmit resubmitCmd `cmd:"" help:"Run what is unfinished of conversations that failed again."`
 	SQL      sqlCmd      `cmd:"" name:"sql" help:"Ask ClickHouse, where all results are."`
 	Routes   routesCmd   `cmd:"" help:"Show where calls go, and put routes into maintenance."`
+	Keys     keysCmd     `cmd:"" help:"Make, list and end API keys."`
+	Accounts accountsCmd `cmd:"" help:"Set and show the limits of accounts."`
 	Dead     deadCmd     `cmd:"" help:"Look after the records that nothing could be made of."`
 	Demo     demoCmd     `cmd:"" help:"Take a tour: everything in a temporary folder, with sample data."`
 	Backend  backendCmd  `cmd:"" help:"Run the demo backend alone."`

@@ -29,6 +29,7 @@ func TestScripts(t *testing.T) {
 			"expand":  expand,
 			"gone":    awaitGone,
 			"hangup":  hangUp,
+			"keyfrom": keyFrom,
 			"metric":  awaitMetric,
 			"occupy":  occupy,
 			"produce": produce,

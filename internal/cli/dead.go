@@ -59,7 +59,7 @@ type moment struct{ time.Time }
 
 // UnmarshalText reads what was given.
 func (m *moment) UnmarshalText(text []byte) (err error) {
-	if ago, err := time.ParseDuration(string(text)); err == nil {
+	if ago, err := parseSpan(string(text)); err == nil {
 		m.Time = time.Now().Add(-ago)
 		return nil
 	}

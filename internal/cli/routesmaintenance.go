@@ -42,12 +42,12 @@ type ahead struct{ time.Time }
 
 // UnmarshalText reads what was given.
 func (a *ahead) UnmarshalText(text []byte) (err error) {
-	if d, err := time.ParseDuration(string(text)); err == nil {
+	if d, err := parseSpan(string(text)); err == nil {
 		a.Time = time.Now().Add(d)
 		return nil
 	}
 	if a.Time, err = time.Parse(time.RFC3339, string(text)); err != nil {
-		return fmt.Errorf("%q is neither a time as 2026-11-22T08:00:00Z nor a duration as 2h", text)
+		return fmt.Errorf("%q is neither a time as 2026-11-22T08:00:00Z nor a duration as 2h or 90d", text)
 	}
 	return nil
 }

@@ -76,20 +76,34 @@ func awaitMetric(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// until is "until PATTERN PROGRAM ARG...": it runs a program until what it prints matches.
-func until(ts *testscript.TestScript, _ bool, args []string) {
+// until is "until PATTERN PROGRAM ARG...": it runs a program until what it prints matches, and it succeeds; with "!",
+// until it fails.
+func until(ts *testscript.TestScript, fails bool, args []string) {
 	pattern := regexp.MustCompile("(?m)" + args[0])
 	var printed bytes.Buffer
 	await(ts, args[0], func() bool {
 		printed.Reset()
 		cmd := exec.Command(args[1], args[2:]...)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), &printed, &printed
-		for _, name := range []string{"PARLEY_URL", "PARLEY_EMBEDDED_KAFKA_ADDR", "PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR"} {
+		for _, name := range []string{"PARLEY_URL", "PARLEY_API_KEY", "PARLEY_EMBEDDED_KAFKA_ADDR", "PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR"} {
 			cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 		}
-		return cmd.Run() == nil && pattern.Match(printed.Bytes())
+		return (cmd.Run() != nil) == fails && pattern.Match(printed.Bytes())
 	})
 	ts.Logf("%s", printed.String())
+}
+
+// keyForm is what an API key looks like.
+var keyForm = regexp.MustCompile(`parley_([A-Z2-7]{10})_[A-Z2-7]{33}`)
+
+// keyFrom is "keyfrom FILE KEY ID": it takes the API key in a file as a setting, and its id as another.
+func keyFrom(ts *testscript.TestScript, _ bool, args []string) {
+	key := keyForm.FindStringSubmatch(ts.ReadFile(args[0]))
+	if key == nil {
+		ts.Fatalf("no key in %s", args[0])
+	}
+	ts.Setenv(args[1], key[0])
+	ts.Setenv(args[2], key[1])
 }
 
 // occupy is "occupy ADDR": something listens there until the script ends.

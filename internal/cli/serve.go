@@ -62,7 +62,8 @@ func (*serveCmd) Help() string {
 
 With a cluster:
 
-  PARLEY_SECRET=... parley serve --kafka-brokers k1:9092,k2:9092 --clickhouse-dsn clickhouse://ch:9000/parley --routes routes.yaml --auth none
+  PARLEY_SECRET=... parley serve --kafka-brokers k1:9092,k2:9092 --clickhouse-dsn clickhouse://ch:9000/parley --routes routes.yaml
+  parley keys create acme --scopes read,submit
 
 Ctrl-C or SIGTERM: what is in flight is finished, within 15 seconds; again: at once. Whatever way it ends, the next start goes on where it was.`
 }

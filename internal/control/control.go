@@ -80,8 +80,8 @@ func Open(ctx context.Context, cfg Config) (*Control, error) {
 // Close ends everything that Control does with Kafka. It may be called more than once.
 func (c *Control) Close() { c.client.Close() }
 
-// errNoTopic says that nothing was ever agreed on in this cluster.
-var errNoTopic = errors.New("the brokers do not know the topic")
+// ErrNoTopic says that nothing was ever agreed on in this cluster: no Parley was served there.
+var ErrNoTopic = errors.New("the brokers do not know the topic")
 
 // catchUp reads to what is now the end. The last record of a log is never compacted away, so the end is always seen.
 func (c *Control) catchUp(ctx context.Context) error {
@@ -91,10 +91,10 @@ func (c *Control) catchUp(ctx context.Context) error {
 	}
 	end, ok := ends.Lookup(c.topic, 0)
 	if !ok {
-		return errNoTopic
+		return ErrNoTopic
 	}
 	if errors.Is(end.Err, kerr.UnknownTopicOrPartition) {
-		return errNoTopic
+		return ErrNoTopic
 	}
 	if end.Err != nil {
 		return fmt.Errorf("list end: %w", end.Err)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"parley/internal/account"
 	"parley/schemas"
 )
 
@@ -20,21 +21,37 @@ import (
 type Client struct {
 	base    string
 	account string
+	key     string
 	http    *http.Client
 }
 
-// New returns a client of the Parley at a URL, which acts on an account; empty: the one that the server gives.
-func New(base, account string) (*Client, error) {
-	u, err := url.Parse(base)
+// Config says which Parley is asked, and by whom.
+type Config struct {
+	// URL is where Parley answers.
+	URL string
+	// Account is acted on. Empty: the one that the server gives.
+	Account string
+	// Key is the API key that is shown. Empty: none.
+	Key string
+}
+
+// New returns a client. Its error says what cannot be a Parley, or a key.
+func New(cfg Config) (*Client, error) {
+	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("address of Parley is %q; give a URL, as http://127.0.0.1:8080", base)
+		return nil, fmt.Errorf("address of Parley is %q; give a URL, as http://127.0.0.1:8080", cfg.URL)
+	}
+	if cfg.Key != "" {
+		if _, err := account.ParseKeyID(cfg.Key); err != nil {
+			return nil, fmt.Errorf("API key: %w; parley keys create makes one", err)
+		}
 	}
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		MaxIdleConnsPerHost: 256, // as many as there may be polls at once
 		IdleConnTimeout:     time.Minute,
 	}
-	return &Client{base: strings.TrimRight(base, "/"), account: account, http: &http.Client{Transport: transport}}, nil
+	return &Client{base: strings.TrimRight(cfg.URL, "/"), account: cfg.Account, key: cfg.Key, http: &http.Client{Transport: transport}}, nil
 }
 
 // Close drops the idle connections.
@@ -58,9 +75,7 @@ type answer struct {
 
 // do sends a request. Its error is an *UnavailableError when it is of use to send it again.
 func (c *Client) do(ctx context.Context, r *http.Request) (answer, error) {
-	if c.account != "" {
-		r.Header.Set("Parley-Account", c.account)
-	}
+	c.identify(r)
 	resp, err := c.http.Do(r.WithContext(ctx))
 	if err != nil {
 		return answer{}, c.unreached(ctx, err)
@@ -80,6 +95,16 @@ func (c *Client) do(ctx context.Context, r *http.Request) (answer, error) {
 		retryAfter:  time.Duration(seconds) * time.Second,
 		body:        body,
 	}, nil
+}
+
+// identify says in a request who makes it.
+func (c *Client) identify(r *http.Request) {
+	if c.account != "" {
+		r.Header.Set("Parley-Account", c.account)
+	}
+	if c.key != "" {
+		r.Header.Set("Authorization", "Bearer "+c.key)
+	}
 }
 
 // unreached is the error of a request without an answer.

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t *testing.T, url string) *client.Client {
 	t.Helper()
-	c, err := client.New(url, "")
+	c, err := client.New(client.Config{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func open(t *testing.T, url string) *client.Client {
 func TestNew(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"", "localhost:8080", "ftp://x", "http://", "http://%"} {
-		if _, err := client.New(url, ""); err == nil || !strings.Contains(err.Error(), "give a URL, as http://127.0.0.1:8080") {
+		if _, err := client.New(client.Config{URL: url}); err == nil || !strings.Contains(err.Error(), "give a URL, as http://127.0.0.1:8080") {
 			t.Errorf("New(%q): error %v", url, err)
 		}
 	}
@@ -92,6 +92,31 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
+func TestKeyIsShown(t *testing.T) {
+	t.Parallel()
+	const key = "parley_JBSWY3DPEB_LJUFQ2LTEBUW4IDBNRWCA3DJONE5MHDJY"
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("Authorization"); got != "Bearer "+key {
+			t.Errorf("%s %s: Authorization %q", r.Method, r.URL.Path, got)
+		}
+		fmt.Fprint(w, `{}`)
+	}))
+	defer s.Close()
+	c, err := client.New(client.Config{URL: s.URL, Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	_, err1 := c.Routes(t.Context())
+	err2 := c.ResubmitMany(t.Context(), schemas.BulkResubmission{}, func(client.Resubmitted) error { return nil })
+	if err := errors.Join(err1, err2); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.New(client.Config{URL: s.URL, Key: key[1:]}); err == nil || !strings.Contains(err.Error(), "mistyped") {
+		t.Errorf("error of a key that was cut off: %v", err)
+	}
+}
+
 // What is being resubmitted is told line by line; an answer that breaks off is no whole one.
 func TestResubmitMany(t *testing.T) {
 	t.Parallel()
@@ -109,7 +134,7 @@ func TestResubmitMany(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answers[r.Header.Get("Parley-Account")](w) }))
 	defer s.Close()
 	for account, want := range map[string]int{"whole": 2, "torn": 2, "refused": 0} {
-		c, err := client.New(s.URL, account)
+		c, err := client.New(client.Config{URL: s.URL, Account: account})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,9 +59,7 @@ func (c *Client) commandRequest(ctx context.Context, method, path string, body a
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	if c.account != "" {
-		r.Header.Set("Parley-Account", c.account)
-	}
+	c.identify(r)
 	return r, nil
 }
 

@@ -61,7 +61,7 @@ func (n *node) openIngest(conn driver.Conn, peers peers) error {
 		Partitions:      n.layout.Partitions,
 		Secret:          n.secret,
 		Routes:          n.routes,
-		Auth:            ingest.OpenAccess{},
+		Auth:            n.authenticator(),
 		Tokens:          n.tokens,
 		Live:            peers.live,
 		Peers:           peers.handler,

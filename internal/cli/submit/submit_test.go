@@ -27,7 +27,7 @@ func serve(t *testing.T, handle http.HandlerFunc) *client.Client {
 	t.Helper()
 	s := httptest.NewServer(handle)
 	t.Cleanup(s.Close)
-	c, err := client.New(s.URL, "acme")
+	c, err := client.New(client.Config{URL: s.URL, Account: "acme"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,7 +146,7 @@ func (g *group) openClients() error {
 		}
 		m.clients = make(map[string]*client.Client)
 		for _, a := range accounts {
-			c, err := client.New("http://"+m.http, a)
+			c, err := client.New(client.Config{URL: "http://" + m.http, Account: a})
 			if err != nil {
 				return err
 			}

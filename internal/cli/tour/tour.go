@@ -96,7 +96,7 @@ func (t *tour) prepare() (err error) {
 	if t.server, err = newServer(t.cfg.Program, t.dir, timeout); err != nil {
 		return err
 	}
-	if t.parley, err = client.New("http://"+t.server.http, ""); err != nil {
+	if t.parley, err = client.New(client.Config{URL: "http://" + t.server.http}); err != nil {
 		return err
 	}
 	t.answers, err = clickhouse.Parse("http://"+t.server.query, "parley")

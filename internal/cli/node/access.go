@@ -1,0 +1,25 @@
+package node
+
+import (
+	"log/slog"
+	"time"
+
+	"parley/ingest"
+)
+
+// authenticator says who makes a request. What an operator should know of it is logged.
+func (n *node) authenticator() ingest.Authenticator {
+	if n.cfg.Auth == AuthNone {
+		if !loopback(n.cfg.HTTPAddr) {
+			n.log.Warn("whoever reaches this node may act on every account; PARLEY_AUTH=keys asks for API keys", slog.String("address", n.http.Addr().String()))
+		}
+		return ingest.OpenAccess{}
+	}
+	if len(n.control.Keys()) == 0 {
+		n.log.Warn("there is no API key yet, and nobody is answered without one; parley keys create ACCOUNT makes one")
+	}
+	if !loopback(n.cfg.HTTPAddr) {
+		n.log.Warn("API keys are sent in clear to this address; set PARLEY_TLS_CERT and PARLEY_TLS_KEY, unless a proxy in front of it speaks TLS", slog.String("address", n.http.Addr().String()))
+	}
+	return ingest.NewKeyAccess(n.control, time.Now)
+}
