@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/telemetry"
 	"parley/internal/topics"
 	"parley/schemas"
 )
@@ -68,7 +69,7 @@ func (r *recorder) commandAt(partition int32, kind, key string, value []byte) *k
 func (s *Server) tell(ctx context.Context, record *kgo.Record) (*schemas.Position, *schemas.Problem) {
 	l := s.budget.lease()
 	defer l.release()
-	f := s.producer.produce(ctx, []*kgo.Record{record}, l)[0]
+	f := s.producer.produce(ctx, []*kgo.Record{topics.WithTrace(record, telemetry.TraceOf(ctx))}, l)[0]
 	if f.acknowledged() {
 		return &f.Position, nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 
 	"parley/internal/route"
 	"parley/internal/token"
@@ -38,6 +39,9 @@ type Config struct {
 	// Metrics is where the server's metrics are registered, and what /metrics shows.
 	Metrics *prometheus.Registry
 
+	// Tracer begins the spans of requests. Nil: none are made; the traces that requests belong to are carried on all the
+	// same.
+	Tracer trace.Tracer
 	// Peers answers the questions of other nodes, below peer.Path. Nil: there is nothing that they could ask for.
 	Peers http.Handler
 	// RouteWatch knows how the routes do in this process. Nil: nothing is shown of it.

@@ -1,14 +1,10 @@
 package ingest
 
 import (
-	"log/slog"
-	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parley/schemas"
@@ -87,39 +83,4 @@ func (m *metrics) count(all []taken) {
 		accepted++
 	}
 	m.accepted.Add(float64(accepted))
-}
-
-// observe measures and logs every request. It answers errors itself, so that their status is known.
-func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		began := time.Now()
-		if err := next(c); err != nil {
-			s.answerError(err, c)
-		}
-		took, status := time.Since(began), c.Response().Status
-		s.metrics.observe(labels{c.Path(), methodLabel(c.Request().Method), status}, took)
-		s.log.LogAttrs(c.Request().Context(), slog.LevelDebug, "request answered",
-			slog.String("method", c.Request().Method),
-			slog.String("path", loggedPath(c)),
-			slog.Int("status", status),
-			slog.Duration("took", took))
-		return nil
-	}
-}
-
-// loggedPath is the path of a request as it may stand in a log: whoever reads a token there could use it.
-func loggedPath(c echo.Context) string {
-	if path := c.Request().URL.Path; !strings.HasPrefix(path, deferredPath) {
-		return path
-	}
-	return deferredPath
-}
-
-// methodLabel bounds the values of a label that clients choose.
-func methodLabel(method string) string {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodPatch:
-		return method
-	}
-	return "other"
 }

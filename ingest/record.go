@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"parley/internal/route"
+	"parley/internal/telemetry"
 	"parley/internal/topics"
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
@@ -37,6 +38,8 @@ type sender struct {
 	key string
 	// many: they are answered with a list, in which no status has a place.
 	many bool
+	// trace is the one that the calls belong to.
+	trace telemetry.Trace
 }
 
 // queued is a call on its way to the log.
@@ -67,6 +70,7 @@ func (r *recorder) record(from sender, position int, received []byte) (queued, e
 		return queued{}, fmt.Errorf("identify call: %w", err)
 	}
 	call.RequestId = id.String()
+	call.Traceparent, call.Tracestate = from.trace.Traceparent, from.trace.Tracestate
 	value, err := proto.Marshal(call)
 	if err != nil {
 		return queued{}, fmt.Errorf("encode call: %w", err)

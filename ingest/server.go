@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
 
 	"parley/internal/peer"
 	"parley/internal/token"
@@ -30,6 +31,7 @@ type Server struct {
 	receipts        receipts
 	tokens          *token.Signer
 	budget          *budget
+	tracer          trace.Tracer // nil: no spans
 	metrics         *metrics
 	ready           ReadyFunc
 	requestCallsMax int
@@ -73,6 +75,7 @@ func New(cfg Config) (*Server, error) {
 		receipts:        newReceipts(cfg.Secret),
 		tokens:          cfg.Tokens,
 		budget:          b,
+		tracer:          cfg.Tracer,
 		metrics:         m,
 		ready:           cfg.Ready,
 		requestCallsMax: cfg.RequestCallsMax,

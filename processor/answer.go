@@ -73,6 +73,7 @@ func (t *turn) takeAnswer(p *partTurn, in *received, a store.Answer, s conversat
 		return err
 	}
 	outcome := executor.Outcome(in.answer, call)
+	t.noteAnswer(in, call, outcome)
 	return t.step(p, a.Conversation, conversation.AnswerReceived{SequenceCode: a.SequenceCode, At: t.now, Outcome: outcome, Ending: end}, nil)
 }
 
@@ -113,6 +114,7 @@ func (t *turn) takeEarly(p *partTurn, at place, call *parleyv1.Call, end convers
 		return false, err
 	}
 	outcome := executor.Outcome(said, call)
+	t.noteAnswer(nil, call, outcome)
 	return true, t.step(p, at.key, conversation.AnswerReceived{SequenceCode: at.sequenceCode, At: t.now, Outcome: outcome, Ending: end}, nil)
 }
 

@@ -48,25 +48,28 @@ func (d *dispatcher) carryOut(l *line, q request) verdict {
 	if d.batchMax(q.route) > 1 {
 		return d.carryOutBatch(l, q)
 	}
-	f := finished{work: q.work, route: q.route, startedAt: time.Now()}
+	one := [...]finished{{work: q.work, route: q.route, startedAt: time.Now()}}
+	f := &one[0]
 	var ok bool
 	if f.call, ok = d.payload(q.work); !ok {
 		return verdict{at: f.startedAt}
 	}
 	f.id = requestID(f.call)
-	switch {
-	case q.route.Executor.Type == route.Kafka:
-		f.record, f.outcome = d.byKafka(q.route, q.work, f.call)
-	case d.tooLate(q.work, f.startedAt):
+	if d.tooLate(q.work, f.startedAt) {
 		f.outcome = conversation.Outcome{Kind: conversation.Transient, Unsent: true, Code: schemas.CallFailed, Message: "the attempt could not begin in time"}
 		f.at = f.startedAt
-		d.deliver(f)
+		d.deliver(*f)
 		return verdict{at: f.at}
-	default:
-		f.outcome = d.cfg.Executor.Execute(d.ctx, q.route, d.requestOf(q.route, q.work, f.call))
+	}
+	ctx, span := d.beginSpan(q.route, one[:])
+	if q.route.Executor.Type == route.Kafka {
+		f.record, f.outcome = d.byKafka(ctx, q.route, q.work, f.call)
+	} else {
+		f.outcome = d.cfg.Executor.Execute(ctx, q.route, d.requestOf(q.route, q.work, f.call))
 	}
 	f.at = time.Now()
-	return d.tell(l, f)
+	endSpan(span, one[:])
+	return d.tell(l, *f)
 }
 
 func (d *dispatcher) carryOutBatch(l *line, q request) verdict {
@@ -84,11 +87,15 @@ func (d *dispatcher) carryOutBatch(l *line, q request) verdict {
 	if len(all) == 0 {
 		return verdict{at: now}
 	}
-	outcomes := d.batches.ExecuteBatch(d.ctx, q.route, requests)
+	ctx, span := d.beginSpan(q.route, all)
+	outcomes := d.batches.ExecuteBatch(ctx, q.route, requests)
 	now = time.Now()
+	for i := range all {
+		all[i].at, all[i].outcome = now, outcomes[i]
+	}
+	endSpan(span, all)
 	var v verdict
-	for i, f := range all {
-		f.at, f.outcome = now, outcomes[i]
+	for _, f := range all {
 		if said := d.tell(l, f); v.kind != verdictWell {
 			v = said // one that was answered shows that the route works
 		}
@@ -105,8 +112,8 @@ func (d *dispatcher) batchMax(r *route.Route) int {
 }
 
 // byKafka makes the record that carries a call out when the loop has written it, and the outcome that stands then.
-func (d *dispatcher) byKafka(r *route.Route, w *work, call *parleyv1.Call) (*kgo.Record, conversation.Outcome) {
-	record, err := executor.KafkaRequest(r, d.requestOf(r, w, call))
+func (d *dispatcher) byKafka(ctx context.Context, r *route.Route, w *work, call *parleyv1.Call) (*kgo.Record, conversation.Outcome) {
+	record, err := executor.KafkaRequest(ctx, r, d.requestOf(r, w, call))
 	switch {
 	case err != nil:
 		d.cfg.Log.Error("a call cannot be written to Kafka", "conversation", string(w.key), "error", err)

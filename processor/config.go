@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 
 	"parley/internal/route"
 	"parley/internal/token"
@@ -70,6 +71,8 @@ type Config struct {
 	// AdmittedMax bounds the conversations that wait in memory for their execution; the others wait in the store.
 	// Default: 50,000.
 	AdmittedMax int
+	// Tracer begins the spans of attempts. Nil: none are made; the traces that calls belong to are carried on all the same.
+	Tracer trace.Tracer
 	// Log receives what operators should know. Default: slog.Default.
 	Log *slog.Logger
 	// Metrics receives the processor's metrics; nil: none are kept.

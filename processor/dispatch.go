@@ -297,14 +297,15 @@ func (d *dispatcher) paused(route string) bool { return d.cfg.Paused != nil && d
 // workOf is the attempt that a release speaks of. Its payload is kept if all that are kept have at most so many bytes.
 func (d *dispatcher) workOf(t *tenure, c *class, r release, bytesMax int) *work {
 	w := &work{
-		partition: r.partition,
-		tenure:    t,
-		key:       r.key,
-		attempt:   r.state.InTurn(),
-		class:     c,
-		ready:     r.state.Ready,
-		readyAt:   r.state.ReadyAt,
-		startBy:   !r.state.StartBy.IsZero(),
+		partition:  r.partition,
+		tenure:     t,
+		key:        r.key,
+		attempt:    r.state.InTurn(),
+		class:      c,
+		ready:      r.state.Ready,
+		readyAt:    r.state.ReadyAt,
+		acceptedAt: r.state.AcceptedAt,
+		startBy:    !r.state.StartBy.IsZero(),
 	}
 	if r.call != nil {
 		if size := proto.Size(r.call); size <= bytesMax-d.heldBytes {

@@ -417,6 +417,7 @@ func (l *loop) release(t *turn) {
 	for _, key := range t.withdrawn {
 		l.dispatch.restore(key) // unless it has ended
 	}
+	t.traceAnswers()
 	l.metrics.records.Add(float64(t.counts.records))
 	l.metrics.dead.Add(float64(t.counts.dead))
 	l.metrics.forwarded.Add(float64(t.counts.forwarded))

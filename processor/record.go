@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"parley/internal/telemetry"
 	"parley/internal/token"
 	"parley/internal/topics"
 	"parley/processor/conversation"
@@ -81,6 +82,7 @@ func (c *Config) decodeCall(in *received) *schemas.Problem {
 	if p := in.parse(); p != nil {
 		return p
 	}
+	in.followTrace()
 	if p := c.identify(in); p != nil {
 		return p
 	}
@@ -143,6 +145,15 @@ func (in *received) parse() (p *schemas.Problem) {
 	default:
 		return &schemas.Problem{Code: schemas.InvalidBody, Detail: fmt.Sprintf("content-type %.100q is neither %s nor %s", t, schemas.ContentJSON, schemas.ContentProtobuf)}
 	}
+}
+
+// followTrace puts the call in the trace that the headers of its record name; else the one that it names itself stands.
+func (in *received) followTrace() {
+	t := topics.TraceOf(in.record)
+	if t == (telemetry.Trace{}) {
+		t = telemetry.ReadTrace(in.call.Traceparent, in.call.Tracestate)
+	}
+	in.call.Traceparent, in.call.Tracestate = t.Traceparent, t.Tracestate
 }
 
 // identify gives the call its request id, its conversation and its home partition.

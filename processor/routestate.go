@@ -173,17 +173,20 @@ func oneIf(holds bool) float64 { //nolint:revive // a flag is what it is about
 	return 0
 }
 
+// kindNames say in metrics and spans what came of an attempt.
+var kindNames = [...]string{
+	conversation.Answered:  "answered",
+	conversation.Failed:    "failed",
+	conversation.Transient: "transient",
+	conversation.Deferred:  "deferred",
+}
+
 // routeCounts count the attempts of one route, by the kind of their outcome.
 type routeCounts [conversation.Deferred + 1]prometheus.Counter
 
 func (m *routeMetrics) of(route string) *routeCounts {
 	c := new(routeCounts)
-	for kind, name := range [...]string{
-		conversation.Answered:  "answered",
-		conversation.Failed:    "failed",
-		conversation.Transient: "transient",
-		conversation.Deferred:  "deferred",
-	} {
+	for kind, name := range kindNames {
 		c[kind] = m.attempts.WithLabelValues(route, name)
 	}
 	return c

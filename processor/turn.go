@@ -29,6 +29,8 @@ type turn struct {
 	byID     map[int32]*partTurn
 	produced []*kgo.Record // to parley.calls, parley.dead and the topics of kafka routes
 	counts   turnCounts
+	// answers are the late answers that were taken, when there is a tracer.
+	answers []lateAnswer
 	// early are the conversations with an attempt that was released before the commit, in that order, and awaited those
 	// of them that have not been heard of.
 	early   []schemas.ConversationKey

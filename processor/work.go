@@ -24,6 +24,8 @@ type work struct {
 	// ready and readyAt are the conversation's place in the queue: see conversation.State.
 	ready   int64
 	readyAt time.Time
+	// acceptedAt is when the first part of the conversation was.
+	acceptedAt time.Time
 	// startBy is set when the conversation expires unless it begins: then it is committed that it does, before.
 	startBy bool
 	// call is the payload of the part in turn; nil: it is in the store.

@@ -38,6 +38,10 @@ const (
 	// HeaderDeferredToken names the call that a request carries out, and that a reply answers.
 	HeaderDeferredToken = "parley-deferred-token"
 
+	// HeaderTraceparent and HeaderTracestate name the trace that a record belongs to (W3C Trace Context).
+	HeaderTraceparent = "traceparent"
+	HeaderTracestate  = "tracestate"
+
 	HeaderErrorCode       = "error-code"
 	HeaderErrorDetail     = "error-detail"
 	HeaderSourceTopic     = "source-topic"

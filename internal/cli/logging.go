@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"parley/internal/telemetry"
 )
 
 // logFlags say what is logged, and how. Logs go to standard error.
@@ -19,9 +21,9 @@ func (f logFlags) logger(w io.Writer) *slog.Logger {
 	_ = level.UnmarshalText([]byte(f.LogLevel)) // one of the four that the flag allows
 	options := &slog.HandlerOptions{Level: level}
 	if f.json(w) {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(telemetry.NewHandler(slog.NewJSONHandler(w, options)))
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(telemetry.NewHandler(slog.NewTextHandler(w, options)))
 }
 
 // json reports whether the log is for programs.

@@ -14,7 +14,10 @@ import (
 	"strings"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
 	"parley/internal/cli/node"
+	"parley/internal/telemetry"
 )
 
 // serveCmd has the settings of a node: INTERFACES, "Running".
@@ -65,6 +68,8 @@ With a cluster:
   PARLEY_SECRET=... parley serve --kafka-brokers k1:9092,k2:9092 --clickhouse-dsn clickhouse://ch:9000/parley --routes routes.yaml
   parley keys create acme --scopes read,submit
 
+Traces go to a collector when OTEL_EXPORTER_OTLP_ENDPOINT names one, as http://collector:4318; OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER and the like hold as OpenTelemetry has them.
+
 Ctrl-C or SIGTERM: what is in flight is finished, within 15 seconds; again: at once. Whatever way it ends, the next start goes on where it was.`
 }
 
@@ -76,6 +81,9 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	log := c.logger(std.err)
 	cfg, err := c.config(log, std.err)
 	if err != nil {
+		return err
+	}
+	if cfg.Spans, err = spans(ctx); err != nil {
 		return err
 	}
 	log.Debug("configuration", slog.Any("effective", cfg))
@@ -121,6 +129,14 @@ func stopped(ctx context.Context, err error) error {
 	return err
 }
 
+// spans returns who takes the spans, as the environment says; nil: nobody does.
+func spans(ctx context.Context) (sdktrace.SpanExporter, error) {
+	if asked, err := telemetry.Asked(os.Getenv); err != nil || !asked {
+		return nil, err
+	}
+	return telemetry.NewExporter(ctx)
+}
+
 // config is what the settings say.
 func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, error) {
 	roles, err := node.ParseRoles(list(strings.Split(c.Roles, ",")))
@@ -161,6 +177,7 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		Auth:                       c.Auth,
 		Secret:                     c.Secret,
 		Instance:                   cmp.Or(c.Instance, host),
+		Version:                    version(),
 		PartTimeout:                c.PartTimeout,
 		ForwardGrace:               c.ForwardGrace,
 		SessionTimeout:             c.SessionTimeout,

@@ -8,12 +8,15 @@ import (
 	"parley/internal/embedded/chdb"
 )
 
-// versionText says which program this is. The go command writes version and commit into what it builds from a
-// repository.
+// versionText says which program this is.
 func versionText() string {
-	version := "(unknown version)"
+	return fmt.Sprintf("parley %s, %s, %s/%s, ClickHouse engine %s", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, chdb.Version)
+}
+
+// version is what the go command writes of version and commit into what it builds from a repository.
+func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
+		return info.Main.Version
 	}
-	return fmt.Sprintf("parley %s, %s, %s/%s, ClickHouse engine %s", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, chdb.Version)
+	return "(unknown version)"
 }

@@ -71,6 +71,8 @@ var homes = []home{
 	{"github.com/pressly/goose/...", []string{"results/..."}, "migrations run where ClickHouse is written"},
 	{"github.com/ebitengine/purego/...", []string{"internal/embedded/chdb"}, "only the binding calls foreign code"},
 	{"parley/internal/embedded/chdb", []string{"internal/embedded/...", "internal/cli/..."}, "everybody else talks to ClickHouse by its protocol"},
+	{"go.opentelemetry.io/otel/sdk/...", []string{"internal/telemetry", "internal/cli/..."}, "roles make spans, and know nothing of where they go"},
+	{"go.opentelemetry.io/otel/exporters/...", []string{"internal/telemetry"}, "roles make spans, and know nothing of where they go"},
 	{"github.com/alecthomas/kong/...", []string{"internal/cli/..."}, "only the command line reads flags"},
 }
 

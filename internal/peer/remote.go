@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"parley/internal/telemetry"
 	"parley/schemas"
 )
 
@@ -120,6 +121,7 @@ func (r remote) post(ctx context.Context, path string, body []byte) ([]byte, err
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set(headerTime, at)
 	req.Header.Set(headerMAC, base64.RawURLEncoding.EncodeToString(mac))
+	telemetry.TraceOf(ctx).SetHeader(req.Header)
 	req.Header["X-Idempotency-Key"] = nil // not sent: it has a connection that was closed meanwhile replaced (http.Transport)
 	resp, err := r.client.Do(req)
 	if err != nil {

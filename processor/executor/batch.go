@@ -15,7 +15,7 @@ import (
 
 // ExecuteBatch makes one attempt at many calls in one request:
 //
-//	{"calls": [{…as in a request of its own…, "deferredToken": "…", "fence": 7}]}
+//	{"calls": [{…as in a request of its own…, "deferredToken": "…", "fence": 7, "traceparent": "…"}]}
 //
 // and expects {"calls": [{"requestId": "…", "results": […]}]} in any order. In place of results an element may say
 // "status": "Deferred", or "status": "Error" with errorCode and message. A call that has no element is Transient, one

@@ -12,11 +12,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strconv"
 	"sync/atomic"
 	"time"
 
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
 	"parley/internal/route"
+	"parley/internal/telemetry"
 	"parley/processor/conversation"
 	"parley/schemas"
 )
@@ -97,6 +102,8 @@ func (h *HTTP) post(ctx context.Context, r *route.Route, body []byte, header htt
 	}
 	post.Header = header
 	post.Header.Set("Content-Type", schemas.ContentJSON)
+	telemetry.TraceOf(ctx).SetHeader(post.Header)
+	describe(ctx, post.URL)
 	client := h.repeatable
 	if r.Delivery == route.AtMostOnce {
 		client = h.once
@@ -111,11 +118,28 @@ func (h *HTTP) post(ctx context.Context, r *route.Route, body []byte, header htt
 		return nil, o
 	}
 	defer response.Body.Close()
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(semconv.HTTPResponseStatusCode(response.StatusCode))
+	}
 	a, err := readAnswer(response)
 	if err != nil {
 		return nil, transient("answer broke off: " + reason(err))
 	}
 	return a, conversation.Outcome{}
+}
+
+// describe says in the span of an attempt where its request goes: the semantic conventions for HTTP clients. What stands
+// before and behind the path may be a secret.
+func describe(ctx context.Context, to *url.URL) {
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return
+	}
+	shown := url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}
+	span.SetAttributes(semconv.HTTPRequestMethodPost, semconv.URLFull(shown.String()), semconv.ServerAddress(to.Hostname()))
+	if port, err := strconv.Atoi(to.Port()); err == nil {
+		span.SetAttributes(semconv.ServerPort(port))
+	}
 }
 
 // reason leaves out the method and the address, which the route already tells.

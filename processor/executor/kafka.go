@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 
@@ -8,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/internal/route"
+	"parley/internal/telemetry"
+	"parley/internal/topics"
 	"parley/schemas"
 )
 
@@ -21,8 +24,8 @@ const (
 
 // KafkaRequest is the record that carries a call out by a route of the kafka executor. Its value is the body that the
 // http executor sends, its key that of the call's own record, so that the requests of a conversation stay in order; the
-// partition is for the producer to find, by the key. The error is a defect: every valid call can be encoded.
-func KafkaRequest(r *route.Route, req Request) (*kgo.Record, error) {
+// partition is for the producer to find, by the key. It has the trace that ctx is in. The error is a defect: every valid call can be encoded.
+func KafkaRequest(ctx context.Context, r *route.Route, req Request) (*kgo.Record, error) {
 	id, err := uuid.Parse(req.Call.RequestId)
 	if err != nil {
 		return nil, fmt.Errorf("read request id: %w", err)
@@ -46,5 +49,5 @@ func KafkaRequest(r *route.Route, req Request) (*kgo.Record, error) {
 			kgo.RecordHeader{Key: schemas.HeaderDeferredToken, Value: []byte(req.Token)},
 			kgo.RecordHeader{Key: recordReplyTopic, Value: []byte(r.Executor.ReplyTopic)})
 	}
-	return record, nil
+	return topics.WithTrace(record, telemetry.TraceOf(ctx)), nil
 }

@@ -56,7 +56,7 @@ reply-topic: postings-done
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			record, err := executor.KafkaRequest(&route.Route{Executor: tt.to, Delivery: route.ExactlyOnce}, executor.Request{Call: tt.call, Attempt: 2, Fence: 7, Token: "t-_"})
+			record, err := executor.KafkaRequest(t.Context(), &route.Route{Executor: tt.to, Delivery: route.ExactlyOnce}, executor.Request{Call: tt.call, Attempt: 2, Fence: 7, Token: "t-_"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +73,7 @@ func TestKafkaRequestRefusesWhatIsNoCall(t *testing.T) {
 		"no request id": {Account: "acme"},
 		"not UTF-8":     {Account: "acme", RequestId: "018f4c1e-7c1a-7b5e-9d55-0242ac120002", Objects: []*parleyv1.Object{{Type: "\xff"}}},
 	} {
-		if record, err := executor.KafkaRequest(new(route.Route), executor.Request{Call: call}); err == nil {
+		if record, err := executor.KafkaRequest(t.Context(), new(route.Route), executor.Request{Call: call}); err == nil {
 			t.Errorf("%s: %s", name, show(record))
 		}
 	}

@@ -39,9 +39,10 @@ type requestJSON struct {
 	Attempt             int32  `json:"attempt"`
 	Method              string `json:"method"`
 	Action              string `json:"action"`
-	// DeferredToken and Fence are in headers, but not those of a batch, which belong to all its calls.
+	// DeferredToken, Fence and Traceparent are in headers, but not those of a batch, which belong to all its calls.
 	DeferredToken string `json:"deferredToken,omitzero"`
 	Fence         int64  `json:"fence,omitzero"`
+	Traceparent   string `json:"traceparent,omitzero"`
 }
 
 // body is the request as it goes alone.
@@ -50,7 +51,7 @@ func (req Request) body() ([]byte, error) { return req.json().with(req.Call.Obje
 // element is the request as it goes in a batch.
 func (req Request) element() ([]byte, error) {
 	j := req.json()
-	j.DeferredToken, j.Fence = req.Token, req.Fence
+	j.DeferredToken, j.Fence, j.Traceparent = req.Token, req.Fence, req.Call.Traceparent
 	return j.with(req.Call.Objects)
 }
 

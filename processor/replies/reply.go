@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/topics"
 	"parley/schemas"
 )
 
@@ -25,7 +26,7 @@ func (c *Config) answer(r *kgo.Record, now time.Time) (*kgo.Record, *schemas.Pro
 	if err != nil {
 		return nil, &schemas.Problem{Code: schemas.InvalidBody, Detail: err.Error()}
 	}
-	return &kgo.Record{
+	return topics.WithTrace(&kgo.Record{
 		Topic:     c.Topics.Calls,
 		Partition: t.Partition,
 		Key:       []byte(t.RequestID.String()),
@@ -34,7 +35,7 @@ func (c *Config) answer(r *kgo.Record, now time.Time) (*kgo.Record, *schemas.Pro
 			{Key: schemas.HeaderType, Value: []byte(schemas.RecordAnswer)},
 			{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentJSON)},
 		},
-	}, nil
+	}, topics.TraceOf(r)), nil
 }
 
 // named gives the answer the token of the record's header, unless it has it already.

@@ -83,6 +83,22 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
+func TestAnswerIsInTheTraceOfItsReply(t *testing.T) {
+	t.Parallel()
+	const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	config := Config{Topics: schemas.TopicsOf("parley"), Partitions: partitions, Tokens: signer(t, "secret")}
+	reply := &kgo.Record{Value: []byte(`{"token":"` + tokenFor(t, 3, now) + `"}`), Headers: []kgo.RecordHeader{
+		{Key: "tracestate", Value: []byte("a=1")}, {Key: "traceparent", Value: []byte(traceparent)}, {Key: "traceparent", Value: []byte("x")},
+	}}
+	got, problem := config.answer(reply, now)
+	if problem != nil {
+		t.Fatal(problem)
+	}
+	if !strings.Contains(show(got), " traceparent="+traceparent+" tracestate=a=1 {") {
+		t.Errorf("%s, want the trace of the reply", show(got))
+	}
+}
+
 // show is a record as one line.
 func show(r *kgo.Record) string {
 	var b strings.Builder

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
 	"parley/ingest"
 	"parley/internal/embedded"
 	"parley/internal/topics"
@@ -70,6 +72,10 @@ type Config struct {
 	Limits schemas.Limits
 	// Requests bound what is taken at a time, and how long anybody waits. Zero: ingest.DefaultRequestLimits.
 	Requests ingest.RequestLimits
+	// Version is that of the program.
+	Version string
+	// Spans takes the spans that the node makes, and is shut down with it. Nil: none are made.
+	Spans sdktrace.SpanExporter
 	// Log is told what an operator should know. Required.
 	Log *slog.Logger
 }
@@ -223,5 +229,6 @@ func (c Config) LogValue() slog.Value {
 		slog.Duration("trim_after", c.TrimAfter),
 		slog.Any("limits", c.Limits),
 		slog.Any("request_limits", c.Requests),
+		slog.Bool("traces", c.Spans != nil),
 	)
 }

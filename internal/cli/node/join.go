@@ -69,6 +69,7 @@ func (n *node) openIngest(conn driver.Conn, peers peers) error {
 		Maintenances:    n.control,
 		RouteWatch:      peers.routes,
 		Ready:           n.ready(conn),
+		Tracer:          n.tracer,
 		Log:             n.log,
 		Metrics:         n.metrics,
 		Limits:          n.cfg.Limits,
@@ -111,6 +112,7 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 		TrimAfter:          n.cfg.TrimAfter,
 		SessionTimeout:     n.sessionTimeout(),
 		TransactionTimeout: n.sessionTimeout(),
+		Tracer:             n.tracer,
 		Log:                n.log,
 		Metrics:            n.metrics,
 	})

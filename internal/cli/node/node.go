@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -12,10 +13,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/twmb/franz-go/pkg/kgo"
+	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"parley/internal/control"
 	"parley/internal/embedded"
 	"parley/internal/route"
+	"parley/internal/telemetry"
 	"parley/internal/token"
 	"parley/internal/topics"
 	"parley/schemas"
@@ -33,6 +36,7 @@ type node struct {
 	tokens  *token.Signer
 	topics  schemas.Topics
 	layout  topics.Layout
+	tracer  oteltrace.Tracer  // nil: no spans are made
 	engines *embedded.Engines // nil: none is needed
 	http    net.Listener
 	backend net.Listener // nil: no demo backend
@@ -77,6 +81,7 @@ func Run(ctx context.Context, cfg Config, events Events) error {
 // started, as far as possible.
 func (n *node) open(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
+		n.openTraces,
 		n.openRoutes,
 		n.openFolder,
 		n.openHTTP,
@@ -104,6 +109,26 @@ func (n *node) close() error {
 		errs = append(errs, c())
 	}
 	return errors.Join(errs...)
+}
+
+// openTraces has spans made, if somebody takes them: until all else has ended.
+func (n *node) openTraces(ctx context.Context) error {
+	if n.cfg.Spans == nil {
+		return nil
+	}
+	t, err := telemetry.Open(ctx, telemetry.Config{
+		Exporter: n.cfg.Spans,
+		Version:  n.cfg.Version,
+		Instance: n.cfg.Instance,
+		Log:      n.log,
+		Metrics:  n.metrics,
+	})
+	if err != nil {
+		return fmt.Errorf("begin to trace: %w", err)
+	}
+	n.tracer = t.Tracer()
+	n.closers = append(n.closers, t.Close)
+	return nil
 }
 
 func (n *node) openFolder(context.Context) error { return embedded.PrepareFolder(n.cfg.DataDir) }
