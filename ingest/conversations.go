@@ -1,8 +1,9 @@
 package ingest
 
 import (
-	"net/http"
+	"context"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -19,17 +20,17 @@ func (s *Server) getConversation(c echo.Context) error {
 	if p != nil {
 		return p
 	}
-	if q.Wait, p = s.wait(c); p != nil {
+	wait, p := s.wait(c)
+	if p != nil {
 		return p
 	}
 	if q.After, p = after(c); p != nil {
 		return p
 	}
-	status, err := s.poller.conversation(c.Request().Context(), q)
-	if err != nil {
-		return err
-	}
-	return answer(c, http.StatusOK, mimeJSON, status)
+	return s.answerStatus(c, wait, func(ctx context.Context, wait time.Duration, seen string) (schemas.Resource, error) {
+		q.Wait, q.Seen = wait, seen
+		return s.poller.conversation(ctx, q)
+	})
 }
 
 // namedConversation is the question for the conversation whose id stands in the path before a suffix.

@@ -17,6 +17,8 @@ type fakeSource struct {
 	err          error
 	// blocks makes an answer to a question with a wait take until its context ends.
 	blocks bool
+	// changed is closed by tell.
+	changed chan struct{}
 
 	requests      []schemas.RequestQuery
 	conversations []schemas.ConversationQuery
@@ -40,6 +42,7 @@ type answerer struct {
 // unknowing is a source that knows of nothing; told otherwise, of a queued call and of its conversation.
 func unknowing() *fakeSource {
 	return &fakeSource{
+		changed:      make(chan struct{}),
 		err:          schemas.ErrUnknown,
 		call:         schemas.CallResource{RequestID: someID, Account: defaultAccount, SequenceCode: 1, CallsInConversation: 1, Status: schemas.Queued},
 		conversation: schemas.ConversationResource{ConversationID: someID, Account: defaultAccount, CallsInConversation: 1, Status: schemas.ConversationProcessing},
@@ -49,29 +52,51 @@ func unknowing() *fakeSource {
 func (f *fakeSource) Request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error) {
 	f.mu.Lock()
 	f.requests = append(f.requests, q)
-	call, err := f.call, f.err
-	if f.answers.request != nil {
-		call, err = f.answers.request(q)
-	}
 	f.mu.Unlock()
-	if err := f.block(ctx, q.Wait); err != nil {
-		return schemas.CallResource{}, err
-	}
-	return call, err
+	return awaitFake(ctx, f, q.Wait, q.Seen, func() (schemas.CallResource, error) {
+		if f.answers.request != nil {
+			return f.answers.request(q)
+		}
+		return f.call, f.err
+	})
 }
 
 func (f *fakeSource) Conversation(ctx context.Context, q schemas.ConversationQuery) (schemas.ConversationResource, error) {
 	f.mu.Lock()
 	f.conversations = append(f.conversations, q)
-	conversation, err := f.conversation, f.err
-	if f.answers.conversation != nil {
-		conversation, err = f.answers.conversation(q)
-	}
 	f.mu.Unlock()
-	if err := f.block(ctx, q.Wait); err != nil {
-		return schemas.ConversationResource{}, err
+	return awaitFake(ctx, f, q.Wait, q.Seen, func() (schemas.ConversationResource, error) {
+		if f.answers.conversation != nil {
+			return f.answers.conversation(q)
+		}
+		return f.conversation, f.err
+	})
+}
+
+// awaitFake answers what there is. Asked for another status than one that was seen it waits for that, as a source does.
+func awaitFake[R schemas.Resource](ctx context.Context, f *fakeSource, wait time.Duration, seen string, look func() (R, error)) (none R, _ error) {
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	for over := wait == 0; ; {
+		f.mu.Lock()
+		r, err := look()
+		changed, blocks := f.changed, f.blocks
+		f.mu.Unlock()
+		if blocks && wait > 0 {
+			<-ctx.Done()
+			return none, ctx.Err()
+		}
+		if ends, _ := schemas.EndsWait(r, seen); err != nil || ends || seen == "" || over {
+			return r, err
+		}
+		select {
+		case <-changed:
+		case <-late.C:
+			over = true
+		case <-ctx.Done():
+			return none, ctx.Err()
+		}
 	}
-	return conversation, err
 }
 
 func (f *fakeSource) Answer(_ context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error) {
@@ -128,22 +153,13 @@ func (f *fakeSource) Conversations(_ context.Context, q schemas.ConversationsQue
 	return f.answers.list(q)
 }
 
-func (f *fakeSource) block(ctx context.Context, wait time.Duration) error {
-	f.mu.Lock()
-	blocks := f.blocks
-	f.mu.Unlock()
-	if !blocks || wait == 0 {
-		return nil
-	}
-	<-ctx.Done()
-	return ctx.Err()
-}
-
 // tell sets the next answers.
 func (f *fakeSource) tell(change func(*fakeSource)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change(f)
+	close(f.changed)
+	f.changed = make(chan struct{})
 }
 
 func (f *fakeSource) asked() ([]schemas.RequestQuery, []schemas.ConversationQuery) {

@@ -40,7 +40,7 @@ func (m *metrics) observe(l labels, took time.Duration) {
 	o.Observe(took.Seconds())
 }
 
-func newMetrics(registry prometheus.Registerer, b *budget, w *seats) (*metrics, error) {
+func newMetrics(registry prometheus.Registerer, b *budget, w, st *seats) (*metrics, error) {
 	m := &metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_ingest_calls_total",
@@ -62,7 +62,11 @@ func newMetrics(registry prometheus.Registerer, b *budget, w *seats) (*metrics, 
 		Name: "parley_ingest_waiting",
 		Help: "Requests that wait for the end of the call that they have sent.",
 	}, func() float64 { return float64(w.taken.Load()) })
-	for _, c := range []prometheus.Collector{m.calls, m.requests, inFlight, waiting} {
+	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "parley_ingest_streams",
+		Help: "Streams of events that are open.",
+	}, func() float64 { return float64(st.taken.Load()) })
+	for _, c := range []prometheus.Collector{m.calls, m.requests, inFlight, waiting, open} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}

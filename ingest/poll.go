@@ -26,7 +26,7 @@ type poller struct {
 // request" is said only when both have said so, and never of a request whose receipt the client holds.
 func (p poller) request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error) {
 	recorded := q // as the live state says that the call is recorded
-	recorded.Wait = 0
+	recorded.Wait, recorded.Seen = 0, ""
 	return ask(ctx, p, question[schemas.CallResource]{
 		wait:     q.Wait,
 		accepted: q.Accepted != nil,
@@ -56,7 +56,7 @@ func (p poller) conversation(ctx context.Context, q schemas.ConversationQuery) (
 			return p.live.Conversation(ctx, q)
 		},
 		record: func(ctx context.Context) (schemas.ConversationResource, error) {
-			q.Wait = 0
+			q.Wait, q.Seen = 0, ""
 			return p.record.Conversation(ctx, q)
 		},
 		final: func(r schemas.ConversationResource) bool { return r.Status.Final() },

@@ -25,6 +25,10 @@ type RequestLimits struct {
 	// WaitingMax bounds the requests that wait for the end of their call at once. Beyond it a Synchronous call is
 	// answered with 503 and not queued, and Prefer: wait is not applied.
 	WaitingMax int
+	// StreamsMax bounds the streams of events that are open at once.
+	StreamsMax int
+	// StreamTimeMax is how long a stream is open at the most; its client comes again.
+	StreamTimeMax time.Duration
 	// ProduceTimeout is how long the brokers may stay silent before a request is given up; it is answered with 503
 	// within another 200 ms.
 	ProduceTimeout time.Duration
@@ -39,6 +43,8 @@ func DefaultRequestLimits() RequestLimits {
 		WaitMax:          time.Minute,
 		SynchronousWait:  time.Minute,
 		WaitingMax:       1_000,
+		StreamsMax:       10_000,
+		StreamTimeMax:    15 * time.Minute,
 		ProduceTimeout:   700 * time.Millisecond,
 	}
 }
@@ -57,6 +63,8 @@ func (r RequestLimits) Check(calls schemas.Limits) error {
 	need(r.WaitMax > 0, "PARLEY_WAIT_MAX is %s; it is positive", r.WaitMax)
 	need(r.SynchronousWait > 0, "PARLEY_SYNCHRONOUS_WAIT is %s; it is positive", r.SynchronousWait)
 	need(r.WaitingMax >= 1, "PARLEY_WAITING_MAX is %d; it is at least 1", r.WaitingMax)
+	need(r.StreamsMax >= 1, "PARLEY_STREAMS_MAX is %d; it is at least 1", r.StreamsMax)
+	need(r.StreamTimeMax > 0, "PARLEY_STREAM_TIME_MAX is %s; it is positive", r.StreamTimeMax)
 	need(r.ProduceTimeout > 0, "PARLEY_PRODUCE_TIMEOUT is %s; it is positive", r.ProduceTimeout)
 	return errors.Join(errs...)
 }
@@ -70,6 +78,8 @@ func (r RequestLimits) withDefaults() RequestLimits {
 	orDefault(&r.WaitMax, byDefault.WaitMax)
 	orDefault(&r.SynchronousWait, byDefault.SynchronousWait)
 	orDefault(&r.WaitingMax, byDefault.WaitingMax)
+	orDefault(&r.StreamsMax, byDefault.StreamsMax)
+	orDefault(&r.StreamTimeMax, byDefault.StreamTimeMax)
 	orDefault(&r.ProduceTimeout, byDefault.ProduceTimeout)
 	return r
 }

@@ -1,8 +1,9 @@
 package ingest
 
 import (
+	"context"
 	"fmt"
-	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
@@ -24,17 +25,17 @@ func (s *Server) getRequest(c echo.Context) error {
 		return p
 	}
 	q := schemas.RequestQuery{Account: who.Account, ID: id}
-	if q.Wait, p = s.wait(c); p != nil {
+	wait, p := s.wait(c)
+	if p != nil {
 		return p
 	}
 	if q.Accepted, p = s.accepted(c, who.Account, id); p != nil {
 		return p
 	}
-	status, err := s.poller.request(c.Request().Context(), q)
-	if err != nil {
-		return err
-	}
-	return answer(c, http.StatusOK, mimeJSON, status)
+	return s.answerStatus(c, wait, func(ctx context.Context, wait time.Duration, seen string) (schemas.Resource, error) {
+		q.Wait, q.Seen = wait, seen
+		return s.poller.request(ctx, q)
+	})
 }
 
 // requestID reads the id from the path. What is not a request id was never given out: 404, not 400.

@@ -25,6 +25,7 @@ type Server struct {
 	recorder        *recorder
 	producer        *producer
 	poller          poller
+	streams         *streams
 	peers           http.Handler // nil: other nodes are not answered
 	maintenances    Maintenances
 	routeWatch      RouteWatch // nil: nothing is known
@@ -53,7 +54,8 @@ func New(cfg Config) (*Server, error) {
 	}
 	b := &budget{max: cfg.BytesInFlightMax}
 	w := &seats{max: int64(cfg.WaitingMax)}
-	m, err := newMetrics(cfg.Metrics, b, w)
+	st := &streams{seats: seats{max: int64(cfg.StreamsMax)}, timeMax: cfg.StreamTimeMax, heartbeat: heartbeatEvery, writeTimeout: streamWriteTimeout}
+	m, err := newMetrics(cfg.Metrics, b, w, &st.seats)
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -69,6 +71,7 @@ func New(cfg Config) (*Server, error) {
 		},
 		producer:        &producer{client: cfg.Client, timeout: cfg.ProduceTimeout, log: cfg.Log},
 		poller:          poller{live: cfg.Live, record: cfg.Record, log: cfg.Log},
+		streams:         st,
 		peers:           cfg.Peers,
 		maintenances:    cfg.Maintenances,
 		routeWatch:      cfg.RouteWatch,

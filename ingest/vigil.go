@@ -32,10 +32,20 @@ type seats struct {
 	taken atomic.Int64
 }
 
-// take reports whether there was one; end gives it back.
-func (v *vigil) take(s *seats) bool {
+// take reports whether there was one; leave gives it back.
+func (s *seats) take() bool {
 	if s.taken.Add(1) > s.max {
-		s.taken.Add(-1)
+		s.leave()
+		return false
+	}
+	return true
+}
+
+func (s *seats) leave() { s.taken.Add(-1) }
+
+// take reports whether there was a seat; end gives it back.
+func (v *vigil) take(s *seats) bool {
+	if !s.take() {
 		return false
 	}
 	v.seats = s
@@ -44,7 +54,7 @@ func (v *vigil) take(s *seats) bool {
 
 func (v *vigil) end() {
 	if v.seats != nil {
-		v.seats.taken.Add(-1)
+		v.seats.leave()
 	}
 }
 

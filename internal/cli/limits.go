@@ -25,6 +25,8 @@ type limitFlags struct {
 	WaitMax                time.Duration `default:"1m" env:"PARLEY_WAIT_MAX" placeholder:"DURATION" help:"The longest wait of a poll." group:"Limits"`
 	SynchronousWait        time.Duration `default:"1m" env:"PARLEY_SYNCHRONOUS_WAIT" placeholder:"DURATION" help:"How long a Synchronous call is waited for before its request is answered with 504; the call goes on." group:"Limits"`
 	WaitingMax             int           `default:"1000" env:"PARLEY_WAITING_MAX" placeholder:"N" help:"The most requests that wait for the end of their call at once, Synchronous or by Prefer: wait." group:"Limits"`
+	StreamsMax             int           `default:"10000" env:"PARLEY_STREAMS_MAX" placeholder:"N" help:"The most streams of events (text/event-stream) that are open at once." group:"Limits"`
+	StreamTimeMax          time.Duration `default:"15m" env:"PARLEY_STREAM_TIME_MAX" placeholder:"DURATION" help:"How long a stream of events is open at the most; its client comes again." group:"Limits"`
 	ProduceTimeout         time.Duration `default:"700ms" env:"PARLEY_PRODUCE_TIMEOUT" placeholder:"DURATION" help:"How long Kafka may stay silent before a request is answered with 503." group:"Limits"`
 }
 
@@ -47,6 +49,8 @@ func (f limitFlags) requests() ingest.RequestLimits {
 		WaitMax:          f.WaitMax,
 		SynchronousWait:  f.SynchronousWait,
 		WaitingMax:       f.WaitingMax,
+		StreamsMax:       f.StreamsMax,
+		StreamTimeMax:    f.StreamTimeMax,
 		ProduceTimeout:   f.ProduceTimeout,
 	}
 }
