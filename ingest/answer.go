@@ -41,7 +41,7 @@ func write(c echo.Context, status int, contentType string, body []byte) error {
 // answerError writes what a handler returned as a problem document. It is echo's HTTPErrorHandler.
 func (s *Server) answerError(err error, c echo.Context) {
 	if c.Response().Committed {
-		s.log.Debug("answer broken off", slog.String("path", c.Path()), slog.Any("error", err))
+		s.log.LogAttrs(c.Request().Context(), slog.LevelDebug, "answer broken off", slog.String("path", c.Path()), slog.Any("error", err))
 		return
 	}
 	d := s.explain(err, c)
@@ -50,7 +50,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 		c.Response().Header().Set(echo.HeaderWWWAuthenticate, challenge)
 	}
 	if err := answer(c, d.Status, mimeProblem, d); err != nil {
-		s.log.Debug("answer not written", slog.String("path", c.Path()), slog.Any("error", err))
+		s.log.LogAttrs(c.Request().Context(), slog.LevelDebug, "answer not written", slog.String("path", c.Path()), slog.Any("error", err))
 	}
 }
 
@@ -73,6 +73,6 @@ func (s *Server) explain(err error, c echo.Context) document {
 			}, e.Code}.document()
 		}
 	}
-	s.log.Error("request failed", slog.String("method", c.Request().Method), slog.String("path", c.Path()), slog.Any("error", err))
+	s.log.LogAttrs(c.Request().Context(), slog.LevelError, "request failed: a defect of parley", slog.String("method", c.Request().Method), slog.String("path", c.Path()), slog.Any("error", err))
 	return documentOf(&schemas.Problem{Code: schemas.Internal, Detail: "it is our fault, and in our log; send the request again later"})
 }

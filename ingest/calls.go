@@ -83,6 +83,7 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, v *vi
 		q, err := s.recorder.record(from, i, b)
 		if p, ok := errors.AsType[*schemas.Problem](err); ok {
 			all[i].problem = p
+			s.logRefused(ctx, from.account, i, p)
 			continue
 		}
 		if err != nil {
@@ -117,12 +118,24 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, v *vi
 }
 
 func (s *Server) logAccepted(ctx context.Context, q *queued, f fate) {
+	if !s.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
 	s.log.LogAttrs(ctx, slog.LevelDebug, "call accepted",
 		slog.String("account", q.call.Account),
 		slog.String("request", q.call.RequestId),
 		slog.String("conversation", q.call.GetOptions().GetConversationId()),
 		slog.Int64("partition", int64(f.Partition)),
 		slog.Int64("offset", f.Offset))
+}
+
+// logRefused logs which call of a request is refused, and why: not what is wrong with it, which may be its content.
+func (s *Server) logRefused(ctx context.Context, account string, position int, p *schemas.Problem) {
+	if !s.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	s.log.LogAttrs(ctx, slog.LevelDebug, "call refused",
+		slog.String("account", account), slog.Int("position", position), slog.String("code", string(p.Code)), slog.String("pointer", p.Pointer))
 }
 
 // answerMany answers an array with one document, which counts the calls and says what became of each, and NDJSON with a

@@ -94,7 +94,7 @@ func (s *Server) told(ctx context.Context, q schemas.ConversationQuery) (schemas
 	}
 	_, recorded := errors.AsType[*schemas.RecordedError](err)
 	if !recorded && !errors.Is(err, schemas.ErrUnknown) {
-		s.poller.note("live state", "conversation", err)
+		s.poller.note(ctx, "live state", "conversation", err)
 		return r, nobodyTells("conversation")
 	}
 	r, err = s.poller.record.Conversation(ctx, q)
@@ -104,7 +104,7 @@ func (s *Server) told(ctx context.Context, q schemas.ConversationQuery) (schemas
 	case errors.Is(err, schemas.ErrUnknown) && !recorded:
 		return r, nobodyKnows("conversation")
 	}
-	s.poller.note("record", "conversation", err)
+	s.poller.note(ctx, "record", "conversation", err)
 	return r, nobodyTells("conversation")
 }
 

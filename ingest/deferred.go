@@ -85,7 +85,7 @@ func (s *Server) deliver(ctx context.Context, t token.Token, said *schemas.Answe
 	}
 	verdict, err := s.verdict(ctx, q)
 	if err != nil {
-		s.poller.note("live state", "answer", err)
+		s.poller.note(ctx, "live state", "answer", err)
 		return unheard(nobodyTells("call"))
 	}
 	if verdict == schemas.AnswerConflict {

@@ -71,7 +71,7 @@ func (s *Server) control(c echo.Context, change func(context.Context) error) err
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.producer.timeout)
 	defer cancel()
 	if err := change(ctx); err != nil {
-		s.log.Warn("control topic not written", slog.String("path", c.Path()), slog.Any("error", err))
+		s.log.LogAttrs(ctx, slog.LevelWarn, "control topic not written; whoever asked was told to ask again", slog.String("path", c.Path()), slog.Any("error", err))
 		return &schemas.Problem{Code: schemas.QueueUnavailable, Detail: "Kafka has not confirmed the change, which may come about or not; send the request again"}
 	}
 	return nil

@@ -77,7 +77,7 @@ func (p poller) whole(ctx context.Context, q schemas.ConversationQuery, r schema
 	defer cancel()
 	recorded, err := p.record.Calls(ctx, q)
 	if err != nil {
-		p.note("record", "conversation", err)
+		p.note(ctx, "record", "conversation", err)
 		return r, nobodyTells("conversation")
 	}
 	known := make(map[int32]schemas.CallResource, len(recorded))
@@ -113,7 +113,7 @@ func ask[T any](ctx context.Context, p poller, q question[T]) (none T, _ error) 
 	if liveErr == nil {
 		return status, nil
 	}
-	p.note("live state", q.noun, liveErr)
+	p.note(ctx, "live state", q.noun, liveErr)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
 	status, recordErr := q.record(ctx)
@@ -121,7 +121,7 @@ func ask[T any](ctx context.Context, p poller, q question[T]) (none T, _ error) 
 	if recordErr == nil && (unknown || q.final(status)) {
 		return status, nil
 	}
-	p.note("record", q.noun, recordErr)
+	p.note(ctx, "record", q.noun, recordErr)
 	if unknown && errors.Is(recordErr, schemas.ErrUnknown) && !q.accepted {
 		return none, nobodyKnows(q.noun)
 	}
@@ -153,9 +153,9 @@ func askLive[T any](ctx context.Context, q question[T]) (T, error) {
 }
 
 // note logs an answer that a Source ought not to give.
-func (p poller) note(source, noun string, err error) {
+func (p poller) note(ctx context.Context, source, noun string, err error) {
 	if err == nil || errors.Is(err, schemas.ErrUnknown) || errors.Is(err, schemas.ErrUnavailable) {
 		return
 	}
-	p.log.Warn("source failed", slog.String("source", source), slog.String("noun", noun), slog.Any("error", err))
+	p.log.LogAttrs(ctx, slog.LevelWarn, "source failed", slog.String("source", source), slog.String("noun", noun), slog.Any("error", err))
 }

@@ -156,7 +156,7 @@ func (p *producer) report(fates []fate) {
 			continue
 		}
 		if !p.down.Swap(true) {
-			p.log.Warn("queue unavailable", slog.Any("error", f.err), slog.Bool("outcome_known", f.settled))
+			p.log.Warn("queue unavailable; calls are answered with 503 until the brokers take them again", slog.Any("error", f.err), slog.Bool("outcome_known", f.settled))
 		}
 		return
 	}

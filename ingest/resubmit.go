@@ -103,7 +103,7 @@ func (s *Server) unused(ctx context.Context, q schemas.ConversationQuery, r sche
 	case errors.Is(err, schemas.ErrUnknown), err == nil && taken.Continues != nil && *taken.Continues == q.ID:
 		return nil
 	case err != nil && !recorded:
-		s.poller.note("live state", "conversation", err)
+		s.poller.note(ctx, "live state", "conversation", err)
 		return nobodyTells("conversation")
 	}
 	return &schemas.Problem{Code: schemas.ConversationIDUsed, Pointer: "/conversationId", Detail: "there is a conversation with this id, and ids are used once; choose another"}

@@ -44,7 +44,7 @@ func (s *Server) postResubmissions(c echo.Context) error {
 	ctx := c.Request().Context()
 	failed, err := s.poller.record.Failed(ctx, schemas.FailedQuery{Account: who.Account, Route: r.Route, Code: r.ErrorCode, From: r.From, To: r.To, Limit: r.Limit})
 	if err != nil {
-		s.poller.note("record", "conversation", err)
+		s.poller.note(ctx, "record", "conversation", err)
 		return &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: "the record cannot tell now what has failed; nothing was resubmitted, send this again later"}
 	}
 	c.Response().Header().Set(echo.HeaderContentType, mimeNDJSON)

@@ -116,7 +116,7 @@ func (s *Server) outage(ctx context.Context, q *queued) *schemas.Problem {
 	o, err := s.poller.live.RouteOutage(ctx, schemas.RouteQuery{Partition: q.record.Partition, Route: r.Name})
 	switch {
 	case err != nil:
-		s.poller.note("live state", "route", err)
+		s.poller.note(ctx, "live state", "route", err)
 		return &schemas.Problem{
 			Code:   schemas.OwnerUnavailable,
 			Detail: "nobody carries this call out now; nothing was queued, send it again later, or as Asynchronous",

@@ -3,6 +3,7 @@ package processor
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -69,6 +70,7 @@ func (d *dispatcher) carryOut(l *line, q request) verdict {
 	}
 	f.at = time.Now()
 	endSpan(span, one[:])
+	d.logAttempt(ctx, f)
 	return d.tell(l, *f)
 }
 
@@ -96,6 +98,7 @@ func (d *dispatcher) carryOutBatch(l *line, q request) verdict {
 	endSpan(span, all)
 	var v verdict
 	for _, f := range all {
+		d.logAttempt(ctx, &f)
 		if said := d.tell(l, f); v.kind != verdictWell {
 			v = said // one that was answered shows that the route works
 		}
@@ -116,7 +119,7 @@ func (d *dispatcher) byKafka(ctx context.Context, r *route.Route, w *work, call 
 	record, err := executor.KafkaRequest(ctx, r, d.requestOf(r, w, call))
 	switch {
 	case err != nil:
-		d.cfg.Log.Error("a call cannot be written to Kafka", "conversation", string(w.key), "error", err)
+		d.cfg.Log.LogAttrs(ctx, slog.LevelError, "a call cannot be written to Kafka: a defect of parley; the call fails", about(w.partition, w.key, slog.Any("error", err))...)
 		return nil, conversation.Outcome{Kind: conversation.Failed, Code: schemas.Internal, Message: "the call cannot be written to Kafka"}
 	case r.Executor.ReplyTopic != "":
 		return record, conversation.Outcome{Kind: conversation.Deferred}
@@ -219,7 +222,7 @@ func (d *dispatcher) refuse(w *work, call *parleyv1.Call, err error) {
 	if p, ok := errors.AsType[*schemas.Problem](err); ok {
 		o.Code, o.Message = p.Code, p.Detail
 	} else {
-		d.cfg.Log.Error("a call cannot be read from the state", "conversation", string(w.key), "error", err)
+		d.cfg.Log.LogAttrs(d.ctx, slog.LevelError, "a call cannot be read from the state; the call fails", about(w.partition, w.key, slog.Any("error", err))...)
 	}
 	d.mailbox.put(finished{work: w, call: call, startedAt: now, at: now, outcome: o})
 }

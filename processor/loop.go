@@ -228,7 +228,7 @@ func (l *loop) take(ctx context.Context) (kgo.Fetches, []finished) {
 	fetches := l.session.poll(ctx, l.cfg.RecordsMax)
 	fetches.EachError(func(topic string, partition int32, err error) {
 		if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-			l.cfg.Log.Warn("fetch", "topic", topic, "partition", partition, "error", err)
+			l.cfg.Log.Warn("calls cannot be read from Kafka; they are asked for again", "topic", topic, "partition", partition, "error", err)
 		}
 	})
 	return fetches, l.mailbox.take()

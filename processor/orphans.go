@@ -3,6 +3,7 @@ package processor
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -49,7 +50,7 @@ func (o *orphans) send(f finished) {
 	a.Token = o.cfg.Tokens.Sign(token.Token{Partition: f.work.partition, RequestID: f.id, Expires: f.at.Add(f.route.DeferTimeout)})
 	value, err := schemas.EncodeAnswer(a)
 	if err != nil {
-		o.cfg.Log.Error("an outcome cannot be sent as an answer", "error", err)
+		o.cfg.Log.LogAttrs(context.Background(), slog.LevelError, "an outcome cannot be sent as an answer: a defect of parley", about(f.work.partition, f.work.key, slog.Any("error", err))...)
 		return
 	}
 	account, conversationID, _ := f.work.key.Split()
@@ -62,7 +63,8 @@ func (o *orphans) send(f finished) {
 	}
 	o.client.TryProduce(context.Background(), r, func(_ *kgo.Record, err error) {
 		if err != nil {
-			o.cfg.Log.Warn("an outcome of a partition that was lost is not sent; its call is repeated, or declared unknown", "error", err)
+			o.cfg.Log.LogAttrs(context.Background(), slog.LevelWarn, "an outcome of a partition that was lost is not sent; its call is repeated, or declared unknown",
+				about(f.work.partition, f.work.key, slog.Any("error", err))...)
 		}
 	})
 }

@@ -1,7 +1,9 @@
 package processor
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -190,7 +192,7 @@ func (t *turn) step(p *partTurn, key schemas.ConversationKey, input conversation
 	}
 	state, effects, err := t.decide(before, input)
 	if err != nil {
-		t.cfg.Log.Error("a decision failed: a defect of parley; the conversation is ended", "conversation", string(key), "error", err)
+		t.cfg.Log.LogAttrs(context.Background(), slog.LevelError, "a decision failed: a defect of parley; the conversation is ended", about(p.id, key, slog.Any("error", err))...)
 		if in != nil {
 			t.bury(in.record, &schemas.Problem{Code: schemas.Internal, Detail: err.Error()})
 			in = nil

@@ -98,19 +98,9 @@ func TestOneTraceFromTheRequestToTheBackend(t *testing.T) {
 	first.owns(8)
 
 	const parent = "00-" + someTrace + "-00f067aa0ba902b7-01"
-	post, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front.url+"/v1/calls",
-		strings.NewReader(`{"method":"Create","objects":[{"type":"Row"}],"options":{"conversationId":"order","sequenceCode":1,"callsInConversation":2}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	post.Header.Set("Traceparent", parent)
-	resp, err := http.DefaultClient.Do(post)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusAccepted {
-		t.Fatalf("status %d", resp.StatusCode)
+	sent := front.once(http.MethodPost, "/v1/calls", `{"method":"Create","objects":[{"type":"Row"}],"options":{"conversationId":"order","sequenceCode":1,"callsInConversation":2}}`, "Traceparent", parent)
+	if sent.code != http.StatusAccepted {
+		t.Fatalf("%d %s", sent.code, sent.body)
 	}
 	front.want("staged", front.get(conversation("order")), 200, "Staging")
 	first.stop()
