@@ -59,7 +59,7 @@ func (c *contract) check(t testing.TB, method, path string, r reply) {
 	case method == http.MethodOptions && r.status == http.StatusNoContent:
 		return
 	}
-	operation, ok := c.find("/paths/" + escape(template(path)) + "/" + strings.ToLower(method))
+	operation, ok := c.find("/paths/" + escape(templateOf(path)) + "/" + strings.ToLower(method))
 	if !ok { // neither path nor method are ours: a problem, whatever else
 		c.validate(t, "/components/schemas/Problem", r.body)
 		return
@@ -104,7 +104,7 @@ func (c *contract) checkRequest(t testing.TB, method, path string, header http.H
 	if r.status >= http.StatusBadRequest || header.Get("Content-Encoding") != "" && header.Get("Content-Encoding") != "identity" {
 		return
 	}
-	content, ok := c.find("/paths/" + escape(template(path)) + "/" + strings.ToLower(method) + "/requestBody/content")
+	content, ok := c.find("/paths/" + escape(templateOf(path)) + "/" + strings.ToLower(method) + "/requestBody/content")
 	if !ok {
 		return
 	}
@@ -200,8 +200,8 @@ func (c *contract) at(pointer string) (any, bool) {
 
 func escape(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }
 
-// template is the path as the document has it.
-func template(path string) string {
+// templateOf is the path as the document has it.
+func templateOf(path string) string {
 	path, _, _ = strings.Cut(path, "?")
 	switch {
 	case strings.HasPrefix(path, requestsPath):
@@ -231,7 +231,7 @@ func TestContractHasEveryRoute(t *testing.T) {
 		case http.MethodGet:
 			gets++
 		}
-		served = append(served, r.Method+" "+template(r.Path))
+		served = append(served, r.Method+" "+templateOf(r.Path))
 	}
 	if heads != gets {
 		t.Errorf("HEAD is served at %d paths, GET at %d", heads, gets)

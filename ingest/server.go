@@ -32,6 +32,7 @@ type Server struct {
 	receipts        receipts
 	tokens          *token.Signer
 	budget          *budget
+	pages           *pages
 	tracer          trace.Tracer // nil: no spans
 	metrics         *metrics
 	ready           ReadyFunc
@@ -78,6 +79,7 @@ func New(cfg Config) (*Server, error) {
 		receipts:        newReceipts(cfg.Secret),
 		tokens:          cfg.Tokens,
 		budget:          b,
+		pages:           newPages(cfg.Limits, cfg.RequestLimits, cfg.Topics),
 		tracer:          cfg.Tracer,
 		metrics:         m,
 		ready:           cfg.Ready,
@@ -121,8 +123,9 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	get("/healthz", healthz)
 	get("/readyz", s.readyz)
 	get("/metrics", echo.WrapHandler(metrics))
-	get("/openapi.yaml", openAPI)
-	get("/docs", docs)
+	get("/openapi.yaml", s.pages.openAPI)
+	get("/asyncapi.yaml", s.pages.asyncAPI)
+	get("/docs", s.pages.docs)
 	return e
 }
 

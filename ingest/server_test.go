@@ -122,21 +122,6 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func TestEveryCodeHasATitleAndAnAnchor(t *testing.T) {
-	t.Parallel()
-	for code, title := range titles {
-		if !strings.Contains(docsHTML, fmt.Sprintf("<tr id=%q><td><code>%s</code></td><td>%d</td>", code, code, code.HTTPStatus())) {
-			t.Errorf("/docs does not explain %s", code)
-		}
-		if title == "" {
-			t.Errorf("%s has no title", code)
-		}
-	}
-	if n := strings.Count(docsHTML, "<tr id="); n != len(titles) {
-		t.Errorf("/docs explains %d codes, want %d", n, len(titles))
-	}
-}
-
 func TestReady(t *testing.T) {
 	t.Parallel()
 	down := errors.New("dial tcp: connection\nrefused")
