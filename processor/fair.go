@@ -23,6 +23,8 @@ type fair struct {
 	lanes map[laneKey]*lane
 	// turns are, per priority from the highest, the lanes in the order of their turns; some may have run empty.
 	turns [1 + schemas.Foremost - schemas.Low]fifo[*lane]
+	// waiting counts what is in the lanes of each priority.
+	waiting [1 + schemas.Foremost - schemas.Low]int
 	// oldest has the lanes with something in them, the one first whose first has waited longest.
 	oldest oldest
 	len    int
@@ -62,6 +64,7 @@ func (f *fair) push(w *work) {
 	}
 	l.works.insert(i, w)
 	f.len++
+	f.waiting[schemas.Foremost-key.priority]++
 	if empty {
 		heap.Push(&f.oldest, l)
 	} else if i == 0 {
@@ -104,6 +107,7 @@ func (f *fair) popOldest() *work {
 func (f *fair) take(l *lane, i int) *work {
 	w := l.works.remove(i)
 	f.len--
+	f.waiting[schemas.Foremost-l.priority]--
 	if l.works.len() == 0 {
 		heap.Remove(&f.oldest, l.at)
 	} else if i == 0 {
@@ -114,17 +118,51 @@ func (f *fair) take(l *lane, i int) *work {
 
 // remove takes an attempt out, if it is there.
 func (f *fair) remove(w *work) {
+	if l, i := f.find(w); l != nil {
+		f.take(l, i)
+	}
+}
+
+// find returns the lane of an attempt, and its place there; no lane: it is not there.
+func (f *fair) find(w *work) (*lane, int) {
 	l, ok := f.lanes[laneKey{priority: w.class.Priority, account: w.class.Account}]
 	if !ok {
-		return
+		return nil, 0
 	}
 	works := l.works.all()
 	for i, _ := slices.BinarySearchFunc(works, w, (*work).compare); i < len(works) && works[i].compare(w) == 0; i++ {
 		if works[i] == w {
-			f.take(l, i)
-			return
+			return l, i
 		}
 	}
+	return nil, 0
+}
+
+// lanesMax bounds the lanes that ahead looks at. It takes the others to be like them.
+const lanesMax = 1_000
+
+// ahead counts who gets a place before an attempt, by priority and turns: that some are let through because they have
+// waited long is left out. false: it does not wait here.
+func (f *fair) ahead(w *work) (int, bool) {
+	own, before := f.find(w)
+	if own == nil {
+		return 0, false
+	}
+	n := before
+	for p := schemas.Foremost; p > own.priority; p-- {
+		n += f.waiting[schemas.Foremost-p]
+	}
+	turns := f.turnsOf(own.priority).all()
+	looked := turns[:min(len(turns), lanesMax)]
+	others, rounds := 0, before+1 // until its lane's next turn
+	for _, l := range looked {
+		if l == own {
+			rounds = before
+			continue
+		}
+		others += min(l.works.len(), rounds)
+	}
+	return n + others*len(turns)/len(looked), true
 }
 
 // takeAll empties it.

@@ -121,6 +121,7 @@ func TestFairAgreesWithAModel(t *testing.T) {
 				in = append(in, w)
 			},
 			"pop": func(t *rapid.T) {
+				before := aheadOf(t, &f, in)
 				w := f.pop(time.Unix(0, 0))
 				if (w == nil) != (len(in) == 0) {
 					t.Fatalf("popped %v of %v", w, in)
@@ -131,6 +132,11 @@ func TestFairAgreesWithAModel(t *testing.T) {
 					}
 				}
 				drop(w)
+				for o, after := range aheadOf(t, &f, in) {
+					if before[w] != 0 || after != before[o]-1 {
+						t.Fatalf("ahead of %v, which was popped, were %d; ahead of %v %d, then %d", w, before[w], o, before[o], after)
+					}
+				}
 			},
 			"pop oldest": func(t *rapid.T) {
 				w := f.popOldest()
@@ -167,4 +173,37 @@ func TestFairAgreesWithAModel(t *testing.T) {
 			},
 		})
 	})
+}
+
+// aheadOf is how many are ahead of each.
+func aheadOf(t *rapid.T, f *fair, in []*work) map[*work]int {
+	all := make(map[*work]int, len(in))
+	for _, w := range in {
+		n, ok := f.ahead(w)
+		if !ok {
+			t.Fatalf("%v is not there", w)
+		}
+		all[w] = n
+	}
+	return all
+}
+
+// Of many accounts some are taken for all.
+func TestAheadAmongManyAccounts(t *testing.T) {
+	t.Parallel()
+	var f fair
+	const accounts = 3 * lanesMax
+	for i := range accounts {
+		for k := range 5 {
+			f.push(waits(fmt.Sprint("a", i), schemas.Medium, k))
+		}
+	}
+	own := waits("a0", schemas.Medium, 2) // not that which is there
+	if n, ok := f.ahead(own); ok {
+		t.Errorf("%d are ahead of one that does not wait", n)
+	}
+	f.push(own)
+	if n, ok := f.ahead(own); !ok || n < 2*(accounts-3) || n > 2*(accounts+3) {
+		t.Errorf("%d are ahead, want about %d", n, 2*accounts)
+	}
 }

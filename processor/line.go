@@ -21,6 +21,8 @@ type line struct {
 	circuit circuit
 	pace    pace
 	paused  bool
+	// throughput is of the route while attempts wait here.
+	throughput throughput
 	// busy counts the requests under way, holding the places that wait for the loop: of attempts whose intent is being
 	// committed, and of requests that it is to write.
 	busy    int
@@ -68,6 +70,7 @@ func (l *line) join(w *work) {
 func (l *line) enter(w *work) {
 	if l.queue.len == 0 {
 		l.since = time.Now()
+		l.throughput.begin(l.since)
 	}
 	l.queue.push(w)
 }
@@ -156,6 +159,9 @@ func (l *line) served(r request, v verdict) (request, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.busy--
+	if l.queue.len > 0 && v.kind != verdictNone {
+		l.throughput.add(1+len(r.more), v.at)
+	}
 	switch v.kind {
 	case verdictWell:
 		l.circuit.succeeded(r.epoch, r.route.Concurrency)

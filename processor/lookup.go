@@ -124,6 +124,10 @@ func (v *lookup) open(key schemas.ConversationKey, s conversation.State, sequenc
 	r.StartedAt = schemas.TimeOf(schemas.MilliOf(s.Turn.StartedAt))
 	r.Attempts = s.Turn.Attempt - 1
 	switch r.Status {
+	case schemas.Waiting:
+		if at, ok := v.running.place(key, v.now); ok {
+			at.show(&r)
+		}
 	case schemas.Executing:
 		r.Attempts = s.Turn.Attempt
 	case schemas.Deferred:

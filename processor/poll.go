@@ -143,7 +143,8 @@ func (l *live) queued(q schemas.RequestQuery, find func(int32) (schemas.CallReso
 		}
 		return schemas.CallResource{}, fmt.Errorf("request %s has been applied, its result is not here: %w", q.ID, schemas.ErrUnavailable)
 	}
-	return schemas.CallResource{RequestID: q.ID.String(), Account: q.Account, Status: schemas.Queued, Results: []schemas.ResultResource{}}, nil
+	position := q.Accepted.Offset - next + 1
+	return schemas.CallResource{RequestID: q.ID.String(), Account: q.Account, Status: schemas.Queued, Results: []schemas.ResultResource{}, Position: &position}, nil
 }
 
 func (l *live) conversation(ctx context.Context, q schemas.ConversationQuery, keys []schemas.ConversationKey) (schemas.ConversationResource, error) {

@@ -151,6 +151,12 @@ func TestWaitFollowsACallFromItsReceipt(t *testing.T) {
 		end := c.end(partition)
 		f := followCall(t, p, schemas.RequestQuery{Account: "acme", ID: id, Accepted: &schemas.Position{Partition: partition, Offset: end}})
 		f.until("Queued[]")
+		for ahead := range int64(3) {
+			r, err := p.Request(t.Context(), schemas.RequestQuery{Account: "acme", ID: id, Accepted: &schemas.Position{Partition: partition, Offset: end + ahead}})
+			if err != nil || r.Position == nil || *r.Position != ahead+1 {
+				t.Errorf("with %d records ahead: %+v, %v", ahead, r, err)
+			}
+		}
 		r := &kgo.Record{Topic: c.topics.Calls, Partition: partition, Value: fmt.Appendf(nil, `{"account":"acme","requestId":%q,%s"method":"Create","objects":[{"type":"Row"}]}`, id, tt.options)}
 		if err := c.client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
 			t.Fatal(err)
@@ -199,4 +205,59 @@ func (c *cluster) end(partition int32) int64 {
 	}
 	end, _ := ends.Lookup(c.topics.Calls, partition)
 	return end.Offset
+}
+
+// What waits for a route says how many go before it, and what has no place there says nothing.
+func TestPositionOfWhatWaits(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	x := doorman{make(chan struct{})}
+	table, err := route.Parse([]byte(`routes: [{name: all, executor: {type: http, url: "http://127.0.0.1:1/"}, concurrency: 1}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := c.start(x, t.TempDir(), func(cfg *processor.Config) { cfg.Routes = route.NewCurrent(table) })
+	positions := func(id string) string {
+		r, err := p.Conversation(t.Context(), schemas.ConversationQuery{Account: "acme", ID: id})
+		if err != nil {
+			return err.Error()
+		}
+		s := ""
+		for _, c := range r.Calls {
+			at := "-"
+			if c.Position != nil {
+				at = fmt.Sprint(*c.Position)
+			}
+			if c.EstimatedSeconds != nil {
+				at += " in time"
+			}
+			s += fmt.Sprintf("%s %s, ", c.Status, at)
+		}
+		return s
+	}
+	sees := func(id, want string) {
+		t.Helper()
+		got := ""
+		if !within(20*time.Second, func() bool { got = positions(id); return got == want }) {
+			t.Errorf("%s is %q, want %q", id, got, want)
+		}
+	}
+	c.send("acme/a", part("a", 1, 1))
+	sees("a", "Executing -, ")
+	for i, id := range []string{"b", "c", "d"} {
+		c.send("acme/"+id, part(id, 2, 2))
+		sees(id, "Staged -, ")
+		c.send("acme/"+id, part(id, 1, 2))
+		sees(id, fmt.Sprintf("Waiting %d, Waiting -, ", i+1))
+	}
+	c.send("acme/urgent", optioned(part("urgent", 1, 1), `"priority":"High"`))
+	sees("urgent", "Waiting 1, ")
+	sees("d", "Waiting 4, Waiting -, ")
+	x.door <- struct{}{}
+	sees("urgent", "Executing -, ")
+	sees("d", "Waiting 3 in time, Waiting -, ")
+	close(x.door)
+	for _, id := range []string{"a", "b", "c", "d", "urgent"} {
+		await(t, p, id)
+	}
 }

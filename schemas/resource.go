@@ -24,7 +24,8 @@ type CallResource struct {
 	// Sequence is partition-sequence of the event that ended the call; empty while it is open.
 	Sequence string `json:"sequence,omitempty"`
 	// Position is the place of the call among those that wait for its route, from 1, and EstimatedSeconds when it is likely
-	// to begin; nil: it does not wait in the queue, or nobody can tell.
+	// to begin; nil: it does not wait in the queue, or nobody can tell. While Queued, Position is its place among the
+	// records of its partition that are to be read.
 	Position         *int64   `json:"position,omitempty"`
 	EstimatedSeconds *float64 `json:"estimatedSeconds,omitempty"`
 	// Conflicting is true when the asker's call had the Idempotency-Key of this one, and other content: this one stands.
