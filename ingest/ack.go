@@ -32,7 +32,7 @@ func (s *Server) acknowledge(q *queued, f fate, now time.Time) Acknowledgment {
 	sequenceCode, _ := schemas.Place(q.call)
 	return Acknowledgment{
 		RequestID:      q.call.RequestId,
-		Receipt:        s.receipts.write(q.call.Account, q.id, receipt{Position: f.Position, acceptedAt: at}),
+		Receipt:        s.receipts.write(q.call.Account, q.id, receipt{Position: f.Position, acceptedAt: at, content: q.content}),
 		Digest:         "sha-256=:" + base64.StdEncoding.EncodeToString(q.call.Digest) + ":",
 		Status:         schemas.Queued,
 		ConversationID: q.call.GetOptions().GetConversationId(),

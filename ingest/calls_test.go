@@ -258,3 +258,73 @@ func TestProduceOutlivesItsRequest(t *testing.T) {
 		t.Errorf("fates %+v", fates)
 	}
 }
+
+// The receipt of a keyed call says what was asked for, so that its poll can tell whether that is what stands.
+func TestReceiptOfAKeyedCallHasItsContent(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	contents := func(body string, header ...string) []uint64 {
+		t.Helper()
+		r := h.post(t, body, header...)
+		var acks struct {
+			Calls []Acknowledgment `json:"calls"`
+		}
+		if r.decode(t, &acks); acks.Calls == nil {
+			acks.Calls = []Acknowledgment{r.accepted(t)}
+		}
+		var out []uint64
+		for _, a := range acks.Calls {
+			rc, err := h.server.receipts.read(defaultAccount, mustParse(t, a.RequestID), a.Receipt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, rc.content)
+		}
+		return out
+	}
+	const row, reordered, other = `{"method":"Create","objects":[{"type":"Row","properties":{"a":1,"b":2}}]}`,
+		`{"objects": [{"properties": {"b": 2, "a": 1e0}, "type": "\u0052ow"}], "method": "Create"}`,
+		`{"method":"Create","objects":[{"type":"Row","properties":{"a":1,"b":3}}]}`
+	keyed := contents(row, "Idempotency-Key", "k")[0]
+	if keyed == 0 || contents(reordered, "Idempotency-Key", "k")[0] != keyed || contents(other, "Idempotency-Key", "k")[0] == keyed {
+		t.Error("what is equal has another content, or what is not has the same")
+	}
+	if c := contents(row)[0]; c != 0 {
+		t.Errorf("without a key the content is %x", c)
+	}
+	if c := contents(part("c", 1, 1), "Idempotency-Key", "k")[0]; c != 0 {
+		t.Errorf("of a part the content is %x: its place identifies it", c)
+	}
+	if got := contents("["+other+","+row+"]", "Idempotency-Key", "k2"); len(got) != 2 || got[0] == 0 || got[0] == got[1] || got[1] != keyed {
+		t.Errorf("contents of an array: %x", got)
+	}
+}
+
+// A poll with a receipt asks with the content in it, of whoever knows.
+func TestPollAsksWithTheContent(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	a := h.post(t, simpleCall, "Idempotency-Key", "k").accepted(t)
+	conflicting := schemas.CallResource{RequestID: a.RequestID, Account: defaultAccount, SequenceCode: 1, CallsInConversation: 1, Status: schemas.OK, Conflicting: true}
+	rc, err := h.server.receipts.read(defaultAccount, mustParse(t, a.RequestID), a.Receipt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.record.tell(func(f *fakeSource) { f.call, f.err = conflicting, nil })
+	for _, path := range []string{a.location(), a.location() + "&wait=1s"} {
+		if r := h.get(t, path); r.status != http.StatusOK || !bytes.Contains(r.body, []byte(`"conflicting":true`)) {
+			t.Errorf("%s: %d %s", path, r.status, r.body)
+		}
+	}
+	h.live.tell(func(f *fakeSource) { f.call, f.err = conflicting, nil })
+	if r := h.post(t, simpleCall, "Idempotency-Key", "k", "Prefer", "wait=5"); r.status != http.StatusOK || !bytes.Contains(r.body, []byte(`"conflicting":true`)) {
+		t.Errorf("waited for: %d %s", r.status, r.body)
+	}
+	live, _ := h.live.asked()
+	recorded, _ := h.record.asked()
+	for _, q := range append(live, recorded...) {
+		if q.Content != rc.content || q.Content == 0 {
+			t.Errorf("asked %+v, want the content %x", q, rc.content)
+		}
+	}
+}

@@ -19,16 +19,23 @@ import (
 //
 //	version 1 | partition 4 | offset 8 | accepted at, ms since 1970 8 | MAC 16
 //
-// with big-endian numbers; the MAC is the first half of an HMAC-SHA256 (RFC 2104 section 5).
+// with big-endian numbers; the MAC is the first half of an HMAC-SHA256 (RFC 2104 section 5). In version 2, that of a call
+// which its Idempotency-Key identifies, the content of the call, 8 bytes, precedes the MAC.
 type receipt struct {
 	schemas.Position
 	acceptedAt time.Time
+	// content is the schemas.Content of the call that was acknowledged, which may not be the one that stands; zero: no
+	// Idempotency-Key identifies it.
+	content uint64
 }
 
 const (
-	receiptVersion = 1
+	receiptPlain = 1 // the versions
+	receiptKeyed = 2
+
 	receiptMAC     = 16
 	receiptBody    = 1 + 4 + 8 + 8
+	receiptContent = 8
 )
 
 // errReceipt is of a receipt that this secret did not sign for this account and request id.
@@ -43,10 +50,14 @@ type receipts struct {
 func newReceipts(secret []byte) receipts { return receipts{secret, new(sync.Pool)} }
 
 func (r receipts) write(account string, id schemas.RequestID, rc receipt) string {
-	b := append(make([]byte, 0, receiptBody+sha256.Size), receiptVersion)
+	b := append(make([]byte, 0, receiptBody+receiptContent+sha256.Size), receiptPlain)
 	b = binary.BigEndian.AppendUint32(b, uint32(rc.Partition))
 	b = binary.BigEndian.AppendUint64(b, uint64(rc.Offset))
 	b = binary.BigEndian.AppendUint64(b, uint64(rc.acceptedAt.UnixMilli()))
+	if rc.content != 0 {
+		b[0] = receiptKeyed
+		b = binary.BigEndian.AppendUint64(b, rc.content)
+	}
 	b = r.sign(b, account, id)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
@@ -54,19 +65,25 @@ func (r receipts) write(account string, id schemas.RequestID, rc receipt) string
 // read returns errReceipt unless text is what write returned for the same account and id.
 func (r receipts) read(account string, id schemas.RequestID, text string) (receipt, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) != receiptBody+receiptMAC || b[0] != receiptVersion {
+	body := len(b) - receiptMAC
+	if err != nil || body < receiptBody || !hmac.Equal(b, r.sign(b[:body:body], account, id)) {
 		return receipt{}, errReceipt
 	}
-	if !hmac.Equal(b, r.sign(b[:receiptBody:receiptBody], account, id)) {
-		return receipt{}, errReceipt
-	}
-	return receipt{
+	rc := receipt{
 		Position: schemas.Position{
 			Partition: int32(binary.BigEndian.Uint32(b[1:])),
 			Offset:    int64(binary.BigEndian.Uint64(b[5:])),
 		},
 		acceptedAt: time.UnixMilli(int64(binary.BigEndian.Uint64(b[13:]))).UTC(),
-	}, nil
+	}
+	switch {
+	case b[0] == receiptPlain && body == receiptBody:
+		return rc, nil
+	case b[0] == receiptKeyed && body == receiptBody+receiptContent:
+		rc.content = binary.BigEndian.Uint64(b[receiptBody:])
+		return rc, nil
+	}
+	return receipt{}, errReceipt // a newer version wrote it
 }
 
 // sign appends the MAC of body. The account holds no zero byte, so no two accounts and ids read alike.

@@ -17,7 +17,8 @@ func TestReceiptRoundTrip(t *testing.T) {
 	for _, want := range []receipt{
 		{},
 		{Position: schemas.Position{Partition: 7, Offset: 1041}, acceptedAt: time.Date(2026, 12, 1, 8, 0, 0, 123e6, time.UTC)},
-		{Position: schemas.Position{Partition: math.MaxInt32, Offset: math.MaxInt64}, acceptedAt: time.UnixMilli(math.MaxInt64).UTC()},
+		{Position: schemas.Position{Partition: math.MaxInt32, Offset: math.MaxInt64}, acceptedAt: time.UnixMilli(math.MaxInt64).UTC(), content: math.MaxUint64},
+		{content: 1},
 	} {
 		want.acceptedAt = time.UnixMilli(want.acceptedAt.UnixMilli()).UTC()
 		got, err := r.read("acme", id, r.write("acme", id, want))
@@ -30,17 +31,21 @@ func TestReceiptRoundTrip(t *testing.T) {
 // Clients keep receipts: a later version must read this one.
 func TestReceiptGolden(t *testing.T) {
 	t.Parallel()
-	const golden = "AQAAAAMAAAAAAAAAKQAAAaDEUGwA0Lh1x-WqN1bfUNmJkpMaqA"
-	rc := receipt{Position: schemas.Position{Partition: 3, Offset: 41}, acceptedAt: time.UnixMilli(1_790_000_000_000).UTC()}
-	if got := newReceipts(testSecret).write("acme", mustParse(t, someID), rc); got != golden {
-		t.Errorf("receipt %s, want %s", got, golden)
+	for content, golden := range map[uint64]string{
+		0:                  "AQAAAAMAAAAAAAAAKQAAAaDEUGwA0Lh1x-WqN1bfUNmJkpMaqA",
+		0x0123456789abcdef: "AgAAAAMAAAAAAAAAKQAAAaDEUGwAASNFZ4mrze_OhZ0hu5I7-f3GzHOa68ea",
+	} {
+		rc := receipt{Position: schemas.Position{Partition: 3, Offset: 41}, acceptedAt: time.UnixMilli(1_790_000_000_000).UTC(), content: content}
+		if got := newReceipts(testSecret).write("acme", mustParse(t, someID), rc); got != golden {
+			t.Errorf("receipt %s, want %s", got, golden)
+		}
 	}
 }
 
 func TestReceiptIsOfOneRequestOnly(t *testing.T) {
 	t.Parallel()
 	id := mustParse(t, someID)
-	text := newReceipts(testSecret).write("acme", id, receipt{})
+	text := newReceipts(testSecret).write("acme", id, receipt{content: 1})
 	other := id
 	other[0]++
 	for name, read := range map[string]func() (receipt, error){
@@ -69,6 +74,7 @@ func FuzzReceipt(f *testing.F) {
 	id := schemas.RequestID{1}
 	r := newReceipts(testSecret)
 	f.Add(r.write("acme", id, receipt{acceptedAt: time.UnixMilli(1)}))
+	f.Add(r.write("acme", id, receipt{content: 1}))
 	f.Add("")
 	f.Add("AQ")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -47,6 +47,8 @@ type queued struct {
 	id     schemas.RequestID
 	call   *parleyv1.Call
 	record kgo.Record
+	// content is the schemas.Content of a call that its Idempotency-Key identifies; zero: none does.
+	content uint64
 }
 
 // record makes the record of the call at a position, from 0, of a request, from the bytes received for it. Its
@@ -75,6 +77,10 @@ func (r *recorder) record(from sender, position int, received []byte) (queued, e
 	if err != nil {
 		return queued{}, fmt.Errorf("encode call: %w", err)
 	}
+	content, err := keyedContent(id, call)
+	if err != nil {
+		return queued{}, err
+	}
 	return queued{
 		id:   id,
 		call: call,
@@ -85,7 +91,20 @@ func (r *recorder) record(from sender, position int, received []byte) (queued, e
 			Value:     value,
 			Headers:   r.headers,
 		},
+		content: content,
 	}, nil
+}
+
+// keyedContent is what a call asks for that its Idempotency-Key identifies; zero: none does.
+func keyedContent(id schemas.RequestID, call *parleyv1.Call) (uint64, error) {
+	if !schemas.Keyed(id) {
+		return 0, nil
+	}
+	content, err := schemas.Content(call)
+	if err != nil {
+		return 0, fmt.Errorf("tell the content of call: %w", err)
+	}
+	return content, nil
 }
 
 // decode returns the valid call that was received, of an account.

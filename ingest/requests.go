@@ -29,8 +29,12 @@ func (s *Server) getRequest(c echo.Context) error {
 	if p != nil {
 		return p
 	}
-	if q.Accepted, p = s.accepted(c, who.Account, id); p != nil {
+	rc, p := s.receiptOf(c, who.Account, id)
+	if p != nil {
 		return p
+	}
+	if rc != nil {
+		q.Accepted, q.Content = &rc.Position, rc.content
 	}
 	return s.answerStatus(c, wait, func(ctx context.Context, wait time.Duration, seen string) (schemas.Resource, error) {
 		q.Wait, q.Seen = wait, seen
@@ -48,8 +52,8 @@ func requestID(c echo.Context) (schemas.RequestID, *schemas.Problem) {
 	return id, nil
 }
 
-// accepted reads the place in the log from the receipt; nil: there is no receipt.
-func (s *Server) accepted(c echo.Context, of string, id schemas.RequestID) (*schemas.Position, *schemas.Problem) {
+// receiptOf reads the receipt of a request of an account; nil: there is none.
+func (s *Server) receiptOf(c echo.Context, of string, id schemas.RequestID) (*receipt, *schemas.Problem) {
 	text := c.QueryParam("receipt")
 	if text == "" {
 		return nil, nil
@@ -58,5 +62,5 @@ func (s *Server) accepted(c echo.Context, of string, id schemas.RequestID) (*sch
 	if err != nil {
 		return nil, &schemas.Problem{Code: schemas.InvalidParameter, Detail: "the receipt is not the one that was given with this request id; poll at the Location of the acknowledgment"}
 	}
-	return &rc.Position, nil
+	return &rc, nil
 }

@@ -68,7 +68,7 @@ var errCrowded = &schemas.Problem{
 // A Synchronous call is waited for until its end. Who prefers respond-async takes an acknowledgment as well, at once or
 // (with wait) when the wait is over. Any other call is waited for if that is preferred, and if there is a seat.
 func (s *Server) prepare(ctx context.Context, v *vigil, q *queued) *schemas.Problem {
-	v.query = schemas.RequestQuery{Account: q.call.Account, ID: q.id}
+	v.query = schemas.RequestQuery{Account: q.call.Account, ID: q.id, Content: q.content}
 	v.promised = schemas.IsSynchronous(q.call)
 	switch {
 	case v.promised && v.preferences.wait == 0 && !v.respondAsync:

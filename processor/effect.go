@@ -126,7 +126,7 @@ func (t *turn) endCall(p *partTurn, key schemas.ConversationKey, e conversation.
 	p.calls = append(p.calls, part.RequestID)
 	return t.event(p, &parleyv1.ResultEvent{
 		Account: call.Account,
-		Event:   &parleyv1.ResultEvent_Call{Call: t.callEvent(call, part.AcceptedAt, e)},
+		Event:   &parleyv1.ResultEvent_Call{Call: t.callEvent(call, part, e)},
 	})
 }
 

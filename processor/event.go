@@ -1,17 +1,16 @@
 package processor
 
 import (
-	"time"
-
 	"github.com/google/uuid"
 
 	"parley/processor/conversation"
+	"parley/processor/store"
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
 )
 
-// callEvent says that a call has ended.
-func (t *turn) callEvent(call *parleyv1.Call, acceptedAt time.Time, end conversation.EndCall) *parleyv1.CallEvent {
+// callEvent says that a call has ended, of which p was kept.
+func (t *turn) callEvent(call *parleyv1.Call, p store.Part, end conversation.EndCall) *parleyv1.CallEvent {
 	sequenceCode, calls := schemas.Place(call)
 	e := &parleyv1.CallEvent{
 		RequestId:           call.RequestId,
@@ -24,11 +23,12 @@ func (t *turn) callEvent(call *parleyv1.Call, acceptedAt time.Time, end conversa
 		ErrorCode:           string(end.Code),
 		Message:             end.Message,
 		Attempts:            end.Attempts,
-		AcceptedAtMs:        schemas.MilliOf(acceptedAt),
+		AcceptedAtMs:        schemas.MilliOf(p.AcceptedAt),
 		StartedAtMs:         schemas.MilliOf(end.StartedAt),
 		CompletedAtMs:       schemas.MilliOf(end.At),
 		Digest:              call.Digest,
 		Route:               t.routeOf(call),
+		Content:             keyedContent(p),
 		Results:             make([]*parleyv1.ObjectResult, len(call.Objects)),
 	}
 	all := make([]parleyv1.ObjectResult, len(call.Objects))
@@ -39,6 +39,14 @@ func (t *turn) callEvent(call *parleyv1.Call, acceptedAt time.Time, end conversa
 		e.Results[i] = r
 	}
 	return e
+}
+
+// keyedContent is what a call with an Idempotency-Key asked for; zero: it has none.
+func keyedContent(p store.Part) uint64 {
+	if schemas.Keyed(p.RequestID) {
+		return p.Content
+	}
+	return 0
 }
 
 // routeOf is the name of the route that takes a call; empty: none does.
@@ -64,7 +72,9 @@ func objectResult(ordinal int, end conversation.EndCall) (status, code, message 
 
 // rejectedEvent says that a call was no part of its conversation.
 func (t *turn) rejectedEvent(in *received, why conversation.Reject) *parleyv1.CallEvent {
-	return t.callEvent(in.call, in.at, conversation.EndCall{Status: schemas.Rejected, Code: why.Code, Message: why.Message, At: why.At})
+	p := in.part
+	p.AcceptedAt = in.at
+	return t.callEvent(in.call, p, conversation.EndCall{Status: schemas.Rejected, Code: why.Code, Message: why.Message, At: why.At})
 }
 
 // conversationEvent says that a conversation has ended, or that one which had is continued.

@@ -55,7 +55,9 @@ func (v *lookup) request(q schemas.RequestQuery) (schemas.CallResource, error) {
 		return schemas.CallResource{}, err
 	}
 	if e != nil {
-		return owned(schemas.CallResourceOf(e), q.Account)
+		r := schemas.CallResourceOf(e)
+		r.Conflicting = q.Conflicts(e.GetCall().GetContent())
+		return owned(r, q.Account)
 	}
 	s, err := v.Conversation(key)
 	if err != nil {
@@ -79,6 +81,7 @@ func (v *lookup) request(q schemas.RequestQuery) (schemas.CallResource, error) {
 	if err != nil {
 		return r, err
 	}
+	r.Conflicting = q.Conflicts(p.Content)
 	return owned(r, q.Account)
 }
 

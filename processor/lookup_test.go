@@ -387,3 +387,56 @@ func TestOutageIsToldByTheOwner(t *testing.T) {
 		t.Errorf("after its end: %v, want that partition 3 is not owned", err)
 	}
 }
+
+// Whoever sends another call with a key that is used is told so, of the first, for as long as there is something of it.
+func TestConflictIsToldOfTheFirst(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	until := make(chan struct{})
+	x := held(until)
+	p, _ := c.started(x, t.TempDir())
+	id := schemas.KeyedRequestID("acme", "key", 0)
+	other := strings.Replace(single, `"x"`, `"y"`, 1)
+	c.send("acme/"+id.String(), withID(id, single))
+	c.send("acme/"+id.String(), withID(id, " "+single))
+	c.send("acme/"+id.String(), withID(id, other))
+	content := func(call string) uint64 {
+		decoded, problem := schemas.DecodeCall([]byte(call))
+		if problem != nil {
+			t.Fatal(problem)
+		}
+		n, err := schemas.Content(decoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	tell := func(when string, wait time.Duration, want schemas.CallStatus) {
+		t.Helper()
+		for call, conflicting := range map[string]bool{single: false, other: true} {
+			r := request(t, p, schemas.RequestQuery{ID: id, Content: content(call), Wait: wait})
+			if r.Conflicting != conflicting || r.Status != want && want != "" {
+				t.Errorf("%s: %+v, want %s, conflicting %t", when, r, want, conflicting)
+			}
+		}
+		if r := request(t, p, schemas.RequestQuery{ID: id}); r.Conflicting {
+			t.Errorf("%s, whoever does not say what was sent is told of a conflict", when)
+		}
+	}
+	tell("while it waits", 0, "")
+	close(until)
+	tell("when it has ended", 20*time.Second, schemas.OK)
+	if got := x.executed(); !slices.Equal(got, []string{"warm-1", "x"}) {
+		t.Errorf("executed %v", got)
+	}
+	var contents []uint64
+	for _, e := range c.events(4) {
+		if call := e.GetCall(); call != nil {
+			contents = append(contents, call.Content)
+		}
+	}
+	slices.Sort(contents)
+	if want := []uint64{0, content(single)}; !slices.Equal(contents, want) {
+		t.Errorf("the events have the contents %x, want %x: none without a key", contents, want)
+	}
+}

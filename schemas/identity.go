@@ -46,6 +46,9 @@ func KeyedRequestID(account, key string, position int) RequestID {
 	return uuid.NewHash(sha256.New(), idempotencyKeys, name, 5)
 }
 
+// Keyed reports whether an id may be derived from an Idempotency-Key.
+func Keyed(id RequestID) bool { return id.Version() == 5 && id.Variant() == uuid.RFC4122 }
+
 // PartitionOf returns the partition that the id itself carries. false: it is found through RequestKey.
 func PartitionOf(id RequestID) (int32, bool) {
 	if id.Version() != 8 || id.Variant() != uuid.RFC4122 {

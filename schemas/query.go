@@ -33,6 +33,11 @@ type RequestQuery struct {
 	Seen string
 }
 
+// Conflicts reports whether the asker's call had other content than the one that is recorded; zero: that is not known.
+func (q RequestQuery) Conflicts(recorded uint64) bool {
+	return q.Content != 0 && recorded != 0 && q.Content != recorded
+}
+
 // Part is a call in its place in a conversation.
 type Part struct {
 	// ConversationID is empty for a call without one.

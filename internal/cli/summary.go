@@ -49,6 +49,9 @@ func writeOutcome(w io.Writer, o submit.Outcome) {
 	if o.Open > 0 {
 		fmt.Fprintf(w, "  %-28s%8s\n", "(not ended)", number(o.Open))
 	}
+	if o.Conflicting > 0 {
+		fmt.Fprintf(w, "conflicting %s: other calls were sent before with the same key, and stand; use another --key\n", number(o.Conflicting))
+	}
 	if len(o.Codes) > 0 {
 		fmt.Fprintln(w, "why")
 		writeCounts(w, o.Codes)

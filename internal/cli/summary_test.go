@@ -38,11 +38,13 @@ func TestWriteOutcome(t *testing.T) {
 		Conversations: map[schemas.ConversationStatus]int{schemas.ConversationComplete: 400},
 		Codes:         map[schemas.Code]int{schemas.CallFailed: 2},
 		Open:          3,
+		Conflicting:   1,
 	})
 	want := `ended 1,002 calls
   OK                             1,000
   Error                              2
   (not ended)                        3
+conflicting 1: other calls were sent before with the same key, and stand; use another --key
 why
   CallFailed                         2
 conversations

@@ -11,7 +11,7 @@ import (
 )
 
 const selectCalls = `SELECT account, conversation_id, request_id, sequence_code, calls_in_conversation, method, status,
-	error_code, message, attempts, accepted_at, started_at, completed_at, partition, sequence
+	error_code, message, attempts, accepted_at, started_at, completed_at, partition, sequence, content
 FROM calls `
 
 // The statements that select calls, and their arguments.
@@ -49,6 +49,7 @@ type callRow struct {
 	CompletedAt         time.Time  `ch:"completed_at"`
 	Partition           int32      `ch:"partition"`
 	Sequence            int64      `ch:"sequence"`
+	Content             uint64     `ch:"content"`
 }
 
 // resultRow is a row of the view results; rows come in the order of ordinals.
@@ -65,8 +66,16 @@ type resultRow struct {
 // calls returns the calls of a statement with their results. They are all of one conversation, or one alone.
 func (q *Query) calls(ctx context.Context, statement string, args ...any) ([]schemas.CallResource, error) {
 	found, err := rows[callRow](ctx, q.conn, statement, args...)
-	if err != nil || len(found) == 0 {
-		return []schemas.CallResource{}, err
+	if err != nil {
+		return nil, err
+	}
+	return q.resources(ctx, found)
+}
+
+// resources returns the calls of rows with their results.
+func (q *Query) resources(ctx context.Context, found []callRow) ([]schemas.CallResource, error) {
+	if len(found) == 0 {
+		return []schemas.CallResource{}, nil
 	}
 	results, err := q.results(ctx, found)
 	if err != nil {

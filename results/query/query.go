@@ -65,13 +65,23 @@ func (q *Query) Calls(ctx context.Context, ask schemas.ConversationQuery) ([]sch
 }
 
 func (q *Query) request(ctx context.Context, ask schemas.RequestQuery) ([]schemas.CallResource, error) {
+	statement, args := callByRequest, []any{ask.Account, ask.ID.String()}
 	switch {
 	case ask.Part == nil:
-		return q.calls(ctx, callByRequest, ask.Account, ask.ID.String())
 	case ask.Part.ConversationID == "":
-		return q.calls(ctx, callAlone, ask.Account, ask.ID.String())
+		statement = callAlone
+	default:
+		statement, args = callByPart, []any{ask.Account, ask.Part.ConversationID, ask.Part.SequenceCode}
 	}
-	return q.calls(ctx, callByPart, ask.Account, ask.Part.ConversationID, ask.Part.SequenceCode)
+	found, err := rows[callRow](ctx, q.conn, statement, args...)
+	if err != nil {
+		return nil, err
+	}
+	calls, err := q.resources(ctx, found)
+	for i := range calls {
+		calls[i].Conflicting = ask.Conflicts(found[i].Content)
+	}
+	return calls, err
 }
 
 // rows reads all rows of a statement.

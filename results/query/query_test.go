@@ -297,3 +297,24 @@ func granules(t *testing.T, plan []string) (read, of int) {
 	}
 	return read, of
 }
+
+// The record tells who has used the key of a call for another one.
+func TestConflictingRequest(t *testing.T) {
+	t.Parallel()
+	keyed, plain := newID(t), newID(t)
+	q := stored(t,
+		callEvent(1, &parleyv1.CallEvent{RequestId: keyed.String(), SequenceCode: 1, CallsInConversation: 1, Status: "OK", Content: 1<<63 + 7}),
+		callEvent(2, &parleyv1.CallEvent{RequestId: plain.String(), SequenceCode: 1, CallsInConversation: 1, Status: "OK"}))
+	for _, tt := range []struct {
+		id      uuid.UUID
+		content uint64
+		want    bool
+	}{{keyed, 0, false}, {keyed, 1<<63 + 7, false}, {keyed, 8, true}, {plain, 8, false}} {
+		for _, part := range []*schemas.Part{nil, {SequenceCode: 1}} {
+			r, err := q.Request(t.Context(), schemas.RequestQuery{Account: "acc", ID: tt.id, Content: tt.content, Part: part})
+			if err != nil || r.Conflicting != tt.want {
+				t.Errorf("content %x: conflicting %t, %v, want %t", tt.content, r.Conflicting, err, tt.want)
+			}
+		}
+	}
+}

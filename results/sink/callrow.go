@@ -43,5 +43,6 @@ func callColumns() []column[callRow] {
 		of("sequence", func(r callRow) int64 { return r.event.Sequence }),
 		of("digest", func(r callRow) string { return string(r.call.Digest) }),
 		of("route", func(r callRow) string { return r.call.Route }),
+		of("content", func(r callRow) uint64 { return r.call.Content }),
 	}
 }

@@ -24,6 +24,9 @@ type Outcome struct {
 	Calls         map[schemas.CallStatus]int
 	Conversations map[schemas.ConversationStatus]int
 	Codes         map[schemas.Code]int
+	// Conflicting counts the calls that were not executed, because another one had their Idempotency-Key before; they are
+	// counted above with what became of that.
+	Conflicting int
 	// Open is how many calls have not ended, or nobody could tell.
 	Open int
 	// Unknown are the request ids of acknowledged calls that Parley denies to know. There should never be one.
@@ -197,6 +200,9 @@ func (w *waiting) count(r schemas.CallResource) {
 	w.outcome.Calls[r.Status]++
 	if r.ErrorCode != "" {
 		w.outcome.Codes[r.ErrorCode]++
+	}
+	if r.Conflicting {
+		w.outcome.Conflicting++
 	}
 	w.outcome.Open--
 	if w.progress != nil {

@@ -155,7 +155,10 @@ type CallEvent struct {
 	// digest is the SHA-256 of the bytes received for the call.
 	Digest []byte `protobuf:"bytes,15,opt,name=digest,proto3" json:"digest,omitempty"`
 	// route is the name of the route that took the call; empty when none had it in turn.
-	Route         string `protobuf:"bytes,16,opt,name=route,proto3" json:"route,omitempty"`
+	Route string `protobuf:"bytes,16,opt,name=route,proto3" json:"route,omitempty"`
+	// content is the schemas.Content of a call with an Idempotency-Key, to tell who uses the key for another call. Zero: the
+	// call has no key.
+	Content       uint64 `protobuf:"fixed64,17,opt,name=content,proto3" json:"content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -300,6 +303,13 @@ func (x *CallEvent) GetRoute() string {
 		return x.Route
 	}
 	return ""
+}
+
+func (x *CallEvent) GetContent() uint64 {
+	if x != nil {
+		return x.Content
+	}
+	return 0
 }
 
 // ObjectResult is the recorded outcome of one object of one call.
@@ -554,7 +564,7 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\x12*\n" +
 	"\x04call\x18\x04 \x01(\v2\x14.parley.v1.CallEventH\x00R\x04call\x12B\n" +
 	"\fconversation\x18\x05 \x01(\v2\x1c.parley.v1.ConversationEventH\x00R\fconversationB\a\n" +
-	"\x05event\"\x9c\x04\n" +
+	"\x05event\"\xb6\x04\n" +
 	"\tCallEvent\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12'\n" +
@@ -574,7 +584,8 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\x0fcompleted_at_ms\x18\r \x01(\x03R\rcompletedAtMs\x121\n" +
 	"\aresults\x18\x0e \x03(\v2\x17.parley.v1.ObjectResultR\aresults\x12\x16\n" +
 	"\x06digest\x18\x0f \x01(\fR\x06digest\x12\x14\n" +
-	"\x05route\x18\x10 \x01(\tR\x05route\"\xca\x01\n" +
+	"\x05route\x18\x10 \x01(\tR\x05route\x12\x18\n" +
+	"\acontent\x18\x11 \x01(\x06R\acontent\"\xca\x01\n" +
 	"\fObjectResult\x12%\n" +
 	"\x0ecorrelation_id\x18\x01 \x01(\tR\rcorrelationId\x12\x1f\n" +
 	"\vobject_type\x18\x02 \x01(\tR\n" +
