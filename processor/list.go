@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"parley/processor/conversation"
+	"parley/processor/store"
 	"parley/schemas"
 )
 
@@ -21,46 +21,128 @@ func (p *Processor) Conversations(ctx context.Context, q schemas.ConversationsQu
 		return nil, err
 	}
 	var found []schemas.ConversationResource
-	err := p.live.each(in, func(v *lookup) error {
-		its, err := v.list(q)
-		found = append(found, its...)
-		return err
+	err := p.live.each(in, func(partition int32, v *lookup) error {
+		l := lister{lookup: v, q: q}
+		if err := l.open(ctx); err != nil {
+			return fmt.Errorf("list open conversations: %w", err)
+		}
+		if err := l.ended(ctx, p.live.sunk(partition%p.cfg.ResultPartitions)); err != nil {
+			return fmt.Errorf("list ended conversations: %w", err)
+		}
+		found = append(found, l.found...)
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return firstOf(found, q.Limit), nil
-}
-
-// firstOf are the first conversations in the order of their places, at most limit.
-func firstOf(found []schemas.ConversationResource, limit int) []schemas.ConversationResource {
 	slices.SortFunc(found, func(a, b schemas.ConversationResource) int { return a.Place().Compare(b.Place()) })
-	return found[:min(len(found), limit)]
+	return found[:min(len(found), q.Limit)], nil
 }
 
-// list returns the first conversations of the partition that are asked for.
-func (v *lookup) list(q schemas.ConversationsQuery) ([]schemas.ConversationResource, error) {
-	var found []schemas.ConversationResource
-	err := v.Conversations(q.Account, func(key schemas.ConversationKey, s conversation.State) error {
-		r, err := v.listed(key, s)
+// lister gathers the first conversations of one partition that a list asks for.
+type lister struct {
+	*lookup
+	q     schemas.ConversationsQuery
+	found []schemas.ConversationResource
+}
+
+// stages are where the open conversations that are asked for can be found.
+func stages(q schemas.ConversationsQuery) []store.Stage {
+	var in []store.Stage
+	if q.Wants(schemas.ConversationStaging) {
+		in = append(in, store.Staging)
+	}
+	if q.Wants(schemas.ConversationProcessing) {
+		in = append(in, store.Processing)
+	}
+	if q.Wants(schemas.ConversationScheduled) || q.Wants(schemas.ConversationProcessing) { // its time may have come
+		in = append(in, store.Held)
+	}
+	return in
+}
+
+func (l *lister) open(ctx context.Context) error {
+	for _, stage := range stages(l.q) {
+		n := 0
+		err := l.Open(l.q, stage, func(key schemas.ConversationKey) (bool, error) {
+			s, err := l.Conversation(key)
+			if err != nil {
+				return false, err
+			}
+			if r := l.openConversation(key, s); l.q.Wants(r.Status) {
+				l.found = append(l.found, r)
+				n++
+			}
+			return n < l.q.Limit, overdue(ctx)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// overdue is why nobody waits for an answer any more; nil: somebody does.
+func overdue(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return errors.Join(ctx.Err(), schemas.ErrUnavailable)
+}
+
+// ended gathers those whose events lie behind an offset, up to which they are in the record.
+func (l *lister) ended(ctx context.Context, sunk int64) error {
+	if len(l.q.Ended()) == 0 {
+		return nil
+	}
+	var first firstEnds
+	err := l.Ends(l.q.Account, sunk, func(e store.End) (bool, error) {
+		if l.q.Wants(e.Status) {
+			if p := schemas.PlaceOf(e.Conversation, e.AcceptedAt); l.q.Has(p) {
+				first.add(end{p, e.Conversation}, l.q.Limit)
+			}
+		}
+		return true, overdue(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range first.cut(l.q.Limit) {
+		s, err := l.Conversation(e.key)
+		if err != nil {
+			return err
+		}
+		r, err := l.end(e.key, s)
 		if _, recorded := errors.AsType[*schemas.RecordedError](err); recorded {
-			return nil
+			continue
 		}
 		if err != nil {
-			return fmt.Errorf("list conversation: %w", err)
+			return err
 		}
-		if q.Wants(r.Status) && q.Has(r.Place()) {
-			found = append(found, r)
-		}
-		return nil
-	})
-	return firstOf(found, q.Limit), err
+		l.found = append(l.found, r)
+	}
+	return nil
 }
 
-// listed is a conversation without its calls.
-func (v *lookup) listed(key schemas.ConversationKey, s conversation.State) (schemas.ConversationResource, error) {
-	if s.Phase == conversation.Ended {
-		return v.end(key, s)
+// end is a conversation that has ended, and its place.
+type end struct {
+	place schemas.ConversationPlace
+	key   schemas.ConversationKey
+}
+
+// firstEnds are the first of many, in the order of their places.
+type firstEnds []end
+
+// add takes one of which limit are wanted. From time to time it lets go of the others.
+func (f *firstEnds) add(e end, limit int) {
+	if *f = append(*f, e); len(*f) >= 4*limit {
+		*f = f.cut(limit)
 	}
-	return v.openConversation(key, s), nil
+}
+
+// cut returns the first, each once.
+func (f firstEnds) cut(limit int) firstEnds {
+	slices.SortFunc(f, func(a, b end) int { return a.place.Compare(b.place) })
+	f = slices.CompactFunc(f, func(a, b end) bool { return a.key == b.key })
+	return f[:min(len(f), limit)]
 }

@@ -11,7 +11,7 @@ import (
 // *schemas.NotOwnedError: some of the partitions are not ours.
 func (p *Processor) Usage(_ context.Context, accounts []string, in ...int32) (map[string]schemas.AccountUsage, error) {
 	sum := make(map[string]schemas.AccountUsage)
-	err := p.live.each(in, func(v *lookup) error {
+	err := p.live.each(in, func(_ int32, v *lookup) error {
 		for _, a := range accounts {
 			u, err := v.Usage(a)
 			if err != nil {
@@ -28,12 +28,12 @@ func (p *Processor) Usage(_ context.Context, accounts []string, in ...int32) (ma
 
 // each calls f with the committed state of each partition. *schemas.NotOwnedError: some are not ours, or nobody knows
 // whether they still are, and what f has seen is nothing to tell.
-func (l *live) each(in []int32, f func(*lookup) error) error {
+func (l *live) each(in []int32, f func(int32, *lookup) error) error {
 	if err := l.ownsAll(in); err != nil {
 		return err
 	}
 	for _, p := range in {
-		if _, err := withView(l, p, func(v *lookup) (struct{}, error) { return struct{}{}, f(v) }); err != nil {
+		if _, err := withView(l, p, func(v *lookup) (struct{}, error) { return struct{}{}, f(p, v) }); err != nil {
 			return err
 		}
 	}

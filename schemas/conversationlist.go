@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 )
 
 // ConversationsQuery asks for a page of an account's conversations, in the order of their places.
@@ -54,6 +56,24 @@ type ConversationPlace struct {
 	ID     string
 }
 
+// PlaceOf is the place of a conversation whose first call was accepted at a time.
+func PlaceOf(key ConversationKey, acceptedAt time.Time) ConversationPlace {
+	_, conversationID, id := key.Split()
+	if key.Single() {
+		return ConversationPlace{AcceptedAt: acceptedAt, Single: true, ID: id.String()}
+	}
+	return ConversationPlace{AcceptedAt: acceptedAt, ID: conversationID}
+}
+
+// Key is the key of the conversation, which is of an account.
+func (p ConversationPlace) Key(account string) ConversationKey {
+	if !p.Single {
+		return NewConversationKey(account, p.ID, RequestID{})
+	}
+	id, _ := uuid.Parse(p.ID) // it is one: see ParseConversationPlace
+	return NewConversationKey(account, "", id)
+}
+
 // Compare says which place comes first, as cmp.Compare does.
 func (p ConversationPlace) Compare(o ConversationPlace) int {
 	switch {
@@ -89,14 +109,15 @@ func (p ConversationPlace) String() string {
 // ParseConversationPlace reads what String has written; false: the text is something else.
 func ParseConversationPlace(text string) (ConversationPlace, bool) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) < 9 || b[0] != placeFormat && b[0] != singleFormat || !utf8.Valid(b[9:]) {
+	if err != nil || len(b) <= 9 || b[0] != placeFormat && b[0] != singleFormat || !utf8.Valid(b[9:]) {
 		return ConversationPlace{}, false
 	}
-	return ConversationPlace{
+	p := ConversationPlace{
 		AcceptedAt: time.UnixMilli(int64(binary.BigEndian.Uint64(b[1:]))).UTC(),
 		Single:     b[0] == singleFormat,
 		ID:         string(b[9:]),
-	}, true
+	}
+	return p, !p.Single || uuid.Validate(p.ID) == nil
 }
 
 // Place is where the conversation stands in the list of its account's.

@@ -3,6 +3,8 @@ package store
 // Change is a record of the changelog, its key without the partition; a nil value deletes.
 type Change struct {
 	Key, Value []byte
+	// stored is what the store has in place of Value; nil: Value.
+	stored []byte
 }
 
 // changes are the last changes of a turn to each key, in the order in which the keys were first changed.
@@ -11,11 +13,13 @@ type changes struct {
 	at   map[string]int
 }
 
-func (c *changes) set(k, value []byte) {
-	if i, ok := c.at[string(k)]; ok {
-		c.list[i].Value = value
+func (c *changes) set(k, value []byte) { c.put(Change{Key: k, Value: value}) }
+
+func (c *changes) put(change Change) {
+	if i, ok := c.at[string(change.Key)]; ok {
+		c.list[i] = change
 		return
 	}
-	c.at[string(k)] = len(c.list)
-	c.list = append(c.list, Change{Key: k, Value: value})
+	c.at[string(change.Key)] = len(c.list)
+	c.list = append(c.list, change)
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -55,6 +54,25 @@ type record struct {
 	state conversation.State
 	// contents has the content of part k at k-1. Empty unless the conversation has ended.
 	contents []uint64
+	// payloadBytes are those of the calls that are kept of the conversation's parts.
+	payloadBytes int64
+}
+
+// count takes down that calls of so many bytes have come, or gone. One that has ended and keeps none has no bytes, whatever
+// was counted of it.
+func (r *record) count(bytes int64) {
+	r.payloadBytes = max(0, r.payloadBytes+bytes)
+	if r.state.Phase == conversation.New || r.state.Phase == conversation.Ended && r.state.Kept.From == 0 {
+		r.payloadBytes = 0
+	}
+}
+
+// usage is what the conversation adds to that of its account.
+func (r *record) usage() schemas.AccountUsage {
+	if r.state.Phase == conversation.Ended {
+		return schemas.AccountUsage{KeptBytes: r.payloadBytes}
+	}
+	return schemas.AccountUsage{OpenCalls: r.state.Open(), StagedBytes: r.payloadBytes}
 }
 
 func encodeRecord(r record) ([]byte, error) {
@@ -91,16 +109,26 @@ func encodeRecord(r record) ([]byte, error) {
 	return encode(m)
 }
 
-// withReceived is the record of a conversation that is Staging, as the store has it: the changelog leaves out which
-// parts have arrived, or each part would add a record that grows with their number.
-func withReceived(value []byte, received conversation.Parts) []byte {
-	value = slices.Clip(value)
-	value = protowire.AppendTag(value, receivedField, protowire.BytesType)
-	return protowire.AppendBytes(value, received)
+// stored is a record as the store has it. Its value in the changelog leaves out what follows from the records of the
+// parts: which have arrived (or each would add a record that grows with their number), and how many bytes they have. What
+// is returned may share memory with value.
+func (r record) stored(value []byte) []byte {
+	if r.state.Phase == conversation.Staging {
+		value = protowire.AppendTag(value, receivedField, protowire.BytesType)
+		value = protowire.AppendBytes(value, r.state.Received)
+	}
+	if r.payloadBytes > 0 {
+		value = protowire.AppendTag(value, payloadBytesField, protowire.VarintType)
+		value = protowire.AppendVarint(value, uint64(r.payloadBytes))
+	}
+	return value
 }
 
-// receivedField is the number of ConversationState.received.
-const receivedField = 4
+// The numbers of the fields of ConversationState that stored adds.
+const (
+	receivedField     = 4
+	payloadBytesField = 34
+)
 
 func decodeRecord(key, value []byte) (record, error) {
 	var m parleyv1.ConversationState
@@ -142,7 +170,8 @@ func decodeRecord(key, value []byte) (record, error) {
 			Kept:        conversation.Kept{From: m.KeptFrom, Failed: m.KeptFailed, Until: schemas.InstantOf(m.KeptUntilMs)},
 			ForgetAt:    schemas.InstantOf(m.ForgetAtMs),
 		},
-		contents: unpackContents(m.Contents),
+		contents:     unpackContents(m.Contents),
+		payloadBytes: m.PayloadBytes,
 	}
 	if r.state.Phase == conversation.Processing {
 		r.state.Received = conversation.All(m.Calls)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"parley/schemas"
@@ -17,6 +18,9 @@ type event struct {
 	// call is set for an event of a call, with its sequence code; rejected, when it was no part of its conversation.
 	call, rejected bool
 	sequenceCode   int32
+	// status and acceptedAt are those of a conversation.
+	status     schemas.ConversationStatus
+	acceptedAt time.Time
 }
 
 func eventOf(e *parleyv1.ResultEvent, raw []byte) event {
@@ -29,6 +33,8 @@ func eventOf(e *parleyv1.ResultEvent, raw []byte) event {
 		call:           c != nil,
 		rejected:       c.GetStatus() == string(schemas.Rejected),
 		sequenceCode:   c.GetSequenceCode(),
+		status:         schemas.ConversationStatus(v.GetStatus()),
+		acceptedAt:     schemas.InstantOf(v.GetAcceptedAtMs()),
 	}
 }
 
@@ -54,6 +60,45 @@ func (w *writer) finish(e event, resultsOffset int64, at time.Time) error {
 		w.put(Change{Key: listedKey(w.partition, key, e.sequenceCode, id), Value: []byte{}})
 		return nil
 	}
-	w.put(Change{Key: garbageKey(w.partition, resultsOffset), Value: append(binary.BigEndian.AppendUint64(nil, uint64(schemas.MilliOf(at))), kept...)})
+	g := garbage{at: at, status: e.status, acceptedAt: e.acceptedAt, kept: kept}
+	w.put(Change{Key: garbageKey(w.partition, resultsOffset), Value: g.encode()})
 	return nil
+}
+
+// garbage is an event that is to be forgotten when the record has it.
+type garbage struct {
+	// at is when it happened, by the owner's clock.
+	at time.Time
+	// status and acceptedAt are those of a conversation; zero for a call.
+	status     schemas.ConversationStatus
+	acceptedAt time.Time
+	// kept is the key of the event.
+	kept []byte
+}
+
+// ends are the final statuses of conversations, in the order of the numbers that garbage has for them, from 1.
+var ends = [...]schemas.ConversationStatus{
+	schemas.ConversationComplete, schemas.ConversationError, schemas.ConversationCancelled, schemas.ConversationExpired,
+}
+
+// garbageLen is the length of what precedes the key.
+const garbageLen = 8 + 1 + 8
+
+func (g garbage) encode() []byte {
+	b := appendMilli(make([]byte, 0, garbageLen+len(g.kept)), g.at)
+	b = append(b, byte(slices.Index(ends[:], g.status)+1))
+	return append(appendMilli(b, g.acceptedAt), g.kept...)
+}
+
+// decodeGarbage reads what encode has written; kept shares its memory.
+func decodeGarbage(value []byte) garbage {
+	g := garbage{
+		at:         schemas.InstantOf(int64(binary.BigEndian.Uint64(value))),
+		acceptedAt: schemas.InstantOf(int64(binary.BigEndian.Uint64(value[9:]))),
+		kept:       value[garbageLen:],
+	}
+	if i := value[8]; i > 0 {
+		g.status = ends[i-1]
+	}
+	return g
 }

@@ -106,7 +106,7 @@ func (s *Store) timers(lower []byte, limit int) ([]Timer, error) {
 func (s *Store) Requeue(partition int32, key schemas.ConversationKey, state conversation.State) error {
 	b := s.db.NewBatch()
 	defer b.Close()
-	w := writer{batch: b, partition: partition}
+	w := writer{batch: b, store: s, partition: partition}
 	w.move(w.timeKey(kindDelayed, key, state.DelayedUntil()), placeOf(partition, key, state))
 	return w.commit()
 }
@@ -125,7 +125,7 @@ func (s *Store) Part(partition int32, key schemas.ConversationKey, sequenceCode 
 }
 
 // layout is the version of the keys that are kept here alone.
-const layout = 4
+const layout = 5
 
 // layoutKey is behind all partitions.
 func layoutKey() []byte { return []byte{math.MaxUint8, math.MaxUint8, 'v'} }
@@ -138,7 +138,7 @@ func (s *Store) checkLayout() error {
 	}
 	b := s.db.NewBatch()
 	defer b.Close()
-	w := writer{batch: b}
+	w := writer{batch: b, store: s}
 	w.err = b.DeleteRange([]byte{0}, layoutKey(), nil) // not from nil, which Pebble takes for no range
 	w.put(Change{Key: layoutKey(), Value: []byte{layout}})
 	return w.commit()

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 	"time"
 
 	"parley/schemas"
@@ -24,12 +25,15 @@ import (
 //	t  deadline ms 8, conversation key                   the timers in log time
 //	w  instant ms 8, conversation key                    the timers in the owner's time
 //	x  expiry ms 8, request id 16                        the answers to forget
+//	o  account 0, stage 1, accepted ms 8, conversation key behind the account    the open conversations
+//	u  account                                           what is held of the account: its AccountUsage, three varints
 //
 //	kinds kept here alone, made from parley.results, until the record in ClickHouse serves them
 //	e  conversation key                                  ResultEvent of the conversation
 //	f  request id 16                                     ResultEvent of the call
 //	l  length 2, conversation key, sequence code 4, request id 16    the calls of a conversation that ended
-//	g  results offset 8                                  when it ended, and the key of e or f to delete
+//	g  results offset 8                                  when it ended, its status and when it was accepted (of a conversation),
+//	                                                     and the key of e or f to delete
 //
 //	a                                                    how far changelog and results are applied
 //
@@ -46,6 +50,8 @@ const (
 	kindTimer        = 't'
 	kindWake         = 'w'
 	kindExpiry       = 'x'
+	kindOpen         = 'o'
+	kindUsage        = 'u'
 	kindEnded        = 'e'
 	kindFinished     = 'f'
 	kindListed       = 'l'
@@ -136,6 +142,26 @@ func orderedKey(partition int32, kind byte, order int64, key schemas.Conversatio
 // splitOrder returns what stands behind the prefix of a place in the queue or in an index by time.
 func splitOrder(k []byte) (int64, schemas.ConversationKey) {
 	return int64(binary.BigEndian.Uint64(k)), schemas.ConversationKey(k[8:])
+}
+
+// stageKey is what the places of an account's open conversations in a stage begin with, and no other's.
+func stageKey(partition int32, account string, stage Stage) []byte {
+	return append(append(prefix(partition, kindOpen), account...), 0, byte(stage))
+}
+
+// openKey is the place of an open conversation. The account is not said twice.
+func openKey(partition int32, key schemas.ConversationKey, stage Stage, acceptedAt time.Time) []byte {
+	account, rest, _ := strings.Cut(string(key), "\x00")
+	return append(appendMilli(stageKey(partition, account, stage), acceptedAt), rest...)
+}
+
+// appendMilli adds a time in milliseconds. One before 1970 is taken for 1970.
+func appendMilli(b []byte, at time.Time) []byte {
+	return binary.BigEndian.AppendUint64(b, uint64(max(0, schemas.MilliOf(at))))
+}
+
+func usageKey(partition int32, account string) []byte {
+	return append(prefix(partition, kindUsage), account...)
 }
 
 func endedKey(partition int32, key schemas.ConversationKey) []byte {

@@ -53,13 +53,15 @@ type model struct {
 	changelog []Change
 	results   []Event
 	states    map[schemas.ConversationKey]conversation.State
-	calls     int // that were made up so far
+	// parts are the bytes of the calls that must be there.
+	parts map[place]int64
+	calls int // that were made up so far
 }
 
 const modelPartition = 3
 
 func newModel(t *rapid.T) *model {
-	m := &model{fs: vfs.NewCrashableMem(), applied: Applied{At: epoch}, states: make(map[schemas.ConversationKey]conversation.State)}
+	m := &model{fs: vfs.NewCrashableMem(), applied: Applied{At: epoch}, states: make(map[schemas.ConversationKey]conversation.State), parts: make(map[place]int64)}
 	m.store = openOn(t, m.fs)
 	return m
 }
@@ -80,7 +82,8 @@ func (m *model) close(t *rapid.T) {
 
 // turn applies a few random changes.
 func (m *model) turn(t *rapid.T) {
-	tx, states := m.decide(t)
+	d := m.decide(t)
+	tx := d.tx
 	changes, err := tx.Changes()
 	if err != nil {
 		t.Fatal(err)
@@ -97,23 +100,25 @@ func (m *model) turn(t *rapid.T) {
 	if err := tx.Apply(m.applied, offsets); err != nil {
 		t.Fatal(err)
 	}
-	m.states, m.meta = states, tx.Meta
+	m.states, m.parts, m.meta = d.states, d.parts, tx.Meta
 }
 
 // forgottenTurn is a turn whose transaction is aborted.
 func (m *model) forgottenTurn(t *rapid.T) {
-	tx, _ := m.decide(t)
-	if _, err := tx.Changes(); err != nil {
+	if _, err := m.decide(t).tx.Changes(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// decide makes up a turn and returns it with the states that it leads to.
-func (m *model) decide(t *rapid.T) (*Tx, map[schemas.ConversationKey]conversation.State) {
-	d := &decision{model: m, tx: m.store.Begin(modelPartition, m.meta), states: maps.Clone(m.states)}
+// decide makes up a turn.
+func (m *model) decide(t *rapid.T) *decision {
+	d := &decision{model: m, tx: m.store.Begin(modelPartition, m.meta), states: maps.Clone(m.states), parts: maps.Clone(m.parts)}
 	for range rapid.IntRange(1, 6).Draw(t, "inputs") {
 		d.tx.Meta.NextOffset++
 		key := d.key(t)
+		if slices.Contains(d.forgotten, key) {
+			continue
+		}
 		s, err := d.tx.Conversation(key)
 		if err != nil {
 			t.Fatal(err)
@@ -131,20 +136,24 @@ func (m *model) decide(t *rapid.T) (*Tx, map[schemas.ConversationKey]conversatio
 			d.late(t, key, s)
 		}
 	}
-	return d.tx, d.states
+	return d
 }
 
-// decision is a turn that is being made up.
+// decision is a turn that is being made up, with the states and the parts that it leads to.
 type decision struct {
 	*model
 	tx     *Tx
 	states map[schemas.ConversationKey]conversation.State
+	parts  map[place]int64
+	// forgotten are the conversations that were: none is used again in the same turn.
+	forgotten []schemas.ConversationKey
 }
 
 // key is one of few conversations, among them ids that are the beginning of others.
 func (d *decision) key(t *rapid.T) schemas.ConversationKey {
+	account := rapid.SampledFrom([]string{"acme", "acme", "acm"}).Draw(t, "account")
 	id := rapid.SampledFrom([]string{"", "a", "a\x00", "a\x00b", "ab", "b"}).Draw(t, "conversation")
-	return schemas.NewConversationKey("acme", id, schemas.LogRequestID("acme", modelPartition, 0))
+	return schemas.NewConversationKey(account, id, schemas.LogRequestID(account, modelPartition, 0))
 }
 
 func (d *decision) set(key schemas.ConversationKey, s conversation.State) {
@@ -160,7 +169,7 @@ func (d *decision) newID() schemas.RequestID {
 
 func (d *decision) part(t *rapid.T, key schemas.ConversationKey, s conversation.State) {
 	if s.Phase == conversation.New {
-		s = conversation.State{Phase: conversation.Staging, Single: key.Single(), Calls: 1, AcceptedAt: epoch}
+		s = conversation.State{Phase: conversation.Staging, Single: key.Single(), Calls: 1, AcceptedAt: d.time(t)}
 		if !s.Single {
 			s.Calls = rapid.Int32Range(1, 10).Draw(t, "calls")
 		}
@@ -171,6 +180,7 @@ func (d *decision) part(t *rapid.T, key schemas.ConversationKey, s conversation.
 		_, _, p.RequestID = key.Split()
 	}
 	d.tx.PutPart(key, code, p)
+	d.parts[place{key, code}] = int64(len(p.Call))
 	s.Received = s.Received.With(code)
 	s.Priority = max(s.Priority, rapid.SampledFrom([]schemas.Priority{schemas.Low, schemas.Medium, schemas.High, schemas.Foremost}).Draw(t, "priority"))
 	if rapid.Bool().Draw(t, "has startBy") {
@@ -225,7 +235,17 @@ func (d *decision) end(t *rapid.T, key schemas.ConversationKey, s conversation.S
 			d.finishCall(t, key, k)
 		}
 	}
+	next := s.Turn.SequenceCode + 1
 	s.Phase, s.End, s.Deadline, s.StartBy, s.Turn = conversation.Ended, status, time.Time{}, time.Time{}, conversation.Turn{}
+	if status == schemas.ConversationError && rapid.Bool().Draw(t, "is kept") {
+		s.Kept = conversation.Kept{From: next, Failed: next - 1, Until: d.time(t)}
+		s.EndedAt = epoch
+	}
+	for k := int32(1); k <= s.Calls; k++ {
+		if !s.Kept.Has(k) {
+			delete(d.parts, place{key, k})
+		}
+	}
 	if rapid.Bool().Draw(t, "is forgotten") {
 		s.ForgetAt = d.time(t)
 	}
@@ -260,7 +280,20 @@ func (d *decision) finish(t *rapid.T, e *parleyv1.ResultEvent) {
 }
 
 // late is a call that comes when its conversation has ended: a resend with other bytes, or one that is rejected.
+// Or what is kept of the conversation is released, or the conversation forgotten.
 func (d *decision) late(t *rapid.T, key schemas.ConversationKey, s conversation.State) {
+	if s.Kept.From > 0 && rapid.Bool().Draw(t, "release") {
+		d.release(t, key, s)
+		return
+	}
+	if s.Kept.From == 0 && rapid.IntRange(0, 3).Draw(t, "forget") == 0 {
+		if err := d.tx.Forget(key); err != nil {
+			t.Fatal(err)
+		}
+		delete(d.states, key)
+		d.forgotten = append(d.forgotten, key)
+		return
+	}
 	id, code := d.newID(), rapid.Int32Range(1, s.Calls).Draw(t, "late")
 	ref := Reference{Conversation: key, SequenceCode: code, First: id, Rejected: rapid.Bool().Draw(t, "rejected")}
 	if ref.Rejected {
@@ -275,6 +308,17 @@ func (d *decision) late(t *rapid.T, key schemas.ConversationKey, s conversation.
 	}
 	if err := d.tx.PutReference(id, ref); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func (d *decision) release(t *rapid.T, key schemas.ConversationKey, s conversation.State) {
+	s.Kept = conversation.Kept{}
+	d.set(key, s)
+	if err := d.tx.ReleaseParts(key); err != nil {
+		t.Fatal(err)
+	}
+	for k := range s.Calls {
+		delete(d.parts, place{key, k + 1})
 	}
 }
 
@@ -310,7 +354,7 @@ func (m *model) compacted(t *rapid.T) {
 	m.store = openOn(t, vfs.NewMem())
 	m.restore(t, log, Applied{})
 	if got := dump(t, m.store); !slices.Equal(got, want) {
-		t.Fatalf("from the compacted log came\n%s\nwant\n%s", lines(got), lines(want))
+		t.Fatalf("from the compacted log came\n%s\nwant\n%s", lines(without(got, want)), lines(without(want, got)))
 	}
 	m.close(t)
 	m.store = own
@@ -339,7 +383,7 @@ func (m *model) goOnWith(t *rapid.T, fs *vfs.MemFS) {
 	}
 	m.catchUp(t, applied)
 	if got := dump(t, m.store); !slices.Equal(got, want) {
-		t.Fatalf("from %+v caught up to\n%s\nwant\n%s", applied, lines(got), lines(want))
+		t.Fatalf("from %+v caught up to\n%s\nwant\n%s", applied, lines(without(got, want)), lines(without(want, got)))
 	}
 }
 
@@ -366,13 +410,13 @@ func (m *model) restore(t *rapid.T, rest []Change, at Applied) {
 func (m *model) agrees(t *rapid.T) {
 	v := m.store.View(modelPartition)
 	defer v.Close()
-	want := indexes{queues: make(map[Class][]Queued)}
+	want := indexes{queues: make(map[Class][]Queued), open: make(map[openOf][]schemas.ConversationPlace)}
 	for key, s := range m.states {
 		got, err := v.Conversation(key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Phase == conversation.Ended {
+		if s.Phase == conversation.Ended && s.Kept.From == 0 {
 			s = conversation.State{Phase: s.Phase, Single: s.Single, Calls: s.Calls, End: s.End, ForgetAt: s.ForgetAt} // the marker
 		}
 		if !reflect.DeepEqual(got, s) {
@@ -381,8 +425,36 @@ func (m *model) agrees(t *rapid.T) {
 		want.add(key, s)
 	}
 	want.agree(t, m.store)
+	m.usageAgrees(t, v)
 	if meta, err := m.store.Meta(modelPartition); err != nil || !reflect.DeepEqual(meta, m.meta) {
 		t.Fatalf("partition is %+v, %v, want %+v", meta, err, m.meta)
+	}
+}
+
+// usageAgrees counts one by one what the partition holds of each account.
+func (m *model) usageAgrees(t *rapid.T, v *View) {
+	want := map[string]schemas.AccountUsage{"acme": {}, "acm": {}, "other": {}}
+	for key, s := range m.states {
+		account, _, _ := key.Split()
+		u := want[account]
+		for k := int32(1); k <= s.Calls; k++ {
+			bytes, open := m.parts[place{key, k}], s.Phase == conversation.Staging || s.Phase == conversation.Processing
+			switch {
+			case !open:
+				u.KeptBytes += bytes
+			default:
+				u.StagedBytes += bytes
+			}
+			if open && s.Received.Has(k) && k >= s.Turn.SequenceCode {
+				u.OpenCalls++
+			}
+		}
+		want[account] = u
+	}
+	for account, u := range want {
+		if got, err := v.Usage(account); err != nil || got != u {
+			t.Fatalf("usage of %s is %+v, %v, want %+v", account, got, err, u)
+		}
 	}
 }
 
@@ -390,12 +462,25 @@ func (m *model) agrees(t *rapid.T) {
 type indexes struct {
 	queues                 map[Class][]Queued
 	timers, delayed, wakes []Timer
+	// open are those of each account and stage.
+	open map[openOf][]schemas.ConversationPlace
+}
+
+// openOf is what open conversations have in common that stand in one list.
+type openOf struct {
+	account string
+	stage   Stage
 }
 
 func (x *indexes) add(key schemas.ConversationKey, s conversation.State) {
 	if s.Queued() {
 		c := ClassOf(key, s)
 		x.queues[c] = append(x.queues[c], Queued{Ready: s.Ready, Conversation: key})
+	}
+	if stage, ok := StageOf(s); ok {
+		account, _, _ := key.Split()
+		of := openOf{account, stage}
+		x.open[of] = append(x.open[of], schemas.PlaceOf(key, s.AcceptedAt))
 	}
 	for to, at := range map[*[]Timer]time.Time{&x.timers: s.Awaited(), &x.delayed: s.DelayedUntil(), &x.wakes: s.Wake()} {
 		if !at.IsZero() {
@@ -412,6 +497,7 @@ func (x *indexes) agree(t *rapid.T, s *Store) {
 	page := rapid.IntRange(1, 7).Draw(t, "page")
 	delayed := pages(t, func(after Timer) ([]Timer, error) { return s.Delayed(modelPartition, after, page) })
 	inTime(t, "delayed", delayed, nil, x.delayed)
+	x.openAgree(t, s, page)
 	classes, err := s.Classes(modelPartition)
 	if err != nil || len(classes) != len(x.queues) {
 		t.Fatalf("classes are %v, %v, want those of %v", classes, err, x.queues)
@@ -423,6 +509,38 @@ func (x *indexes) agree(t *rapid.T, s *Store) {
 		got := pages(t, func(after Queued) ([]Queued, error) { return s.Queue(modelPartition, c, after, page) })
 		if !slices.Equal(got, want) {
 			t.Fatalf("queue of %v is %v, want %v", c, got, want)
+		}
+	}
+}
+
+// openAgree reads the open conversations page by page, those of a period.
+func (x *indexes) openAgree(t *rapid.T, s *Store, page int) {
+	v := s.View(modelPartition)
+	defer v.Close()
+	q := schemas.ConversationsQuery{
+		From: rapid.SampledFrom([]time.Time{{}, epoch, epoch.Add(2 * time.Minute)}).Draw(t, "from"),
+		To:   rapid.SampledFrom([]time.Time{{}, epoch, epoch.Add(2 * time.Minute), epoch.Add(time.Hour)}).Draw(t, "to"),
+	}
+	for _, account := range []string{"acme", "acm", "other"} {
+		for _, stage := range []Stage{Staging, Held, Processing} {
+			q.Account = account
+			got := pages(t, func(after schemas.ConversationPlace) (places []schemas.ConversationPlace, err error) {
+				if q.After = nil; after.ID != "" {
+					q.After = &after
+				}
+				err = v.Open(q, stage, func(key schemas.ConversationKey) (bool, error) {
+					s, err := v.Conversation(key)
+					places = append(places, schemas.PlaceOf(key, s.AcceptedAt))
+					return len(places) < page, err
+				})
+				return places, err
+			})
+			q.After = nil
+			want := slices.DeleteFunc(slices.Clone(x.open[openOf{account, stage}]), func(p schemas.ConversationPlace) bool { return !q.Has(p) })
+			slices.SortFunc(want, schemas.ConversationPlace.Compare)
+			if !slices.Equal(got, want) {
+				t.Fatalf("open conversations of %s in stage %c from %v to %v are %v, want %v", account, stage, q.From, q.To, got, want)
+			}
 		}
 	}
 }
@@ -468,6 +586,11 @@ func dump(t rapid.TB, s *Store) []string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// without are the lines of a that b does not have.
+func without(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(l string) bool { return slices.Contains(b, l) })
 }
 
 func lines(s []string) []byte {

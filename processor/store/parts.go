@@ -25,6 +25,7 @@ type turnPart struct {
 	Part
 	made    bool // the store does not have it
 	dropped bool
+	bytes   int64 // of a call that is dropped
 }
 
 func newParts() parts {
@@ -47,7 +48,7 @@ func (s *parts) drop(at place, p Part) {
 	if !ok {
 		known = new(turnPart)
 	}
-	known.Part, known.dropped = Part{RequestID: p.RequestID}, true
+	known.Part, known.dropped, known.bytes = Part{RequestID: p.RequestID}, true, int64(len(p.Call))
 	s.add(at, known)
 }
 
@@ -124,13 +125,19 @@ func (t *Tx) changeParts() error {
 		if err != nil {
 			return err
 		}
+		h, err := t.hold(at.key)
+		if err != nil {
+			return err
+		}
 		var value []byte
 		if p.made {
-			if value, err = encodePart(p.Part); err != nil {
+			if value, err = encodePart(&p.Part); err != nil {
 				return fmt.Errorf("encode part: %w", err)
 			}
+			h.count(int64(len(p.Call)))
 		} else {
 			index.Value = nil
+			h.count(-p.bytes)
 		}
 		t.set(k, value)
 		if indexed {

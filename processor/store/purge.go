@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -14,15 +13,16 @@ import (
 func (s *Store) Purge(partition int32, sunk int64, before time.Time, limit int) (int, error) {
 	b := s.db.NewBatch()
 	defer b.Close()
-	w := writer{batch: b, partition: partition}
+	w := writer{batch: b, store: s, partition: partition}
 	n := 0
 	var last []byte
 	err := scan(s.db, garbageKey(partition, 0), garbageKey(partition, sunk), func(k, v []byte) (bool, error) {
-		if n == limit || int64(binary.BigEndian.Uint64(v)) >= before.UnixMilli() {
+		g := decodeGarbage(v)
+		if n == limit || g.at.UnixMilli() >= before.UnixMilli() {
 			return false, nil
 		}
 		n++
-		kept := v[8:]
+		kept := g.kept
 		last = append(last[:0], k...)
 		w.put(Change{Key: kept})
 		if kept[2] != kindEnded {

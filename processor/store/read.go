@@ -61,15 +61,14 @@ func decodePart(key, value []byte) (Part, error) {
 	return Part{Call: m.Call, RequestID: id, Content: m.Content, AcceptedAt: schemas.InstantOf(m.AcceptedAtMs)}, nil
 }
 
-func encodePart(p Part) ([]byte, error) {
-	call := p.Call
-	if call == nil && p.Message != nil {
-		var err error
-		if call, err = proto.Marshal(p.Message); err != nil {
+// encodePart encodes a part, and its Call if that has not been done.
+func encodePart(p *Part) (_ []byte, err error) {
+	if p.Call == nil && p.Message != nil {
+		if p.Call, err = proto.Marshal(p.Message); err != nil {
 			return nil, err
 		}
 	}
-	return encode(&parleyv1.PartState{Call: call, RequestId: p.RequestID[:], Content: p.Content, AcceptedAtMs: schemas.MilliOf(p.AcceptedAt)})
+	return encode(&parleyv1.PartState{Call: p.Call, RequestId: p.RequestID[:], Content: p.Content, AcceptedAtMs: schemas.MilliOf(p.AcceptedAt)})
 }
 
 // reference returns where a request id belongs; false: it is not known.

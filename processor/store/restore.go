@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"google.golang.org/protobuf/proto"
@@ -17,10 +18,10 @@ func (s *Store) Restore(partition int32, changes []Change, applied Applied) erro
 	b := s.db.NewBatch()
 	defer b.Close()
 	r := restoration{
-		writer:  writer{batch: b, partition: partition},
+		writer:  writer{batch: b, store: s, partition: partition},
 		db:      s.db,
 		seen:    make(map[string][]byte, len(changes)),
-		arrived: make(map[schemas.ConversationKey][]int32),
+		arrived: make(map[schemas.ConversationKey]arrived),
 	}
 	err := r.all(changes)
 	if err == nil {
@@ -39,9 +40,15 @@ type restoration struct {
 	db pebble.Reader
 	// seen has the last value in the batch of the records whose indexes follow from what they were before.
 	seen map[string][]byte
-	// arrived are the parts whose conversation's record has not followed yet. It always does: the turn that took a part
-	// has written it too, behind the part.
-	arrived map[schemas.ConversationKey][]int32
+	// arrived is what has become of parts whose conversation's record has not followed yet. It always does: the turn that
+	// took or dropped a part has written it too, behind the part.
+	arrived map[schemas.ConversationKey]arrived
+}
+
+// arrived are the sequence codes of parts that have come, and the bytes of their calls less those of parts that have gone.
+type arrived struct {
+	codes []int32
+	bytes int64
 }
 
 func (r *restoration) all(changes []Change) error {
@@ -99,24 +106,56 @@ func (r *restoration) conversation(k, now []byte) error {
 	if err != nil {
 		return err
 	}
-	states := [2]conversation.State{}
+	var records [2]record
 	for i, v := range [...][]byte{before, now} {
 		if v == nil {
 			continue
 		}
-		rec, err := decodeRecord(k, v)
-		if err != nil {
+		if records[i], err = decodeRecord(k, v); err != nil {
 			return err
 		}
-		states[i] = rec.state
 	}
 	key := schemas.ConversationKey(k[prefixLen:])
-	if states[1].Phase == conversation.Staging {
-		now = withReceived(now, with(states[0].Received, r.arrived[key]))
-	}
+	was, is, parts := records[0], records[1], r.arrived[key]
 	delete(r.arrived, key)
+	if is.state.Phase == conversation.Staging {
+		is.state.Received = with(was.state.Received, parts.codes)
+	}
+	if err := r.countParts(key, was, &is, parts); err != nil {
+		return err
+	}
+	if now != nil {
+		now = is.stored(now)
+	}
 	r.replace(k, now)
-	r.indexConversation(key, states[0], states[1])
+	r.indexConversation(key, was, is)
+	return nil
+}
+
+// countParts counts the bytes of a conversation's calls: what was, with what came and went. A part that comes although it
+// is there is of a conversation that has used the id again; then they are counted anew.
+func (r *restoration) countParts(key schemas.ConversationKey, was record, is *record, parts arrived) error {
+	bytes := was.payloadBytes + parts.bytes
+	if slices.ContainsFunc(parts.codes, was.state.Received.Has) {
+		bytes = 0
+		for code := int32(1); code <= is.state.Calls; code++ {
+			k := partKey(r.partition, key, code)
+			value, err := r.before(k)
+			if err != nil {
+				return err
+			}
+			if value == nil {
+				continue
+			}
+			p, err := decodePart(k, value)
+			if err != nil {
+				return err
+			}
+			bytes += int64(len(p.Call))
+		}
+	}
+	is.payloadBytes = 0
+	is.count(bytes)
 	return nil
 }
 
@@ -127,25 +166,32 @@ func with(received conversation.Parts, codes []int32) conversation.Parts {
 	return received
 }
 
-// leaveArrived keeps, for the next batch, which parts have arrived without the record of their conversation.
+// leaveArrived keeps, for the next batch, what has become of parts without the record of their conversation.
 func (r *restoration) leaveArrived() error {
-	for key, codes := range r.arrived {
+	for key, parts := range r.arrived {
 		k := conversationKey(r.partition, key)
 		before, err := r.before(k)
 		if err != nil {
 			return err
 		}
-		rec := record{state: conversation.State{Phase: conversation.Staging}}
+		var was record
+		is := record{state: conversation.State{Phase: conversation.Staging}}
 		if before != nil {
-			if rec, err = decodeRecord(k, before); err != nil {
+			if was, err = decodeRecord(k, before); err != nil {
 				return err
 			}
+			is = was
 		}
-		value, err := encodeRecord(rec)
+		is.state.Received = with(is.state.Received, parts.codes)
+		if err := r.countParts(key, was, &is, parts); err != nil {
+			return err
+		}
+		value, err := encodeRecord(is)
 		if err != nil {
 			return err
 		}
-		r.put(Change{Key: k, Value: withReceived(value, with(rec.state.Received, codes))})
+		r.put(Change{Key: k, Value: is.stored(value)})
+		r.indexConversation(key, was, is)
 	}
 	return nil
 }
@@ -176,9 +222,14 @@ func (r *restoration) part(k, now []byte) (err error) {
 	if code < 1 || code > sequenceCodeMax {
 		return &FormatError{Key: k, Err: fmt.Errorf("part with sequence code %d", code)}
 	}
+	parts := r.arrived[key]
 	if now != nil {
-		r.arrived[key] = append(r.arrived[key], code)
+		parts.codes = append(parts.codes, code)
+		parts.bytes += int64(len(p.Call))
+	} else {
+		parts.bytes -= int64(len(p.Call))
 	}
+	r.arrived[key] = parts
 	c, ok, err := partIndex(r.partition, k, &p)
 	if err != nil || !ok {
 		return err
@@ -200,7 +251,7 @@ type Event struct {
 func (s *Store) RestoreEvents(partition int32, events []Event, applied Applied) error {
 	b := s.db.NewBatch()
 	defer b.Close()
-	w := writer{batch: b, partition: partition}
+	w := writer{batch: b, store: s, partition: partition}
 	for _, e := range events {
 		m := new(parleyv1.ResultEvent)
 		if err := proto.Unmarshal(e.Value, m); err != nil {

@@ -41,7 +41,8 @@ type FS = vfs.FS
 
 // Store is the state of all partitions that this process owns or has owned.
 type Store struct {
-	db *pebble.DB
+	db     *pebble.DB
+	usages usages
 }
 
 // Open opens the store, and makes it if it is not there.
@@ -70,7 +71,7 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
 	}
-	s := &Store{db: db}
+	s := &Store{db: db, usages: usages{byPartition: make(map[int32]usage)}}
 	if err := s.checkLayout(); err != nil {
 		return nil, errors.Join(fmt.Errorf("check layout of store %s: %w", cfg.Dir, err), db.Close())
 	}
@@ -140,6 +141,7 @@ func (s *Store) Drop(partition int32) error {
 	if err := s.db.DeleteRange(start, end, pebble.NoSync); err != nil {
 		return fmt.Errorf("drop partition %d: %w", partition, err)
 	}
+	s.usages.forget(partition)
 	return nil
 }
 

@@ -328,7 +328,7 @@ func TestUnreadableRecordIsAFormatError(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantFormatError(t, readAll(newStore(t), Change{Key: records["part"][2:], Value: short}), records["part"])
-	part, err := encodePart(Part{RequestID: idOf(1)})
+	part, err := encodePart(&Part{RequestID: idOf(1)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ type Tx struct {
 // held is a conversation that the turn has read.
 type held struct {
 	record
-	before conversation.State
+	before record
 	dirty  bool
 }
 
@@ -72,7 +72,7 @@ func (t *Tx) hold(key schemas.ConversationKey) (*held, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load conversation: %w", err)
 	}
-	h := &held{record: r, before: r.state}
+	h := &held{record: r, before: r}
 	t.held[key] = h
 	t.heldKey = append(t.heldKey, key)
 	return h, nil
@@ -171,7 +171,7 @@ func (t *Tx) Forget(key schemas.ConversationKey) error {
 	if err != nil {
 		return err
 	}
-	h.dirty, h.state, h.contents = true, conversation.State{}, nil
+	h.dirty, h.record = true, record{}
 	return nil
 }
 
@@ -254,6 +254,7 @@ func (t *Tx) Changes() ([]Change, error) {
 		if !h.dirty {
 			continue
 		}
+		h.count(0)
 		var value []byte // nil: it is forgotten
 		if h.state.Phase != conversation.New {
 			var err error
@@ -261,11 +262,7 @@ func (t *Tx) Changes() ([]Change, error) {
 				return nil, fmt.Errorf("encode conversation: %w", err)
 			}
 		}
-		k := conversationKey(t.partition, key)
-		t.set(k, value)
-		if h.state.Phase == conversation.Staging {
-			t.local.set(k, withReceived(value, h.state.Received))
-		}
+		t.changes.put(Change{Key: conversationKey(t.partition, key), Value: value, stored: h.stored(value)})
 	}
 	value, err := encode(t.Meta.proto())
 	if err != nil {
@@ -284,13 +281,13 @@ func (t *Tx) Changes() ([]Change, error) {
 func (t *Tx) Apply(applied Applied, resultsOffsets []int64) error {
 	b := t.store.db.NewBatch()
 	defer b.Close()
-	w := writer{batch: b, partition: t.partition}
+	w := writer{batch: b, store: t.store, partition: t.partition}
 	for _, c := range t.changes.list {
 		w.put(c)
 	}
 	for _, key := range t.heldKey {
 		if h := t.held[key]; h.dirty {
-			w.indexConversation(key, h.before, h.state)
+			w.indexConversation(key, h.before, h.record)
 		}
 	}
 	for _, c := range t.local.list {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,19 +16,25 @@ import (
 // writer fills one batch of one partition. The first error is kept for commit.
 type writer struct {
 	batch     *pebble.Batch
+	store     *Store
 	partition int32
-	err       error
+	// usage is what the batch adds to that of accounts; nil: nothing.
+	usage usage
+	err   error
 }
 
 func (w *writer) put(c Change) {
 	if w.err != nil {
 		return
 	}
-	if c.Value == nil {
+	switch {
+	case c.stored != nil:
+		w.err = w.batch.Set(c.Key, c.stored, nil)
+	case c.Value != nil:
+		w.err = w.batch.Set(c.Key, c.Value, nil)
+	default:
 		w.err = w.batch.Delete(c.Key, nil)
-		return
 	}
-	w.err = w.batch.Set(c.Key, c.Value, nil)
 }
 
 // deleteRange deletes the keys from one up to, not with, another. Who scans from there on again steps over them at once,
@@ -39,18 +46,25 @@ func (w *writer) deleteRange(from, to []byte) {
 }
 
 func (w *writer) commit() error {
-	if w.err != nil {
-		return fmt.Errorf("fill batch: %w", w.err)
+	committed, err := w.sumUp()
+	if err = errors.Join(w.err, err); err != nil {
+		return fmt.Errorf("fill batch: %w", err)
 	}
 	if err := w.batch.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("commit batch: %w", err)
 	}
+	committed()
 	return nil
 }
 
-// indexConversation keeps the indexes as the state has them: all are functions of it, but for a delayed conversation's
-// place in the queue, which Requeue may have made.
-func (w *writer) indexConversation(key schemas.ConversationKey, before, now conversation.State) {
+// indexConversation keeps the indexes and the usage of the account as the record has them: all are functions of it, but
+// for a delayed conversation's place in the queue, which Requeue may have made.
+func (w *writer) indexConversation(key schemas.ConversationKey, before, now record) {
+	w.count(key, before.usage(), now.usage())
+	w.indexState(key, before.state, now.state)
+}
+
+func (w *writer) indexState(key schemas.ConversationKey, before, now conversation.State) {
 	queued := w.queueKey(key, now)
 	if !before.Queued() && !before.DelayedUntil().IsZero() {
 		w.move(placeOf(w.partition, key, before), queued)
@@ -59,6 +73,7 @@ func (w *writer) indexConversation(key schemas.ConversationKey, before, now conv
 	w.move(w.timeKey(kindDelayed, key, before.DelayedUntil()), w.timeKey(kindDelayed, key, now.DelayedUntil()))
 	w.move(w.timeKey(kindTimer, key, before.Awaited()), w.timeKey(kindTimer, key, now.Awaited()))
 	w.move(w.timeKey(kindWake, key, before.Wake()), w.timeKey(kindWake, key, now.Wake()))
+	w.move(w.openKey(key, before), w.openKey(key, now))
 }
 
 // queueKey is the place of a conversation in the queue; nil: it has none.
@@ -80,6 +95,15 @@ func (w *writer) timeKey(kind byte, key schemas.ConversationKey, at time.Time) [
 		return nil
 	}
 	return orderedKey(w.partition, kind, schemas.MilliOf(at), key)
+}
+
+// openKey is the place of a conversation in the list of those that are open; nil: it is not.
+func (w *writer) openKey(key schemas.ConversationKey, s conversation.State) []byte {
+	stage, ok := StageOf(s)
+	if !ok {
+		return nil
+	}
+	return openKey(w.partition, key, stage, s.AcceptedAt)
 }
 
 // move takes an entry of an index from one key to another; nil: from nowhere, or to nowhere.

@@ -60,14 +60,17 @@ type ConversationState struct {
 	Continues       string `protobuf:"bytes,25,opt,name=continues,proto3" json:"continues,omitempty"`
 	// An ended conversation keeps forget_at_ms, too. One that failed keeps all that its event said while its payloads are
 	// kept, or it has been continued.
-	ContinuedBy   string `protobuf:"bytes,26,opt,name=continued_by,json=continuedBy,proto3" json:"continued_by,omitempty"`
-	KeptFrom      int32  `protobuf:"varint,27,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
-	KeptFailed    int32  `protobuf:"varint,28,opt,name=kept_failed,json=keptFailed,proto3" json:"kept_failed,omitempty"`
-	KeptUntilMs   int64  `protobuf:"varint,29,opt,name=kept_until_ms,json=keptUntilMs,proto3" json:"kept_until_ms,omitempty"`
-	ForgetAtMs    int64  `protobuf:"varint,30,opt,name=forget_at_ms,json=forgetAtMs,proto3" json:"forget_at_ms,omitempty"`
-	EndedAtMs     int64  `protobuf:"varint,31,opt,name=ended_at_ms,json=endedAtMs,proto3" json:"ended_at_ms,omitempty"`
-	Code          string `protobuf:"bytes,32,opt,name=code,proto3" json:"code,omitempty"`
-	Message       string `protobuf:"bytes,33,opt,name=message,proto3" json:"message,omitempty"`
+	ContinuedBy string `protobuf:"bytes,26,opt,name=continued_by,json=continuedBy,proto3" json:"continued_by,omitempty"`
+	KeptFrom    int32  `protobuf:"varint,27,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`
+	KeptFailed  int32  `protobuf:"varint,28,opt,name=kept_failed,json=keptFailed,proto3" json:"kept_failed,omitempty"`
+	KeptUntilMs int64  `protobuf:"varint,29,opt,name=kept_until_ms,json=keptUntilMs,proto3" json:"kept_until_ms,omitempty"`
+	ForgetAtMs  int64  `protobuf:"varint,30,opt,name=forget_at_ms,json=forgetAtMs,proto3" json:"forget_at_ms,omitempty"`
+	EndedAtMs   int64  `protobuf:"varint,31,opt,name=ended_at_ms,json=endedAtMs,proto3" json:"ended_at_ms,omitempty"`
+	Code        string `protobuf:"bytes,32,opt,name=code,proto3" json:"code,omitempty"`
+	Message     string `protobuf:"bytes,33,opt,name=message,proto3" json:"message,omitempty"`
+	// payload_bytes are those of the calls in the PartStates of the conversation: a field of the store's own, absent from the
+	// changelog, where it follows from them.
+	PayloadBytes  int64 `protobuf:"varint,34,opt,name=payload_bytes,json=payloadBytes,proto3" json:"payload_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -331,6 +334,13 @@ func (x *ConversationState) GetMessage() string {
 		return x.Message
 	}
 	return ""
+}
+
+func (x *ConversationState) GetPayloadBytes() int64 {
+	if x != nil {
+		return x.PayloadBytes
+	}
+	return 0
 }
 
 // PartState is one call of an open conversation.
@@ -677,7 +687,7 @@ var File_parley_v1_state_proto protoreflect.FileDescriptor
 
 const file_parley_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x15parley/v1/state.proto\x12\tparley.v1\"\xe3\a\n" +
+	"\x15parley/v1/state.proto\x12\tparley.v1\"\x88\b\n" +
 	"\x11ConversationState\x12\x14\n" +
 	"\x05phase\x18\x01 \x01(\x05R\x05phase\x12\x16\n" +
 	"\x06single\x18\x02 \x01(\bR\x06single\x12\x14\n" +
@@ -717,7 +727,8 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"forgetAtMs\x12\x1e\n" +
 	"\vended_at_ms\x18\x1f \x01(\x03R\tendedAtMs\x12\x12\n" +
 	"\x04code\x18  \x01(\tR\x04code\x12\x18\n" +
-	"\amessage\x18! \x01(\tR\amessage\"~\n" +
+	"\amessage\x18! \x01(\tR\amessage\x12#\n" +
+	"\rpayload_bytes\x18\" \x01(\x03R\fpayloadBytes\"~\n" +
 	"\tPartState\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\fR\x04call\x12\x1d\n" +
 	"\n" +
