@@ -26,10 +26,11 @@ func (s *store) prepare(ctx context.Context) error { return record.Migrate(ctx, 
 // nothing. After an error the rows may have been stored.
 func (s *store) insert(ctx context.Context, t table, token string) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"insert_deduplicate":              1,
-		"insert_deduplication_token":      token,
-		"async_insert":                    0,
-		"max_partitions_per_insert_block": 0, // a call may be as old as it likes
+		"insert_deduplicate":                                 1,
+		"insert_deduplication_token":                         token,
+		"deduplicate_blocks_in_dependent_materialized_views": 1, // what a crash kept from a view, the repetition brings
+		"async_insert":                                       0,
+		"max_partitions_per_insert_block":                    0, // a call may be as old as it likes
 	}))
 	names := make([]string, len(t.columns))
 	for i, c := range t.columns {
