@@ -33,12 +33,18 @@ func (s *Server) acknowledge(q *queued, f fate, now time.Time) Acknowledgment {
 	return Acknowledgment{
 		RequestID:      q.call.RequestId,
 		Receipt:        s.receipts.write(q.call.Account, q.id, receipt{Position: f.Position, acceptedAt: at, content: q.content}),
-		Digest:         "sha-256=:" + base64.StdEncoding.EncodeToString(q.call.Digest) + ":",
+		Digest:         digestText(q.call.Digest),
 		Status:         schemas.Queued,
 		ConversationID: q.call.GetOptions().GetConversationId(),
 		SequenceCode:   sequenceCode,
 		AcceptedAt:     at,
 	}
+}
+
+// digestText is a SHA-256 as RFC 9530 writes it.
+func digestText(sum []byte) string {
+	text := append(make([]byte, 0, len("sha-256=::")+44), "sha-256=:"...) // 32 bytes are 44 in base64
+	return string(append(base64.StdEncoding.AppendEncode(text, sum), ':'))
 }
 
 // ackRoom is about how many bytes an acknowledgment has as JSON, unless its ConversationID is long.

@@ -80,7 +80,8 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, v *vi
 	records := make([]*kgo.Record, 0, len(received))
 	places := make([]int, 0, len(received)) // of each record among the calls
 	for i, b := range received {
-		q, err := s.recorder.record(from, i, b)
+		q := &calls[i]
+		err := s.recorder.record(q, from, i, b)
 		if p, ok := errors.AsType[*schemas.Problem](err); ok {
 			all[i].problem = p
 			s.logRefused(ctx, from.account, i, p)
@@ -90,12 +91,11 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, v *vi
 			return nil, err
 		}
 		if v != nil {
-			if all[i].problem = s.prepare(ctx, v, &q); all[i].problem != nil {
+			if all[i].problem = s.prepare(ctx, v, q); all[i].problem != nil {
 				continue
 			}
 		}
-		calls[i] = q
-		records, places = append(records, &calls[i].record), append(places, i)
+		records, places = append(records, &q.record), append(places, i)
 	}
 	fates := s.producer.produce(ctx, records, l)
 	now := s.now()

@@ -43,14 +43,30 @@ var errReceipt = errors.New("not a receipt of this request")
 
 // receipts writes and reads receipts with one secret. They may be shared.
 type receipts struct {
-	secret []byte
-	macs   *sync.Pool // of hash.Hash: HMACs that have worked the secret in already
+	secret  []byte
+	signers *sync.Pool // of *signer
+}
+
+// signer is an HMAC that has worked the secret in already, and room for what it signs and for the MAC.
+type signer struct {
+	mac  hash.Hash
+	name []byte
+	room [receiptBody + receiptContent + sha256.Size]byte
+}
+
+func (r receipts) signer() *signer {
+	if s, ok := r.signers.Get().(*signer); ok {
+		return s
+	}
+	return &signer{mac: hmac.New(sha256.New, r.secret)}
 }
 
 func newReceipts(secret []byte) receipts { return receipts{secret, new(sync.Pool)} }
 
 func (r receipts) write(account string, id schemas.RequestID, rc receipt) string {
-	b := append(make([]byte, 0, receiptBody+receiptContent+sha256.Size), receiptPlain)
+	s := r.signer()
+	defer r.signers.Put(s)
+	b := append(s.room[:0], receiptPlain)
 	b = binary.BigEndian.AppendUint32(b, uint32(rc.Partition))
 	b = binary.BigEndian.AppendUint64(b, uint64(rc.Offset))
 	b = binary.BigEndian.AppendUint64(b, uint64(rc.acceptedAt.UnixMilli()))
@@ -58,15 +74,20 @@ func (r receipts) write(account string, id schemas.RequestID, rc receipt) string
 		b[0] = receiptKeyed
 		b = binary.BigEndian.AppendUint64(b, rc.content)
 	}
-	b = r.sign(b, account, id)
-	return base64.RawURLEncoding.EncodeToString(b)
+	b = s.sign(b, account, id)
+	return string(base64.RawURLEncoding.AppendEncode(make([]byte, 0, 2*len(s.room)), b))
 }
 
 // read returns errReceipt unless text is what write returned for the same account and id.
 func (r receipts) read(account string, id schemas.RequestID, text string) (receipt, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	body := len(b) - receiptMAC
-	if err != nil || body < receiptBody || !hmac.Equal(b, r.sign(b[:body:body], account, id)) {
+	if err != nil || body < receiptBody {
+		return receipt{}, errReceipt
+	}
+	s := r.signer()
+	defer r.signers.Put(s)
+	if !hmac.Equal(b, s.sign(append(s.room[:0], b[:body]...), account, id)) {
 		return receipt{}, errReceipt
 	}
 	rc := receipt{
@@ -87,14 +108,11 @@ func (r receipts) read(account string, id schemas.RequestID, text string) (recei
 }
 
 // sign appends the MAC of body. The account holds no zero byte, so no two accounts and ids read alike.
-func (r receipts) sign(body []byte, account string, id schemas.RequestID) []byte {
-	h, ok := r.macs.Get().(hash.Hash)
-	if !ok {
-		h = hmac.New(sha256.New, r.secret)
-	}
-	defer r.macs.Put(h)
-	h.Reset()
-	h.Write(append(append(append(append(make([]byte, 0, 128), "parley.receipt\x00"...), account...), 0), id[:]...))
-	h.Write(body)
-	return h.Sum(body)[:len(body)+receiptMAC]
+func (s *signer) sign(body []byte, account string, id schemas.RequestID) []byte {
+	s.name = append(append(s.name[:0], "parley.receipt\x00"...), account...)
+	s.name = append(append(s.name, 0), id[:]...)
+	s.mac.Reset()
+	s.mac.Write(s.name)
+	s.mac.Write(body)
+	return s.mac.Sum(body)[:len(body)+receiptMAC]
 }

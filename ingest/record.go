@@ -53,13 +53,13 @@ type queued struct {
 
 // record makes the record of the call at a position, from 0, of a request, from the bytes received for it. Its
 // error is a *schemas.Problem, or a fault of ours.
-func (r *recorder) record(from sender, position int, received []byte) (queued, error) {
+func (r *recorder) record(q *queued, from sender, position int, received []byte) error {
 	call, err := r.decode(from.account, received)
 	if err != nil {
-		return queued{}, err
+		return err
 	}
 	if from.many && schemas.IsSynchronous(call) {
-		return queued{}, &schemas.Problem{
+		return &schemas.Problem{
 			Code:    schemas.InvalidParameter,
 			Pointer: "/options/requestType",
 			Detail:  "a Synchronous call is answered with its status; send it in a request of its own, as one JSON object",
@@ -67,32 +67,20 @@ func (r *recorder) record(from sender, position int, received []byte) (queued, e
 	}
 	digest := sha256.Sum256(received)
 	call.Digest = digest[:]
-	id, at, err := r.identify(from, position, call)
-	if err != nil {
-		return queued{}, fmt.Errorf("identify call: %w", err)
+	q.call = call
+	if err := r.identify(q, from, position); err != nil {
+		return fmt.Errorf("identify call: %w", err)
 	}
-	call.RequestId = id.String()
+	call.RequestId = q.id.String()
 	call.Traceparent, call.Tracestate = from.trace.Traceparent, from.trace.Tracestate
-	value, err := proto.Marshal(call)
-	if err != nil {
-		return queued{}, fmt.Errorf("encode call: %w", err)
+	if q.record.Value, err = proto.Marshal(call); err != nil {
+		return fmt.Errorf("encode call: %w", err)
 	}
-	content, err := keyedContent(id, call)
-	if err != nil {
-		return queued{}, err
+	if q.content, err = keyedContent(q.id, call); err != nil {
+		return err
 	}
-	return queued{
-		id:   id,
-		call: call,
-		record: kgo.Record{
-			Topic:     r.topic,
-			Partition: at.partition,
-			Key:       []byte(at.key),
-			Value:     value,
-			Headers:   r.headers,
-		},
-		content: content,
-	}, nil
+	q.record.Topic, q.record.Headers = r.topic, r.headers
+	return nil
 }
 
 // keyedContent is what a call asks for that its Idempotency-Key identifies; zero: none does.
@@ -146,28 +134,26 @@ func reserved(call *parleyv1.Call) *schemas.Problem {
 	return nil
 }
 
-// place is where the record of a call goes.
-type place struct {
-	key       string
-	partition int32
-}
-
-func (r *recorder) place(account, conversation string, id schemas.RequestID) place {
-	key := schemas.RecordKey(account, conversation, id)
-	return place{key: key, partition: topics.Partition(key, r.partitions)}
-}
-
-// identify returns the request id of a valid call, by the first rule of DESIGN section 3 that holds, and its place.
-func (r *recorder) identify(from sender, position int, call *parleyv1.Call) (id schemas.RequestID, at place, err error) {
-	if conversation := call.GetOptions().GetConversationId(); conversation != "" {
-		at = r.place(call.Account, conversation, schemas.RequestID{})
-		sequenceCode, _ := schemas.Place(call)
-		return schemas.PartRequestID(call.Account, conversation, sequenceCode, call.Digest, at.partition), at, nil
+// identify gives a valid call its request id, by the first rule of DESIGN section 3 that holds, and its record the key and
+// the partition.
+func (r *recorder) identify(q *queued, from sender, position int) (err error) {
+	if conversation := q.call.GetOptions().GetConversationId(); conversation != "" {
+		r.place(q)
+		sequenceCode, _ := schemas.Place(q.call)
+		q.id = schemas.PartRequestID(q.call.Account, conversation, sequenceCode, q.call.Digest, q.record.Partition)
+		return nil
 	}
 	if from.key != "" {
-		id = schemas.KeyedRequestID(call.Account, from.key, position)
-	} else if id, err = schemas.NewRequestID(); err != nil {
-		return id, at, err
+		q.id = schemas.KeyedRequestID(q.call.Account, from.key, position)
+	} else if q.id, err = schemas.NewRequestID(); err != nil {
+		return err
 	}
-	return id, r.place(call.Account, "", id), nil
+	r.place(q)
+	return nil
+}
+
+// place finds where the record of a call goes. The request id is known of one without a conversation.
+func (r *recorder) place(q *queued) {
+	q.record.Key = []byte(schemas.RecordKey(q.call.Account, q.call.GetOptions().GetConversationId(), q.id))
+	topics.Assign(&q.record, r.partitions)
 }

@@ -13,7 +13,14 @@ var keyed = kgo.StickyKeyPartitioner(nil).ForTopic("")
 // Partition returns the partition of a record with this key, which is not empty, as Kafka's own default
 // partitioner finds it: murmur2 of the key, modulo the number of partitions.
 func Partition(key string, partitions int32) int32 {
-	return int32(keyed.Partition(&kgo.Record{Key: []byte(key)}, int(partitions)))
+	r := &kgo.Record{Key: []byte(key)}
+	Assign(r, partitions)
+	return r.Partition
+}
+
+// Assign gives a record the partition of its key, which is not empty.
+func Assign(r *kgo.Record, partitions int32) {
+	r.Partition = int32(keyed.Partition(r, int(partitions)))
 }
 
 // OfRequest returns the partition that a request id names, by itself or through its key: see schemas.RequestID. The
