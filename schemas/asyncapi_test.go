@@ -1,13 +1,17 @@
 package schemas_test
 
 import (
+	"encoding/json"
 	"reflect"
 	"slices"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
 )
 
 // asyncAPI is what this test holds against the code.
@@ -37,12 +41,14 @@ func TestAsyncAPIDescribesTheTopics(t *testing.T) {
 		t.Fatal(err)
 	}
 	topics := schemas.TopicsOf("parley")
-	for channel, want := range map[string]string{"calls": topics.Calls, "results": topics.Results, "dead": topics.Dead} {
+	for channel, want := range map[string]string{
+		"calls": topics.Calls, "results": topics.Results, "dead": topics.Dead, "state": topics.State, "control": topics.Control,
+	} {
 		if got := d.Channels[channel].Address; got != want {
 			t.Errorf("channel %s is at %q, want %q", channel, got, want)
 		}
 	}
-	if d.AsyncAPI != "3.0.0" || len(d.Channels) != 5 {
+	if d.AsyncAPI != "3.0.0" || len(d.Channels) != 7 {
 		t.Errorf("asyncapi %q with %d channels", d.AsyncAPI, len(d.Channels))
 	}
 	call, event, dead := d.Components.Messages["call"].Headers, d.Components.Messages["event"].Headers, d.Components.Messages["dead"].Headers
@@ -73,6 +79,81 @@ func TestAsyncAPIDescribesTheTopics(t *testing.T) {
 	if !slices.Equal(dead.Required, reasons) {
 		t.Errorf("headers of the dead %q, want %q", dead.Required, reasons)
 	}
+}
+
+// Each example is what the schemas of its message say, and what the code that reads such records can read.
+func TestAsyncAPIExamplesAreRead(t *testing.T) {
+	t.Parallel()
+	c, root := jsonschema.NewCompiler(), make(map[string]any)
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.AssertFormat()
+	for name, text := range map[string]string{"asyncapi.yaml": schemas.AsyncAPI(), "openapi.yaml": schemas.OpenAPI()} {
+		var document map[string]any
+		if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.AddResource("file:///"+name, document); err != nil {
+			t.Fatal(err)
+		}
+		root[name] = document
+	}
+	messages := root["asyncapi.yaml"].(map[string]any)["components"].(map[string]any)["messages"].(map[string]any)
+	for name, m := range messages {
+		message := m.(map[string]any)
+		examples, _ := message["examples"].([]any)
+		if len(examples) == 0 && name != schemas.RecordTick {
+			t.Errorf("%s has no example", name)
+		}
+		for _, e := range examples {
+			headers, payload := e.(map[string]any)["headers"], e.(map[string]any)["payload"]
+			holds(t, c, "file:///asyncapi.yaml#/components/messages/"+name+"/headers", headers)
+			if _, ok := message["payload"]; ok {
+				holds(t, c, "file:///asyncapi.yaml#/components/messages/"+name+"/payload/schema", payload)
+			}
+			value, err := json.Marshal(payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := readBy(name, value); err != nil {
+				t.Errorf("the example %s of %s: %v", e.(map[string]any)["name"], name, err)
+			}
+		}
+	}
+}
+
+func holds(t *testing.T, c *jsonschema.Compiler, at string, value any) {
+	t.Helper()
+	schema, err := c.Compile(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(value); err != nil {
+		t.Errorf("an example of %s: %v", at, err)
+	}
+}
+
+// readBy reads the value of a message as those do to whom it is sent.
+func readBy(message string, value []byte) error {
+	var p *schemas.Problem
+	switch message {
+	case schemas.RecordCall:
+		var call *parleyv1.Call
+		if call, p = schemas.DecodeCall(value); p == nil {
+			p = schemas.DefaultLimits().Validate(call, now)
+		}
+	case schemas.RecordAnswer, "reply":
+		_, p = schemas.DecodeAnswer(value)
+	case schemas.RecordCancel:
+		_, p = schemas.DefaultLimits().DecodeCancel(value)
+	case schemas.RecordResubmit:
+		_, p = schemas.DefaultLimits().DecodeResubmit(value)
+	case "event":
+		return protojson.Unmarshal(value, new(parleyv1.ResultEvent))
+	}
+	if p != nil {
+		return p
+	}
+	return nil
 }
 
 // TopicsOf gives every topic a name of its own, under the prefix.
