@@ -22,6 +22,13 @@ func TestLimitsAtTheEdge(t *testing.T) {
 			set(c.Objects[0], strings.Repeat("n", l.NameBytesMax+more))
 		}
 	}
+	short := func(l schemas.Limits) *parleyv1.Call { // what valid has that is too long for the narrow limits
+		c := valid()
+		if l.NameBytesMax < 100 {
+			c.Options.SendResponseTo = nil
+		}
+		return c
+	}
 	tests := []struct {
 		name string
 		// set makes a call that is more over a limit.
@@ -52,11 +59,15 @@ func TestLimitsAtTheEdge(t *testing.T) {
 		{"partner key", named(func(o *parleyv1.Object, s string) { o.PartnerKey = s }), schemas.InvalidParameter, "/objects/0/partnerKey", [2]string{"has 4001", "has 10"}},
 		{"id", named(func(o *parleyv1.Object, s string) { o.Id = s }), schemas.InvalidParameter, "/objects/0/id", [2]string{"has 4001", "has 10"}},
 		{"object id", named(func(o *parleyv1.Object, s string) { o.ObjectId = s }), schemas.InvalidParameter, "/objects/0/objectId", [2]string{"has 4001", "has 10"}},
+		{"response address", func(c *parleyv1.Call, l schemas.Limits, more int) {
+			const url = "http://h"
+			c.Options.SendResponseTo = []*parleyv1.ResponseTarget{post(url + strings.Repeat("/", l.NameBytesMax-len(url)+more))}
+		}, schemas.InvalidParameter, "/options/sendResponseTo/0/responseAddress", [2]string{"has 4001", "has 10"}},
 		{"correlation id", named(func(o *parleyv1.Object, s string) { o.CorrelationId = s }), schemas.InvalidParameter, "/objects/0/correlationId", [2]string{"has 4001", "has 10"}},
 	}
 	for _, tt := range tests {
 		for i, l := range []schemas.Limits{schemas.DefaultLimits(), narrow()} {
-			fits, over := valid(), valid()
+			fits, over := short(l), short(l)
 			tt.set(fits, l, 0)
 			tt.set(over, l, 1)
 			if p := l.Validate(fits, now); p != nil {

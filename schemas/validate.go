@@ -153,7 +153,7 @@ func (l Limits) options(o *parleyv1.Options, now time.Time) *Problem {
 		return p
 	}
 	for i, r := range o.SendResponseTo {
-		if p := responseTarget(fmt.Sprintf("/options/sendResponseTo/%d", i), r); p != nil {
+		if p := l.responseTarget(fmt.Sprintf("/options/sendResponseTo/%d", i), r); p != nil {
 			return p
 		}
 	}
@@ -218,11 +218,15 @@ func (l Limits) conversation(o *parleyv1.Options) *Problem {
 	return nil
 }
 
-func responseTarget(at string, r *parleyv1.ResponseTarget) *Problem {
+func (l Limits) responseTarget(at string, r *parleyv1.ResponseTarget) *Problem {
 	if p := oneOf(at+"/responseType", r.ResponseType, responseTypes); p != nil {
 		return p
 	}
 	if p := oneOf(at+"/respondWhen", r.RespondWhen, respondWhens); p != nil {
+		return p
+	}
+	if p := l.name(r.ResponseAddress); p != nil {
+		p.Pointer = at + "/responseAddress"
 		return p
 	}
 	switch r.ResponseType {

@@ -40,10 +40,13 @@ func TestValidateAccepts(t *testing.T) {
 		"as many objects as may be": func(c *parleyv1.Call) { c.Objects = rows(l.ObjectsMax) },
 		"longest type":              func(c *parleyv1.Call) { c.Objects[0].Type = strings.Repeat("t", l.NameBytesMax) },
 		"no correlation ids":        func(c *parleyv1.Call) { c.Objects = []*parleyv1.Object{{Type: "a"}, {Type: "a"}} },
-		"empty properties":          func(c *parleyv1.Call) { c.Objects[0].Properties = []byte(" {\n} ") },
-		"conversation of one":       func(c *parleyv1.Call) { c.Options.SequenceCode, c.Options.CallsInConversation = nil, nil },
-		"longest conversation id":   func(c *parleyv1.Call) { c.Options.ConversationId = new(strings.Repeat("c", l.ConversationIDBytesMax)) },
-		"any character in it":       func(c *parleyv1.Call) { c.Options.ConversationId = new("a/b\x00 \n%2F é\u2028\U0001F600") },
+		"the correlation ids of sub-objects are data": func(c *parleyv1.Call) {
+			c.Objects[0].Properties = []byte(`{"subscribers": [{"correlationId": "a"}, {"correlationId": "a"}]}`)
+		},
+		"empty properties":        func(c *parleyv1.Call) { c.Objects[0].Properties = []byte(" {\n} ") },
+		"conversation of one":     func(c *parleyv1.Call) { c.Options.SequenceCode, c.Options.CallsInConversation = nil, nil },
+		"longest conversation id": func(c *parleyv1.Call) { c.Options.ConversationId = new(strings.Repeat("c", l.ConversationIDBytesMax)) },
+		"any character in it":     func(c *parleyv1.Call) { c.Options.ConversationId = new("a/b\x00 \n%2F é\u2028\U0001F600") },
 		"last of most parts": func(c *parleyv1.Call) {
 			c.Options.SequenceCode, c.Options.CallsInConversation = new(l.PartsMax), new(l.PartsMax)
 		},
@@ -68,6 +71,42 @@ func TestValidateAccepts(t *testing.T) {
 				t.Error(p)
 			}
 		})
+	}
+}
+
+// Every word that the options know is taken, alone and with every other.
+func TestValidateKnowsTheWords(t *testing.T) {
+	t.Parallel()
+	l := schemas.DefaultLimits()
+	targets := map[string]string{"None": "", "email": "user@example.com", "HTTPPost": "https://example.com/hook"}
+	for _, when := range []string{"", "Never", "OnError", "Always", "OnConversationError", "OnConversationComplete", "OnCallComplete"} {
+		for kind, address := range targets {
+			call := valid()
+			call.Options.SendResponseTo = []*parleyv1.ResponseTarget{{
+				ResponseType: kind, ResponseAddress: address, RespondWhen: when, IncludeResults: true, IncludeObjects: true, OnlyIncludeBase: true,
+			}, {ResponseType: kind, ResponseAddress: address, RespondWhen: when, IncludeObjects: true}}
+			if p := l.Validate(call, now); p != nil {
+				t.Errorf("%s %s: %v", kind, when, p)
+			}
+		}
+	}
+	for _, priority := range []string{"", "Low", "Medium", "High"} {
+		for _, failOn := range []string{"", "HasErrors", "Error", "Never"} {
+			for _, requestType := range []string{"", "Asynchronous"} {
+				call := valid()
+				call.Options.Priority, call.Options.FailOn, call.Options.RequestType = priority, failOn, requestType
+				if p := l.Validate(call, now); p != nil {
+					t.Errorf("%q %q %q: %v", priority, failOn, requestType, p)
+				}
+			}
+		}
+	}
+	for _, method := range []string{"Create", "Update", "Delete", "Perform"} {
+		call := valid()
+		call.Method = method
+		if p := l.Validate(call, now); p != nil {
+			t.Errorf("%s: %v", method, p)
+		}
 	}
 }
 

@@ -34,7 +34,13 @@ func Read(text []byte) (Document, error) {
 	var d Document
 	for _, t := range r.root.get("tags").items() {
 		g := Group{Name: t.text("name"), Description: prose(t.text("description"))}
-		g.Operations = append(r.operations("paths", g.Name), r.operations("webhooks", g.Name)...)
+		for _, section := range []string{"paths", "webhooks"} {
+			operations, err := r.operations(section, g.Name)
+			if err != nil {
+				return Document{}, fmt.Errorf("read %s: %w", section, err)
+			}
+			g.Operations = append(g.Operations, operations...)
+		}
 		if len(g.Operations) > 0 {
 			d.Groups = append(d.Groups, g)
 		}

@@ -1,7 +1,6 @@
 package reference
 
 import (
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"strings"
@@ -43,21 +42,26 @@ type Answer struct {
 	Headers     []Parameter
 }
 
-func (r reader) operations(section, tag string) []Operation {
+func (r reader) operations(section, tag string) ([]Operation, error) {
 	var all []Operation
 	for _, path := range r.root.get(section).members() {
 		for _, method := range path.value.members() {
 			for _, t := range method.value.get("tags").items() {
-				if t.scalar() == tag {
-					all = append(all, r.operation(path.name, method.name, method.value))
+				if t.scalar() != tag {
+					continue
 				}
+				o, err := r.operation(path.name, method.name, method.value)
+				if err != nil {
+					return nil, fmt.Errorf("%s %s: %w", method.name, path.name, err)
+				}
+				all = append(all, o)
 			}
 		}
 	}
-	return all
+	return all, nil
 }
 
-func (r reader) operation(path, method string, n node) Operation {
+func (r reader) operation(path, method string, n node) (_ Operation, err error) {
 	o := Operation{
 		ID: n.text("operationId"), Method: strings.ToUpper(method), Path: path,
 		Summary: n.text("summary"), Description: prose(n.text("description")),
@@ -75,7 +79,9 @@ func (r reader) operation(path, method string, n node) Operation {
 	o.Bodies = r.bodies(body)
 	for _, media := range body.get("content").members() {
 		if o.Example == "" && media.value.has("example") {
-			o.Example = example(media.value.get("example"))
+			if o.Example, err = example(media.value.get("example")); err != nil {
+				return o, err
+			}
 		}
 	}
 	for _, a := range n.get("responses").members() {
@@ -86,7 +92,7 @@ func (r reader) operation(path, method string, n node) Operation {
 		}
 		o.Answers = append(o.Answers, shown)
 	}
-	return o
+	return o, nil
 }
 
 func (r reader) parameter(name string, n node) Parameter {
@@ -102,17 +108,4 @@ func (r reader) bodies(n node) []Body {
 		all = append(all, Body{Media: m.name, Type: r.typeOf(m.value.get("schema"))})
 	}
 	return all
-}
-
-// example is a value as indented JSON.
-func example(n node) string {
-	var v any
-	if err := n.Decode(&v); err != nil {
-		return fmt.Sprintf("(%v)", err)
-	}
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Sprintf("(%v)", err)
-	}
-	return string(b)
 }

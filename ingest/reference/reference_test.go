@@ -26,7 +26,7 @@ paths:
         content:
           application/json:
             schema: {oneOf: [{$ref: "#/components/schemas/Call"}, {type: array, minItems: 1, maxItems: 5, items: {$ref: "#/components/schemas/Call"}}, {type: "null"}]}
-            example: {method: Create}
+            example: {method: Create, at: 1, a: [x, {}]}
       responses:
         "202":
           description: Taken.
@@ -69,7 +69,7 @@ func TestRead(t *testing.T) {
 	if b := o.Bodies[0]; b.Media != "application/json" || string(b.Type) != call+" or array of "+call+", 1 to 5 items" {
 		t.Errorf("body %+v", b)
 	}
-	if o.Example != "{\n  \"method\": \"Create\"\n}" {
+	if o.Example != "{\n  \"method\": \"Create\",\n  \"at\": 1,\n  \"a\": [\n    \"x\",\n    {}\n  ]\n}" {
 		t.Errorf("example %s", o.Example)
 	}
 	a := o.Answers[0]
