@@ -79,7 +79,11 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, v *vi
 	calls := make([]queued, len(received))
 	records := make([]*kgo.Record, 0, len(received))
 	places := make([]int, 0, len(received)) // of each record among the calls
+	visit := s.admission.visit(from.account)
 	for i, b := range received {
+		if all[i].problem = visit.refusal(); all[i].problem != nil {
+			continue
+		}
 		q := &calls[i]
 		err := s.recorder.record(q, from, i, b)
 		if p, ok := errors.AsType[*schemas.Problem](err); ok {
@@ -94,6 +98,9 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, v *vi
 			if all[i].problem = s.prepare(ctx, v, q); all[i].problem != nil {
 				continue
 			}
+		}
+		if all[i].problem = visit.admit(len(q.record.Value), len(received)-i); all[i].problem != nil {
+			continue
 		}
 		records, places = append(records, &q.record), append(places, i)
 	}

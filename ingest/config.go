@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/trace"
 
+	"parley/internal/account"
 	"parley/internal/route"
 	"parley/internal/token"
 	"parley/schemas"
@@ -29,6 +30,8 @@ type Config struct {
 	Secret []byte
 	Routes *route.Current
 	Auth   Authenticator
+	// AccountLimits are within what the calls of an account are taken. Nil: there are none.
+	AccountLimits func(account string) account.Limits
 	// Tokens verifies the tokens of deferred calls.
 	Tokens *token.Signer
 	Live   Live
@@ -88,6 +91,9 @@ func (c *Config) validate() error {
 func (c Config) withDefaults() Config {
 	if c.Limits == (schemas.Limits{}) {
 		c.Limits = schemas.DefaultLimits()
+	}
+	if c.AccountLimits == nil {
+		c.AccountLimits = func(string) account.Limits { return account.Limits{} }
 	}
 	if c.Now == nil {
 		c.Now = time.Now

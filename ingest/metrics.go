@@ -14,6 +14,7 @@ import (
 type metrics struct {
 	calls    *prometheus.CounterVec
 	accepted prometheus.Counter // of calls
+	limited  *prometheus.CounterVec
 	requests *prometheus.HistogramVec
 	// observers are those of requests that were there before: finding one in the vector costs several times as much.
 	mu        sync.RWMutex
@@ -51,6 +52,10 @@ func newMetrics(registry prometheus.Registerer, b *budget, w, st *seats) (*metri
 			Help:    "Time to answer an HTTP request.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"route", "method", "status"}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "parley_ingest_limited_total",
+			Help: "Calls that a limit of their account kept out: rate, open_calls or staged_bytes.",
+		}, []string{"limit"}),
 		observers: make(map[labels]prometheus.Observer),
 	}
 	m.accepted = m.calls.WithLabelValues(string(codeAccepted))
@@ -66,7 +71,7 @@ func newMetrics(registry prometheus.Registerer, b *budget, w, st *seats) (*metri
 		Name: "parley_ingest_streams",
 		Help: "Streams of events that are open.",
 	}, func() float64 { return float64(st.taken.Load()) })
-	for _, c := range []prometheus.Collector{m.calls, m.requests, inFlight, waiting, open} {
+	for _, c := range []prometheus.Collector{m.calls, m.requests, m.limited, inFlight, waiting, open} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}

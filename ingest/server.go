@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -22,6 +23,7 @@ import (
 // Server is the HTTP interface. Make one with New.
 type Server struct {
 	auth            Authenticator
+	admission       *admission
 	recorder        *recorder
 	producer        *producer
 	poller          poller
@@ -61,7 +63,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	s := &Server{
-		auth: cfg.Auth,
+		auth:      cfg.Auth,
+		admission: newAdmission(cfg, m),
 		recorder: &recorder{
 			topic:      cfg.Topics.Calls,
 			partitions: cfg.Partitions,
@@ -175,6 +178,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	following, stopFollowing := context.WithCancel(ctx)
+	defer stopFollowing()
+	asking.Go(func() { s.admission.follow(following) })
 	served := make(chan error, 1)
 	go func() { served <- h.Serve(ln) }()
 	select {

@@ -11,7 +11,7 @@ import (
 
 // Limits are within what the calls of an account are taken. A field that is zero is no limit.
 type Limits struct {
-	// Rate is how many calls a second each process takes.
+	// Rate is how many calls a second each process takes, from RateMin.
 	Rate float64
 	// Burst is how many calls may come at once, as after a pause, while the rate holds in the long run. Zero: as many
 	// as the rate allows in a second, and at least one.
@@ -22,14 +22,17 @@ type Limits struct {
 	StagedBytes int64
 }
 
+// RateMin is a call in 1,000 seconds: who has to wait longer is not served.
+const RateMin = 0.001
+
 // BurstMax is as many calls as a request can hold, unless it is told otherwise, a hundred times over.
 const BurstMax = 1_000_000
 
 // Validate reports everything that is wrong with limits.
 func (l Limits) Validate() error {
 	var errs []error
-	if !(l.Rate >= 0 && l.Rate <= math.MaxInt32) { // so that NaN is refused
-		errs = append(errs, fmt.Errorf("rate %g: calls a second, 0 for no limit", l.Rate))
+	if l.Rate != 0 && !(l.Rate >= RateMin && l.Rate <= math.MaxInt32) { // so that NaN is refused
+		errs = append(errs, fmt.Errorf("rate %g: calls a second, at least %g, or 0 for no limit", l.Rate, RateMin))
 	}
 	if l.Burst < 0 || l.Burst > BurstMax {
 		errs = append(errs, fmt.Errorf("burst %d: from 0, for the calls of a second, to %d", l.Burst, BurstMax))

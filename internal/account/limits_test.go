@@ -50,6 +50,8 @@ func TestValidateTerms(t *testing.T) {
 		"a longer one":      {account.Terms{Account: "acme", Burst: new(account.BurstMax + 1)}, "burst 1000001"},
 		"no account":        {account.Terms{}, `account ""`},
 		"a negative rate":   {account.Terms{Account: "acme", Rate: new(-1.0)}, "rate -1"},
+		"the least rate":    {account.Terms{Account: "acme", Rate: new(account.RateMin)}, ""},
+		"less":              {account.Terms{Account: "acme", Rate: new(0.0009)}, "rate 0.0009"},
 		"no number":         {account.Terms{Account: "acme", Rate: new(math.NaN())}, "rate NaN"},
 		"negative calls":    {account.Terms{Account: "acme", OpenCalls: new(int64(-1))}, "open calls -1"},
 		"negative bytes":    {account.Terms{Account: "acme", StagedBytes: new(int64(-1))}, "staged bytes -1"},

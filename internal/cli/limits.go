@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley/ingest"
+	"parley/internal/account"
 	"parley/schemas"
 )
 
@@ -53,6 +54,18 @@ func (f limitFlags) requests() ingest.RequestLimits {
 		StreamTimeMax:    f.StreamTimeMax,
 		ProduceTimeout:   f.ProduceTimeout,
 	}
+}
+
+// accountLimitFlags are the limits of accounts of which parley accounts says nothing else.
+type accountLimitFlags struct {
+	AccountRate        float64   `env:"PARLEY_ACCOUNT_RATE" placeholder:"N" help:"Calls a second that this node takes of an account by HTTP; 0: no limit. Of all four: parley accounts says what is different for one." group:"Limits of accounts"`
+	AccountBurst       int       `env:"PARLEY_ACCOUNT_BURST" placeholder:"N" help:"How many of them may come at once; 0: as many as the rate allows in a second." group:"Limits of accounts"`
+	AccountOpenCalls   int64     `env:"PARLEY_ACCOUNT_OPEN_CALLS" placeholder:"N" help:"Calls of an account that may be accepted and not have ended, on all nodes; 0: no limit." group:"Limits of accounts"`
+	AccountStagedBytes byteCount `env:"PARLEY_ACCOUNT_STAGED_BYTES" placeholder:"BYTES" help:"Bytes of them, as 512MiB; 0: no limit." group:"Limits of accounts"`
+}
+
+func (f accountLimitFlags) accounts() account.Limits {
+	return account.Limits{Rate: f.AccountRate, Burst: f.AccountBurst, OpenCalls: f.AccountOpenCalls, StagedBytes: int64(f.AccountStagedBytes)}
 }
 
 // byteCount is a number of bytes, given as 65536 or 64KiB.

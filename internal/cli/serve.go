@@ -52,6 +52,7 @@ type serveCmd struct {
 	ForwardGrace time.Duration `default:"60s" env:"PARLEY_FORWARD_GRACE" placeholder:"DURATION" help:"How much longer a part that is being forwarded is waited for." group:"Conversations"`
 
 	limitFlags
+	accountLimitFlags
 	logFlags
 }
 
@@ -184,6 +185,7 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		TrimAfter:                  c.TrimAfter,
 		Limits:                     c.calls(),
 		Requests:                   c.requests(),
+		Accounts:                   c.accounts(),
 		Log:                        log,
 	}, nil
 }

@@ -128,7 +128,7 @@ func TestListOfAnOlderDatabase(t *testing.T) {
 	for _, statement := range []string{
 		"DROP VIEW conversations_to_acceptance",
 		"DROP TABLE conversations_by_acceptance SYNC",
-		"ALTER TABLE goose_db_version DELETE WHERE version_id >= 5 SETTINGS mutations_sync = 1",
+		"ALTER TABLE goose_db_version DELETE WHERE version_id >= 6 SETTINGS mutations_sync = 1",
 		`INSERT INTO conversations_log (account, conversation_id, sequence, status, accepted_at, completed_at)
 			SELECT 'acc', toString(number), number, 'Complete', toDateTime64('2025-01-01 00:00:00', 3, 'UTC') + toIntervalMonth(number), toDateTime64('2026-01-01 00:00:00', 3, 'UTC')
 			FROM numbers(200) SETTINGS max_partitions_per_insert_block = 0`,

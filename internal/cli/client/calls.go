@@ -28,6 +28,9 @@ type Receipt struct {
 // Accepted reports whether the call is in the log.
 func (r Receipt) Accepted() bool { return r.Code == "" }
 
+// Limited reports whether a limit of the account kept the call out: it may be sent again.
+func (r Receipt) Limited() bool { return r.Status == http.StatusTooManyRequests }
+
 // UnmarshalJSON reads an acknowledgment or a problem document, whose status is a number where the other's is a word.
 func (r *Receipt) UnmarshalJSON(b []byte) error {
 	type plain Receipt
@@ -50,7 +53,8 @@ func (r *Receipt) UnmarshalJSON(b []byte) error {
 const ndjson = "application/x-ndjson"
 
 // Post sends n calls, one a line, and returns what was said of each. Sent again with the same key, they are the same
-// calls. Its error is an *UnavailableError when any of them may not be in the log and may be sent again.
+// calls. Its error is an *UnavailableError when any of them may not be in the log and may be sent again; when only a limit
+// of the account kept some out, what was said of each is returned beside it.
 func (c *Client) Post(ctx context.Context, lines []byte, n int, key string) ([]Receipt, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errSlow)
 	defer cancel()
@@ -71,12 +75,17 @@ func (c *Client) Post(ctx context.Context, lines []byte, n int, key string) ([]R
 	if err != nil {
 		return nil, &UnavailableError{Err: fmt.Errorf("answer of %s: %w", c.base, err)}
 	}
+	var limited error
 	for _, r := range receipts {
-		if r.Status == http.StatusServiceUnavailable {
-			return nil, &UnavailableError{After: a.retryAfter, Err: &RefusedError{Status: r.Status, Code: r.Code, Detail: r.Detail}}
+		err := &UnavailableError{After: a.retryAfter, Err: &RefusedError{Status: r.Status, Code: r.Code, Detail: r.Detail}}
+		switch {
+		case r.Status == http.StatusServiceUnavailable:
+			return nil, err
+		case r.Limited():
+			limited = err
 		}
 	}
-	return receipts, nil
+	return receipts, limited
 }
 
 func readReceipts(body []byte, n int) ([]Receipt, error) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"parley/ingest"
+	"parley/internal/account"
 )
 
 // authenticator says who makes a request. What an operator should know of it is logged.
@@ -22,4 +23,9 @@ func (n *node) authenticator() ingest.Authenticator {
 		n.log.Warn("API keys are sent in clear to this address; set PARLEY_TLS_CERT and PARLEY_TLS_KEY, unless a proxy in front of it speaks TLS", slog.String("address", n.http.Addr().String()))
 	}
 	return ingest.NewKeyAccess(n.control, time.Now)
+}
+
+// accountLimits are within what the calls of an account are taken.
+func (n *node) accountLimits(of string) account.Limits {
+	return n.control.Terms(of).Over(n.cfg.Accounts)
 }

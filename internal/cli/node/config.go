@@ -12,6 +12,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"parley/ingest"
+	"parley/internal/account"
 	"parley/internal/embedded"
 	"parley/internal/topics"
 	"parley/schemas"
@@ -72,6 +73,8 @@ type Config struct {
 	Limits schemas.Limits
 	// Requests bound what is taken at a time, and how long anybody waits. Zero: ingest.DefaultRequestLimits.
 	Requests ingest.RequestLimits
+	// Accounts bound what is taken of the calls of an account, unless something else was said of it. Zero: nothing does.
+	Accounts account.Limits
 	// Version is that of the program.
 	Version string
 	// Spans takes the spans that the node makes, and is shut down with it. Nil: none are made.
@@ -155,6 +158,9 @@ func (c Config) Validate() error {
 	if err := (topics.Layout{Partitions: c.Partitions, ResultPartitions: c.ResultPartitions}).Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("PARLEY_PARTITIONS, PARLEY_RESULT_PARTITIONS: %w", err))
 	}
+	if err := c.Accounts.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("PARLEY_ACCOUNT_RATE, PARLEY_ACCOUNT_BURST, PARLEY_ACCOUNT_OPEN_CALLS, PARLEY_ACCOUNT_STAGED_BYTES: %w", err))
+	}
 	need(c.Secret == "" || len(c.Secret) >= secretBytesMin, "PARLEY_SECRET has %d bytes; give at least %d", len(c.Secret), secretBytesMin)
 	need(c.Secret != "" || c.embeddedKafka(), "PARLEY_SECRET is empty; with a Kafka cluster all nodes need the same: give at least %d bytes, as openssl rand -hex 32 makes them", secretBytesMin)
 	need(c.RoutesFile != "" || c.backend(), "PARLEY_ROUTES is empty, and there is no demo backend that could take the calls; name a file of routes")
@@ -229,6 +235,7 @@ func (c Config) LogValue() slog.Value {
 		slog.Duration("trim_after", c.TrimAfter),
 		slog.Any("limits", c.Limits),
 		slog.Any("request_limits", c.Requests),
+		slog.Any("account_limits", c.Accounts),
 		slog.Bool("traces", c.Spans != nil),
 	)
 }

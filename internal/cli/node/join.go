@@ -62,6 +62,7 @@ func (n *node) openIngest(conn driver.Conn, peers peers) error {
 		Secret:          n.secret,
 		Routes:          n.routes,
 		Auth:            n.authenticator(),
+		AccountLimits:   n.accountLimits,
 		Tokens:          n.tokens,
 		Live:            peers.live,
 		Peers:           peers.handler,

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"parley/internal/cli/client"
 )
 
 // lineBytesMax bounds a line of the file. It is above what any server takes as one call, so that the server says
@@ -22,7 +24,34 @@ type batch struct {
 	body   []byte
 	// read is how much of the file had been read with the last of them.
 	read int64
+	// settled is what was said, for good, of lines, by their place; the others are to be sent again.
+	settled map[int]client.Receipt
 }
+
+// settle takes what was said of each line of the body, unless a limit kept it out, and returns all that was said of the
+// batch. What is settled is not sent again: null stands in its place, which is no call, so that the others are in theirs
+// and are the same calls (Idempotency-Key).
+func (b *batch) settle(said []client.Receipt) []client.Receipt {
+	if b.settled == nil {
+		b.settled = make(map[int]client.Receipt)
+	}
+	body, i := make([]byte, 0, len(b.body)), 0
+	for line := range bytes.Lines(b.body) {
+		if _, ok := b.settled[i]; !ok && !said[i].Limited() {
+			b.settled[i] = said[i]
+		}
+		if r, ok := b.settled[i]; ok {
+			said[i], line = r, []byte("null\n")
+		}
+		body = append(body, line...)
+		i++
+	}
+	b.body = body
+	return said
+}
+
+// open is how many lines are not settled.
+func (b *batch) open() int { return len(b.lines) - len(b.settled) }
 
 // batches reads a file of calls, one a line, piece by piece.
 type batches struct {

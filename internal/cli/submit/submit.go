@@ -75,15 +75,21 @@ func read(ctx context.Context, from *batches, todo chan<- batch) error {
 	}
 }
 
-// send sends one batch until it is taken.
+// send sends one batch until it is taken. As long as a limit lets some calls of it through, it is not given up.
 func (s *sending) send(ctx context.Context, b batch) error {
 	key := fmt.Sprintf("%s-%d", s.cfg.Key, b.number)
 	deadline := time.Now().Add(s.cfg.RetryFor)
 	for attempt := 0; ; attempt++ {
 		receipts, err := s.cfg.Client.Post(ctx, b.body, len(b.lines), key)
 		if err == nil {
-			s.add(b, receipts)
+			s.add(b, b.settle(receipts))
 			return nil
+		}
+		if before := b.open(); receipts != nil {
+			b.settle(receipts)
+			if b.open() < before {
+				attempt, deadline = 0, time.Now().Add(s.cfg.RetryFor)
+			}
 		}
 		away, ok := errors.AsType[*client.UnavailableError](err)
 		wait := pause(attempt)

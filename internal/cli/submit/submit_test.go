@@ -142,6 +142,45 @@ func TestSendAgain(t *testing.T) {
 	}
 }
 
+// What a limit keeps out is sent again, in its place and with the same key; what was taken is not.
+func TestSendTheRest(t *testing.T) {
+	t.Parallel()
+	var got received
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := got.note(t, r)
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		room := 2
+		for line := range strings.Lines(body) {
+			switch line = strings.TrimSpace(line); {
+			case strings.HasPrefix(line, "bad"), line == "null":
+				fmt.Fprintf(w, problemLine, http.StatusBadRequest, schemas.InvalidBody)
+			case room == 0:
+				fmt.Fprintf(w, problemLine, http.StatusTooManyRequests, schemas.RateLimited)
+			default:
+				room--
+				fmt.Fprintf(w, `{"requestId":"id-%s","status":"Queued"}`+"\n", line)
+			}
+		}
+	})
+	cfg := config(c)
+	cfg.BatchCalls, cfg.RetryFor = 10, 5*time.Second
+	report, err := submit.Send(t.Context(), cfg, strings.NewReader("a\nbad\nb\nc\nd\ne\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"a\nbad\nb\nc\nd\ne\n", strings.Repeat("null\n", 3) + "c\nd\ne\n", strings.Repeat("null\n", 5) + "e\n"}
+	if !slices.Equal(got.bodies, want) || !slices.Equal(got.keys, []string{"k-0", "k-0", "k-0"}) {
+		t.Errorf("sent %q with %q, want %q", got.bodies, got.keys, want)
+	}
+	var ids []string
+	for _, r := range report.Receipts {
+		ids = append(ids, r.RequestID)
+	}
+	if want := []string{"id-a", "id-b", "id-c", "id-d", "id-e"}; !slices.Equal(ids, want) || report.RejectedCount() != 1 || !slices.Equal(report.Rejected[schemas.InvalidBody].Lines, []int{2}) {
+		t.Errorf("receipts %q, report %+v", ids, report)
+	}
+}
+
 func TestSendGivesUp(t *testing.T) {
 	t.Parallel()
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
