@@ -46,8 +46,8 @@ func Read(text []byte) (Document, error) {
 		}
 	}
 	for _, s := range r.root.get("components").get("schemas").members() {
-		if shown := r.schema(s.name, s.value); len(shown.Members) > 0 || len(shown.Values) > 0 {
-			d.Schemas = append(d.Schemas, shown)
+		if explained(s.value) {
+			d.Schemas = append(d.Schemas, r.schema(s.name, s.value))
 		}
 	}
 	return d, nil

@@ -76,7 +76,7 @@ func TestRead(t *testing.T) {
 	if a.Status != "202" || a.Headers[0].Name != "Location" || a.Headers[0].Type != "string (uri-reference)" || a.Bodies[0].Type != "string, at most 9 characters" {
 		t.Errorf("answer %+v", a)
 	}
-	if len(d.Schemas) != 2 || d.Schemas[1].Values[1] != "b" {
+	if len(d.Schemas) != 2 || d.Schemas[1].Type != "<code>a</code>, <code>b</code>" {
 		t.Fatalf("schemas %+v", d.Schemas)
 	}
 	if m := d.Schemas[0].Members; m[0].Type != "<code>Create</code>" || !m[0].Required || m[1].Type != "integer, at least 1" || m[1].Required {

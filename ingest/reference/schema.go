@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Schema is an object with members, or a word of a list.
+// Schema is an object with members, a word of a list, or something that a description says enough of.
 type Schema struct {
 	Name        string
+	Type        template.HTML
 	Description template.HTML
 	Members     []Member
-	Values      []string
 }
 
 // Member is a member of an object.
@@ -24,7 +24,7 @@ type Member struct {
 }
 
 func (r reader) schema(name string, n node) Schema {
-	s := Schema{Name: name, Description: prose(n.text("description"))}
+	s := Schema{Name: name, Type: r.typeOf(n), Description: prose(n.text("description"))}
 	required := make(map[string]bool)
 	for _, m := range n.get("required").items() {
 		required[m.scalar()] = true
@@ -34,11 +34,11 @@ func (r reader) schema(name string, n node) Schema {
 			Name: m.name, Required: required[m.name], Type: r.typeOf(m.value), Description: prose(m.value.text("description")),
 		})
 	}
-	for _, v := range n.get("enum").items() {
-		s.Values = append(s.Values, v.scalar())
-	}
 	return s
 }
+
+// explained reports whether there is more to say of a schema than its type.
+func explained(n node) bool { return n.has("properties") || n.has("enum") || n.has("description") }
 
 // typeOf says in words what values a schema allows. A null is not mentioned: it is as good as nothing at all.
 func (r reader) typeOf(n node) template.HTML {
@@ -85,7 +85,7 @@ func (r reader) typeOf(n node) template.HTML {
 // named links to the table of a schema, or says what the schema is if it has none.
 func (r reader) named(name string) template.HTML {
 	n := r.root.get("components").get("schemas").get(name)
-	if n.has("properties") || n.has("enum") {
+	if explained(n) {
 		escaped := template.HTMLEscapeString(name)
 		return template.HTML(fmt.Sprintf(`<a href="#schema-%s">%s</a>`, escaped, escaped)) //nolint:gosec // escaped
 	}
