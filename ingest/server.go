@@ -112,6 +112,7 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	}
 	e.POST(callsPath, s.postCalls, takes())
 	get(requestsPath+":id", s.getRequest, takes("receipt", "wait"))
+	get(conversationListPath, s.getConversations, takes("after", "from", "limit", "status", "to"))
 	get(conversationsPath+":id", s.getConversation, takes("after", "wait"))
 	e.DELETE(conversationsPath+":id", s.deleteConversation, takes())
 	e.POST(conversationsPath+":id"+resubmitSuffix, s.postResubmission, takes())

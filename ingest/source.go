@@ -33,6 +33,9 @@ type Record interface {
 	Source
 	// Calls returns a page of the calls of a conversation that have ended, whether the conversation has or not.
 	Calls(ctx context.Context, q schemas.ConversationQuery) ([]schemas.CallResource, error)
+	// Conversations returns the first conversations that are asked for and have ended, without their calls and in the order
+	// of their places.
+	Conversations(ctx context.Context, q schemas.ConversationsQuery) ([]schemas.ConversationResource, error)
 	// Failed returns conversations that failed and have not been resubmitted, in the order of their ends.
 	Failed(ctx context.Context, q schemas.FailedQuery) ([]schemas.ConversationResource, error)
 }

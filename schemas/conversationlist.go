@@ -108,7 +108,7 @@ func (p ConversationPlace) String() string {
 
 // ParseConversationPlace reads what String has written; false: the text is something else.
 func ParseConversationPlace(text string) (ConversationPlace, bool) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) <= 9 || b[0] != placeFormat && b[0] != singleFormat || !utf8.Valid(b[9:]) {
 		return ConversationPlace{}, false
 	}
@@ -117,7 +117,7 @@ func ParseConversationPlace(text string) (ConversationPlace, bool) {
 		Single:     b[0] == singleFormat,
 		ID:         string(b[9:]),
 	}
-	return p, !p.Single || uuid.Validate(p.ID) == nil
+	return p, PlaceOf(p.Key(""), p.AcceptedAt).String() == text // it has one text only, and so has a request id
 }
 
 // Place is where the conversation stands in the list of its account's.
