@@ -86,7 +86,7 @@ func awaitFake[R schemas.Resource](ctx context.Context, f *fakeSource, wait time
 			<-ctx.Done()
 			return none, ctx.Err()
 		}
-		if ends, _ := schemas.EndsWait(r, seen); err != nil || ends || seen == "" || over {
+		if err != nil || schemas.EndsWait(r, seen) || seen == "" || over {
 			return r, err
 		}
 		select {

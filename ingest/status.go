@@ -53,10 +53,10 @@ func (ask asker) other(ctx context.Context, wait time.Duration, known tags) (tol
 		if err != nil {
 			return told{}, err
 		}
-		tag, err := status.ETag()
+		tag := status.ETag()
 		wait = time.Until(end)
-		if err != nil || wait <= 0 || known.any || !known.has(tag) || status.Final() {
-			return told{status, tag}, err
+		if wait <= 0 || known.any || !known.has(tag) || status.Final() {
+			return told{status, tag}, nil
 		}
 		if tag == seen {
 			pause(ctx, min(wait, lookAgain))

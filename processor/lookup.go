@@ -101,19 +101,19 @@ func ended(s conversation.State, sequenceCode int32) bool {
 
 // open is the status of a part that has not ended.
 func (v *lookup) open(key schemas.ConversationKey, s conversation.State, sequenceCode int32, p store.Part) (schemas.CallResource, error) {
-	call, err := p.Decode()
+	call, err := p.Outline()
 	if err != nil {
-		return schemas.CallResource{}, fmt.Errorf("decode part %d: %w", sequenceCode, err)
+		return schemas.CallResource{}, fmt.Errorf("part %d: %w", sequenceCode, err)
 	}
 	r := schemas.CallResource{
 		RequestID:           p.RequestID.String(),
 		Account:             call.Account,
-		ConversationID:      call.GetOptions().GetConversationId(),
+		ConversationID:      call.ConversationID,
 		SequenceCode:        sequenceCode,
 		CallsInConversation: s.Calls,
 		Method:              call.Method,
 		Status:              v.status(key, s, sequenceCode),
-		Total:               len(call.Objects),
+		Total:               call.Objects,
 		Results:             []schemas.ResultResource{},
 		AcceptedAt:          schemas.TimeOf(schemas.MilliOf(p.AcceptedAt)),
 	}

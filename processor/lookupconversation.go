@@ -68,16 +68,16 @@ func (v *lookup) openCalls(r *schemas.ConversationResource, key schemas.Conversa
 			r.Next = codes[i-1]
 			break
 		}
-		e, err := v.Finished(p.RequestID)
-		if err != nil {
-			return err
-		}
-		if e != nil {
-			r.Calls = append(r.Calls, schemas.CallResourceOf(e))
-			continue
-		}
 		if ended(s, codes[i]) {
-			r.InRecord = append(r.InRecord, codes[i])
+			e, err := v.Finished(p.RequestID)
+			if err != nil {
+				return err
+			}
+			if e == nil {
+				r.InRecord = append(r.InRecord, codes[i])
+			} else {
+				r.Calls = append(r.Calls, schemas.CallResourceOf(e))
+			}
 			continue
 		}
 		c, err := v.open(key, s, codes[i], p)

@@ -103,7 +103,7 @@ func await[R schemas.Resource](ctx context.Context, w *waiter, ask func(context.
 		if err != nil || over {
 			return r, err
 		}
-		if ends, err := schemas.EndsWait(r, w.seen); ends || err != nil {
+		if schemas.EndsWait(r, w.seen) {
 			return r, err
 		}
 		select {
@@ -176,8 +176,11 @@ func (l *live) home(key schemas.ConversationKey) int32 {
 // now has been applied.
 func search[R any](ctx context.Context, l *live, in []int32, find func(int32) (R, error)) (R, error) {
 	r, missing, err := lookInto(in, find)
+	if !errors.Is(err, schemas.ErrUnknown) {
+		return r, err
+	}
 	owned := slices.DeleteFunc(slices.Clone(in), func(p int32) bool { return slices.Contains(missing, p) })
-	if !errors.Is(err, schemas.ErrUnknown) || len(owned) == 0 {
+	if len(owned) == 0 {
 		return r, orNotOwned(err, missing)
 	}
 	if err := l.caughtUp(ctx, owned...); err != nil {

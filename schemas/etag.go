@@ -3,10 +3,9 @@ package schemas
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
+	"encoding/binary"
 	"slices"
-
-	"github.com/go-json-experiment/json"
+	"time"
 )
 
 // Resource is the status of a call or of a conversation.
@@ -14,17 +13,13 @@ type Resource interface {
 	// Final reports whether the status is one that does not change any more.
 	Final() bool
 	// ETag names the status among all that the thing ever has.
-	ETag() (string, error)
+	ETag() string
 }
 
 // EndsWait reports whether a wait ends with a status: it is final, or another than the one with the ETag seen. Empty:
 // none was seen.
-func EndsWait(r Resource, seen string) (bool, error) {
-	if r.Final() || seen == "" {
-		return r.Final(), nil
-	}
-	tag, err := r.ETag()
-	return tag != seen, err
+func EndsWait(r Resource, seen string) bool {
+	return r.Final() || seen != "" && r.ETag() != seen
 }
 
 // Final reports whether the call has ended.
@@ -35,36 +30,104 @@ func (r ConversationResource) Final() bool { return r.Status.Final() }
 
 // ETag names this status among all statuses of the call (RFC 9110 section 8.8.3). It is weak: the place in the queue, which
 // moves with every other call, is left out of it.
-func (r CallResource) ETag() (string, error) {
-	r.Position, r.EstimatedSeconds = nil, nil
-	return etag(r)
+func (r CallResource) ETag() string {
+	t := make(tagged, 0, taggedRoom)
+	t.call(&r)
+	return t.tag()
 }
 
 // ETag names this status among all statuses of the conversation and its page of calls, as that of a call does. A call
 // that has ended stays what it is, so its sequence code stands for it: whoever answers may not have more of it (InRecord).
-func (r ConversationResource) ETag() (string, error) {
-	open, ended := make([]CallResource, 0, len(r.Calls)), slices.Clone(r.InRecord)
-	for _, c := range r.Calls {
-		if c.Final() {
-			ended = append(ended, c.SequenceCode)
-			continue
+func (r ConversationResource) ETag() string {
+	t := make(tagged, 0, taggedRoom)
+	t.texts(r.ConversationID, r.RequestID, r.Account, string(r.Status), string(r.ErrorCode), r.Message)
+	t.numbers(int64(r.CallsInConversation), int64(r.Received), int64(r.Total), int64(r.Processed), int64(r.Errors), int64(r.Next))
+	t.codes(r.Missing)
+	t.times(r.PartsExpireAt, r.AcceptedAt, r.StartedAt, r.CompletedAt)
+	for _, other := range []*string{r.Continues, r.ContinuedBy} {
+		if t.there(other != nil) {
+			t.texts(*other)
 		}
-		c.Position, c.EstimatedSeconds = nil, nil
-		open = append(open, c)
+	}
+	if t.there(r.Kept != nil) {
+		t.numbers(int64(r.Kept.From), int64(r.Kept.Failed))
+		t.times(&r.Kept.Until)
+	}
+	ended := slices.Clone(r.InRecord)
+	for i := range r.Calls {
+		if c := &r.Calls[i]; c.Final() {
+			ended = append(ended, c.SequenceCode)
+		} else {
+			t.call(c)
+		}
 	}
 	slices.Sort(ended)
-	r.Calls, r.InRecord = open, ended
-	return etag(r)
+	t.codes(ended)
+	return t.tag()
 }
 
-// etagBytes of a digest are enough that no two statuses of one thing are taken for one another.
-const etagBytes = 12
+// tagged is what a tag is made of: the fields of a status, each so that it cannot be taken for two. (To hash the status as
+// JSON took longer than to look it up.)
+type tagged []byte
 
-func etag(resource any) (string, error) {
-	b, err := json.Marshal(resource, json.Deterministic(true))
-	if err != nil {
-		return "", fmt.Errorf("encode status: %w", err)
+// taggedRoom is enough for most.
+const taggedRoom = 512
+
+func (t *tagged) call(r *CallResource) {
+	t.texts(r.RequestID, r.Account, r.ConversationID, r.Method, string(r.Status), string(r.ErrorCode), r.Message, r.Sequence)
+	t.numbers(int64(r.SequenceCode), int64(r.CallsInConversation), int64(r.Total), int64(r.Processed), int64(r.Errors), int64(r.Attempts))
+	t.times(r.AcceptedAt, r.StartedAt, r.CompletedAt, r.PartsExpireAt)
+	t.codes(r.Missing)
+	t.there(r.Conflicting)
+	t.numbers(int64(len(r.Results)))
+	for i := range r.Results {
+		o := &r.Results[i]
+		t.numbers(int64(o.Ordinal))
+		t.texts(o.CorrelationID, o.ObjectType, o.CustomerKey, string(o.Status), string(o.ErrorCode), o.Message)
 	}
-	sum := sha256.Sum256(b)
-	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:etagBytes]) + `"`, nil
+}
+
+func (t *tagged) texts(texts ...string) {
+	for _, s := range texts {
+		*t = append(binary.AppendUvarint(*t, uint64(len(s))), s...)
+	}
+}
+
+func (t *tagged) numbers(numbers ...int64) {
+	for _, n := range numbers {
+		*t = binary.AppendVarint(*t, n)
+	}
+}
+
+func (t *tagged) codes(codes []int32) {
+	t.numbers(int64(len(codes)))
+	for _, k := range codes {
+		t.numbers(int64(k))
+	}
+}
+
+func (t *tagged) times(times ...*time.Time) {
+	for _, at := range times {
+		if t.there(at != nil) {
+			t.numbers(at.Unix(), int64(at.Nanosecond()))
+		}
+	}
+}
+
+// there takes down whether something is there, and returns it.
+func (t *tagged) there(is bool) bool { //nolint:revive // it is what is taken down
+	if is {
+		t.numbers(1)
+	} else {
+		t.numbers(0)
+	}
+	return is
+}
+
+// tagBytes of a digest are enough that no two statuses of one thing are taken for one another.
+const tagBytes = 12
+
+func (t *tagged) tag() string {
+	sum := sha256.Sum256(*t)
+	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:tagBytes]) + `"`
 }

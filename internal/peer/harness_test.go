@@ -99,7 +99,7 @@ func (f *fakeOwner) await(ctx context.Context, q questionAsked, seen string) (sc
 		if err != nil || q.wait == 0 {
 			return status, err
 		}
-		if ends, err := schemas.EndsWait(schemas.CallResource{Account: q.account, RequestID: q.id, Status: status}, seen); ends || err != nil {
+		if schemas.EndsWait(schemas.CallResource{Account: q.account, RequestID: q.id, Status: status}, seen) {
 			return status, err
 		}
 		select {

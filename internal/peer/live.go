@@ -236,7 +236,7 @@ func await[R schemas.Resource](ctx context.Context, wait time.Duration, seen str
 		if err != nil || !time.Now().Before(end) {
 			return r, err
 		}
-		if ends, err := schemas.EndsWait(r, seen); ends || err != nil {
+		if schemas.EndsWait(r, seen) {
 			return r, err
 		}
 		if s.left() > 0 && pause(ctx, ownerPause) != nil { // an owner that stops answers early

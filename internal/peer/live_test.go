@@ -251,10 +251,7 @@ func TestWaitForAChangeDuringARebalance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q.Wait = time.Minute
-		if q.Seen, err = r.ETag(); err != nil {
-			t.Fatal(err)
-		}
+		q.Wait, q.Seen = time.Minute, r.ETag()
 		go func() {
 			time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of the bubble
 			g.set(all("c"), nil)

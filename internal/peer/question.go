@@ -33,7 +33,8 @@ type question[R any] struct {
 func (q question[R]) ask(ctx context.Context, in []int32) (none R, _ error) {
 	var owners owners // nil: not looked up yet, which most questions can do without
 	var missed time.Time
-	pending, worst := in, fmt.Errorf("no owner knows: %w", schemas.ErrUnknown)
+	var worst error // nil: none could not tell
+	pending := in
 	for len(pending) > 0 {
 		round := q.own(ctx, pending)
 		if !round.done && len(round.missing) > 0 {
@@ -63,6 +64,9 @@ func (q question[R]) ask(ctx context.Context, in []int32) (none R, _ error) {
 		if round.silent || time.Since(missed) >= q.patience || pause(ctx, ownerPause) != nil {
 			return none, fmt.Errorf("partitions %v: no owner answers: %w", pending, schemas.ErrUnavailable)
 		}
+	}
+	if worst == nil {
+		worst = fmt.Errorf("no owner knows: %w", schemas.ErrUnknown)
 	}
 	return none, worst
 }

@@ -29,7 +29,7 @@ const patience = 30 * time.Second
 // site is a broker, a backend, and the nodes that a test starts. There is no ClickHouse: what a node answers, it has
 // from the owner.
 type site struct {
-	t      *testing.T
+	t      testing.TB
 	broker *kfake.Cluster
 	routes string
 
@@ -38,7 +38,7 @@ type site struct {
 	tokens map[string]string
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	t.Helper()
 	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(time.Second))
 	if err != nil {
