@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,8 @@ type Config struct {
 	// AnswerTo is the URL of the node that deferred calls are answered to, as http://127.0.0.1:8080. Empty: calls that
 	// ask for a late answer are refused.
 	AnswerTo string
+	// Trust verifies that node when it is reached by TLS. Nil: the authorities of the system do.
+	Trust *tls.Config
 
 	// Journal is a file to which each call that is executed is appended before it is answered, and from which
 	// the backend starts. Empty: none.

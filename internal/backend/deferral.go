@@ -27,7 +27,7 @@ type deferrals struct {
 }
 
 func newDeferrals(cfg Config) *deferrals {
-	d := &deferrals{to: cfg.AnswerTo, client: &http.Client{Transport: new(http.Transport)}, log: cfg.Log, pending: make(map[string]bool)}
+	d := &deferrals{to: cfg.AnswerTo, client: &http.Client{Transport: &http.Transport{TLSClientConfig: cfg.Trust}}, log: cfg.Log, pending: make(map[string]bool)}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	return d
 }

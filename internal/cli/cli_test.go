@@ -26,6 +26,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"calls":    makeCalls,
+			"certify":  certify,
 			"expand":   expand,
 			"gone":     awaitGone,
 			"hangup":   hangUp,

@@ -19,6 +19,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/internal/testkit"
 )
 
 // patience bounds every wait of a script; none should come near it.
@@ -85,12 +87,24 @@ func until(ts *testscript.TestScript, fails bool, args []string) {
 		printed.Reset()
 		cmd := exec.Command(args[1], args[2:]...)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), &printed, &printed
-		for _, name := range []string{"PARLEY_URL", "PARLEY_API_KEY", "PARLEY_EMBEDDED_KAFKA_ADDR", "PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR"} {
+		for _, name := range []string{"PARLEY_URL", "PARLEY_API_KEY", "PARLEY_TLS_CA", "PARLEY_EMBEDDED_KAFKA_ADDR", "PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR"} {
 			cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 		}
 		return (cmd.Run() != nil) == fails && pattern.Match(printed.Bytes())
 	})
 	ts.Logf("%s", printed.String())
+}
+
+// certify is "certify HOST": the settings by which the script's server speaks TLS with a certificate for the host.
+func certify(ts *testscript.TestScript, _ bool, args []string) {
+	authority, err := testkit.NewAuthority()
+	ts.Check(err)
+	files, err := authority.Issue(ts.MkAbs("."), args[0])
+	ts.Check(err)
+	ts.Setenv("PARLEY_TLS_CERT", files.Cert)
+	ts.Setenv("PARLEY_TLS_KEY", files.Key)
+	ts.Setenv("PARLEY_TLS_CA", files.Authority)
+	ts.Setenv("PARLEY_URL", "https://"+ts.Getenv("PARLEY_HTTP_ADDR"))
 }
 
 // keyForm is what an API key looks like.

@@ -45,6 +45,9 @@ type serveCmd struct {
 	ChdbLib                    string `env:"PARLEY_CHDB_LIB" placeholder:"FILE" help:"The ClickHouse engine. Default: where make build puts it." group:"Embedded engines"`
 
 	Auth          string   `env:"PARLEY_AUTH" placeholder:"HOW" help:"Who may act on which account: none (the Parley-Account header says it) or keys. Default: none when embedded and on loopback, else keys." group:"Access"`
+	TLSCert       string   `name:"tls-cert" env:"PARLEY_TLS_CERT" placeholder:"FILE" help:"Certificate of this node, with those between it and its authority (PEM): with it the node speaks TLS alone, to callers and to other nodes. It is read again when it changes." group:"Access"`
+	TLSKey        string   `name:"tls-key" env:"PARLEY_TLS_KEY" placeholder:"FILE" help:"Its key (PEM)." group:"Access"`
+	TLSCA         string   `name:"tls-ca" env:"PARLEY_TLS_CA" placeholder:"FILE" help:"Authorities by which other nodes are verified (PEM). Default: those of the system." group:"Access"`
 	Secret        string   `env:"PARLEY_SECRET" placeholder:"TEXT" help:"Signs receipts, the tokens of deferred calls, and what nodes ask one another; the same on all nodes. Default when embedded: generated in the data folder." group:"Access"`
 	CallbackAllow []string `env:"PARLEY_CALLBACK_ALLOW" sep:"," placeholder:"CIDR,..." help:"Private networks that callbacks may reach. This version makes no callbacks yet." group:"Access"`
 
@@ -176,6 +179,9 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		ResultPartitions:           c.ResultPartitions,
 		RoutesFile:                 c.Routes,
 		Auth:                       c.Auth,
+		TLSCert:                    c.TLSCert,
+		TLSKey:                     c.TLSKey,
+		TLSCA:                      c.TLSCA,
 		Secret:                     c.Secret,
 		Instance:                   cmp.Or(c.Instance, host),
 		Version:                    version(),

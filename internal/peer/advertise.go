@@ -8,8 +8,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Advertise has a member of a group make known where its node answers the others, as host:port: whoever describes the
-// group finds it.
+// Secure is the form of an address, as host:port, that is reached by TLS. Each node says it of its own, so that TLS can be
+// turned on node by node.
+func Secure(address string) string { return secure + address }
+
+const secure = "https://"
+
+// Advertise has a member of a group make known where its node answers the others, as host:port or Secure of that: whoever
+// describes the group finds it.
 //
 // The address stands behind the user data of the cooperative-sticky protocol, whose readers stop where that ends. (The
 // client id is shown too, but brokers keep the old one when a static member comes back, maybe at another address.)

@@ -16,7 +16,8 @@
 // Both are authenticated by an HMAC-SHA256 under a key that HKDF (RFC 5869) makes of the secret of the installation:
 // that of a question is over method, path, time and body, so that it can neither be changed nor be used much later; that
 // of an answer is over the question's and the body, so that whoever has taken over a dead node's address is not believed.
-// Nothing is encrypted: between nodes it is as private as the network.
+// Over TLS, a node that is asked must also have a certificate for its address that the asker trusts; without, nothing is
+// encrypted, and between nodes it is as private as the network.
 //
 // Who answers a question asks nobody else: Handler knows the processor of its own process alone. So no question goes
 // round in circles, however wrong the asker's idea of the owners is.

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,8 @@ type Config struct {
 	// Self is the address that this node advertises: it is not asked by way of the network.
 	Self string
 	Key  *Key
+	// Trust verifies the nodes that are reached by TLS. Nil: the authorities of the system do.
+	Trust *tls.Config
 	// Client asks who is in the Group of the processors, and which partitions of Calls each of them has.
 	Client *kgo.Client
 	Group  string
@@ -53,7 +56,7 @@ func New(cfg Config) (*Live, error) {
 		key:        cfg.Key,
 		partitions: cfg.Partitions,
 		directory:  newDirectory(describeGroup(cfg.Client, cfg.Group, cfg.Calls)),
-		client:     newHTTPClient(newTransport()),
+		client:     newHTTPClient(newTransport(cfg.Trust)),
 		questions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_peer_questions_total",
 			Help: "Questions to other nodes, by what came of them.",

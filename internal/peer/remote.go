@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"parley/internal/telemetry"
@@ -69,9 +71,10 @@ const (
 	idlePerNode = 64
 )
 
-// newTransport reaches nodes. It knows no proxy: they are ours.
-func newTransport() *http.Transport {
+// newTransport reaches nodes, by TLS those that trust can verify. It knows no proxy: they are ours.
+func newTransport(trust *tls.Config) *http.Transport {
 	return &http.Transport{
+		TLSClientConfig:     trust,
 		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		MaxIdleConnsPerHost: idlePerNode,
 		IdleConnTimeout:     time.Minute,
@@ -110,9 +113,17 @@ func put[R any](ctx context.Context, to remote, path string, question any, wait 
 	return *s.Answer, nil
 }
 
+// base is the URL of the node.
+func (r remote) base() string {
+	if strings.HasPrefix(r.address, secure) {
+		return r.address
+	}
+	return "http://" + r.address
+}
+
 // post returns the body of an answer that is proved to be of one of our nodes.
 func (r remote) post(ctx context.Context, path string, body []byte) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.address+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.base()+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.Join(err, errUnreachable)
 	}

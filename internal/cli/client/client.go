@@ -3,6 +3,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ type Config struct {
 	Account string
 	// Key is the API key that is shown. Empty: none.
 	Key string
+	// Trust verifies a Parley that is reached by TLS. Nil: the authorities of the system do.
+	Trust *tls.Config
 }
 
 // New returns a client. Its error says what cannot be a Parley, or a key.
@@ -47,6 +50,7 @@ func New(cfg Config) (*Client, error) {
 		}
 	}
 	transport := &http.Transport{
+		TLSClientConfig:     cfg.Trust,
 		Proxy:               http.ProxyFromEnvironment,
 		MaxIdleConnsPerHost: 256, // as many as there may be polls at once
 		IdleConnTimeout:     time.Minute,

@@ -19,7 +19,7 @@ func (n *node) authenticator() ingest.Authenticator {
 	if len(n.control.Keys()) == 0 {
 		n.log.Warn("there is no API key yet, and nobody is answered without one; parley keys create ACCOUNT makes one")
 	}
-	if !loopback(n.cfg.HTTPAddr) {
+	if !loopback(n.cfg.HTTPAddr) && !n.cfg.secure() {
 		n.log.Warn("API keys are sent in clear to this address; set PARLEY_TLS_CERT and PARLEY_TLS_KEY, unless a proxy in front of it speaks TLS", slog.String("address", n.http.Addr().String()))
 	}
 	return ingest.NewKeyAccess(n.control, time.Now)

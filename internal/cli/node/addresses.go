@@ -18,7 +18,7 @@ type Addresses struct {
 
 func (n *node) addresses() Addresses {
 	a := Addresses{
-		HTTP:       "http://" + n.http.Addr().String(),
+		HTTP:       n.url(),
 		Kafka:      strings.Join(n.brokers(), ","),
 		ClickHouse: withoutPassword(n.dsn()),
 		DataDir:    n.cfg.DataDir,

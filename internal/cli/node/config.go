@@ -56,6 +56,11 @@ type Config struct {
 	// Auth is AuthNone or AuthKeys. Empty: AuthNone with a broker of its own and an address on loopback,
 	// else AuthKeys.
 	Auth string
+	// TLSCert and TLSKey are PEM files: then the node speaks TLS alone. They are read again when they change. Both or
+	// none.
+	TLSCert, TLSKey string
+	// TLSCA is a PEM file of the authorities by which other nodes are verified. Empty: those of the system.
+	TLSCA string
 	// Secret signs receipts, deferred tokens, and what nodes ask one another, at least 16 bytes, the same on all nodes. Empty, with a broker of its own: one that
 	// is made once and kept in the data folder.
 	Secret string
@@ -105,6 +110,9 @@ func (c Config) embeddedKafka() bool { return len(c.KafkaBrokers) == 0 }
 
 // embeddedClickHouse reports whether the node runs a ClickHouse of its own.
 func (c Config) embeddedClickHouse() bool { return c.ClickHouseDSN == "" }
+
+// secure reports whether the node speaks TLS.
+func (c Config) secure() bool { return c.TLSCert != "" }
 
 // backend reports whether the node runs the demo backend.
 func (c Config) backend() bool { return c.embeddedKafka() && c.BackendAddr != Off }
@@ -161,6 +169,7 @@ func (c Config) Validate() error {
 	if err := c.Accounts.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("PARLEY_ACCOUNT_RATE, PARLEY_ACCOUNT_BURST, PARLEY_ACCOUNT_OPEN_CALLS, PARLEY_ACCOUNT_STAGED_BYTES: %w", err))
 	}
+	need((c.TLSCert == "") == (c.TLSKey == ""), "one of PARLEY_TLS_CERT and PARLEY_TLS_KEY is empty; give both files, or none to serve without TLS")
 	need(c.Secret == "" || len(c.Secret) >= secretBytesMin, "PARLEY_SECRET has %d bytes; give at least %d", len(c.Secret), secretBytesMin)
 	need(c.Secret != "" || c.embeddedKafka(), "PARLEY_SECRET is empty; with a Kafka cluster all nodes need the same: give at least %d bytes, as openssl rand -hex 32 makes them", secretBytesMin)
 	need(c.RoutesFile != "" || c.backend(), "PARLEY_ROUTES is empty, and there is no demo backend that could take the calls; name a file of routes")
@@ -227,6 +236,9 @@ func (c Config) LogValue() slog.Value {
 		slog.Int64("result_partitions", int64(c.ResultPartitions)),
 		slog.String("routes", c.RoutesFile),
 		slog.String("auth", c.Auth),
+		slog.String("tls_cert", c.TLSCert),
+		slog.String("tls_key", c.TLSKey),
+		slog.String("tls_ca", c.TLSCA),
 		slog.String("secret", secret),
 		slog.String("instance", c.Instance),
 		slog.Duration("part_timeout", c.PartTimeout),

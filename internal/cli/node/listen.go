@@ -2,22 +2,44 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"syscall"
 
 	"parley/internal/backend"
+	"parley/internal/certs"
 	"parley/internal/route"
 )
 
 // openHTTP takes the address of the node. Whoever connects is answered when everything is there.
 func (n *node) openHTTP(context.Context) (err error) {
-	n.http, err = listen("PARLEY_HTTP_ADDR", n.cfg.HTTPAddr)
-	if err == nil {
-		n.closers = append(n.closers, closeOnce(n.http))
+	if n.trust, err = certs.Trust(n.cfg.TLSCA); err != nil {
+		return fmt.Errorf("PARLEY_TLS_CA: %w", err)
 	}
-	return err
+	var pair *certs.Pair
+	if n.cfg.secure() {
+		if pair, err = certs.Load(n.cfg.TLSCert, n.cfg.TLSKey, n.log); err != nil {
+			return fmt.Errorf("PARLEY_TLS_CERT, PARLEY_TLS_KEY: %w", err)
+		}
+	}
+	if n.http, err = listen("PARLEY_HTTP_ADDR", n.cfg.HTTPAddr); err != nil {
+		return err
+	}
+	n.closers = append(n.closers, closeOnce(n.http))
+	if pair != nil {
+		n.http = tls.NewListener(n.http, pair.Server())
+	}
+	return nil
+}
+
+// url is where this node answers.
+func (n *node) url() string {
+	if n.cfg.secure() {
+		return "https://" + n.http.Addr().String()
+	}
+	return "http://" + n.http.Addr().String()
 }
 
 // openBackend begins the demo backend, unless it is left out.
@@ -30,7 +52,7 @@ func (n *node) openBackend(context.Context) error {
 		return err
 	}
 	n.closers = append(n.closers, closeOnce(l))
-	b, err := backend.New(backend.Config{AnswerTo: "http://" + n.http.Addr().String(), Journal: n.cfg.BackendJournal, Log: n.log})
+	b, err := backend.New(backend.Config{AnswerTo: n.url(), Trust: n.trust, Journal: n.cfg.BackendJournal, Log: n.log})
 	if err != nil {
 		return fmt.Errorf("start demo backend: %w", err)
 	}

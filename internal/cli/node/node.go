@@ -4,6 +4,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,7 @@ type node struct {
 	tracer  oteltrace.Tracer  // nil: no spans are made
 	engines *embedded.Engines // nil: none is needed
 	http    net.Listener
+	trust   *tls.Config  // verifies other nodes
 	backend net.Listener // nil: no demo backend
 	kafka   *kgo.Client  // writes calls, and tells whether Kafka is there; the other roles have their own
 

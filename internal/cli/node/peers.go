@@ -43,6 +43,7 @@ func (n *node) openPeers(p *processor.Processor) (all peers, err error) {
 		Owner:      owner,
 		Self:       self,
 		Key:        key,
+		Trust:      n.trust,
 		Client:     n.kafka,
 		Group:      n.group("processor"),
 		Calls:      n.topics.Calls,
@@ -57,9 +58,18 @@ func (n *node) openPeers(p *processor.Processor) (all peers, err error) {
 	return all, nil
 }
 
-// advertised is where other nodes reach this one. A listener on all addresses does not say which of them that is: then
-// it is the name of the host.
+// advertised is where other nodes reach this one, and whether by TLS.
 func (n *node) advertised() (string, error) {
+	address, err := n.reachable()
+	if err == nil && n.cfg.secure() {
+		address = peer.Secure(address)
+	}
+	return address, err
+}
+
+// reachable is the address by which other nodes reach this one. A listener on all addresses does not say which of them that is: then
+// it is the name of the host.
+func (n *node) reachable() (string, error) {
 	if n.cfg.AdvertiseAddr != "" {
 		return n.cfg.AdvertiseAddr, nil
 	}

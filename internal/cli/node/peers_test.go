@@ -32,6 +32,7 @@ type site struct {
 	t      testing.TB
 	broker *kfake.Cluster
 	routes string
+	client *http.Client
 
 	mu sync.Mutex
 	// tokens are those of deferred calls, by conversation.
@@ -45,7 +46,7 @@ func newSite(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
-	s := &site{t: t, broker: broker, tokens: make(map[string]string)}
+	s := &site{t: t, broker: broker, client: http.DefaultClient, tokens: make(map[string]string)}
 	backend := httptest.NewServer(http.HandlerFunc(s.carryOut))
 	t.Cleanup(backend.Close)
 	s.routes = filepath.Join(t.TempDir(), "routes.yaml")
@@ -89,10 +90,9 @@ type running struct {
 	stop func()
 }
 
-// start runs a node until the test, or stop, ends it.
-func (s *site) start(instance string, roles Roles, adjust ...func(*Config)) *running {
-	s.t.Helper()
-	cfg := Config{
+// config is that of a node of the site.
+func (s *site) config(instance string, roles Roles) Config {
+	return Config{
 		HTTPAddr:       "127.0.0.1:0",
 		KafkaBrokers:   s.broker.ListenAddrs(),
 		ClickHouseDSN:  "clickhouse://127.0.0.1:1/parley",
@@ -109,6 +109,12 @@ func (s *site) start(instance string, roles Roles, adjust ...func(*Config)) *run
 		SessionTimeout: 6 * time.Second,
 		Log:            slog.New(slog.DiscardHandler),
 	}
+}
+
+// start runs a node until the test, or stop, ends it.
+func (s *site) start(instance string, roles Roles, adjust ...func(*Config)) *running {
+	s.t.Helper()
+	cfg := s.config(instance, roles)
 	for _, f := range adjust {
 		f(&cfg)
 	}
@@ -170,7 +176,7 @@ func (n *running) once(method, path, body string, header ...string) said {
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := n.client.Do(r)
 	if err != nil {
 		n.t.Error(err)
 		return said{}
