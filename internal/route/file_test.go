@@ -263,10 +263,11 @@ routes:
 - {name: c, match: {objectType: C}, executor: {type: kafka, topic: orders, replyTopic: parley.state}}
 - {name: d, match: {objectType: D}, executor: {type: kafka, topic: orders, replyTopic: parley.calls}}
 - {name: e, match: {objectType: E}, executor: {type: http, url: "http://h/"}}
+- {name: f, match: {objectType: F}, executor: {type: kafka, topic: parley.in.acme}}
 `)
 	e, ok := errors.AsType[*route.Error](routes.Apart(schemas.TopicsOf("parley")))
-	if !ok || len(e.Problems) != 3 || !strings.Contains(e.Problems[0], `"parley.calls"`) || !strings.Contains(e.Problems[1], `"parley.state"`) || !strings.Contains(e.Problems[2], `"parley.calls"`) {
-		t.Errorf("Apart: %v, want a problem for each of b, c and d", e)
+	if !ok || len(e.Problems) != 4 || !strings.Contains(e.Problems[0], `"parley.calls"`) || !strings.Contains(e.Problems[1], `"parley.state"`) || !strings.Contains(e.Problems[2], `"parley.calls"`) || !strings.Contains(e.Problems[3], `"parley.in.acme"`) {
+		t.Errorf("Apart: %v, want a problem for each of b, c, d and f", e)
 	}
 	if err := routes.Apart(schemas.TopicsOf("other")); err != nil {
 		t.Errorf("topics of another Parley: %v", err)

@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"parley/schemas"
@@ -59,8 +60,8 @@ func (t *Table) Match(account, method, objectType string) (*Route, bool) {
 	return nil, false
 }
 
-// ForCall returns the one route that takes all objects of a valid call; else what is wrong: RouteNotFound, or
-// MixedRoutes when its objects belong to different routes.
+// ForCall returns the one route that takes all objects of a call; else what is wrong: RouteNotFound, MixedRoutes when its
+// objects belong to different routes, or NoObjects.
 func (t *Table) ForCall(call *parleyv1.Call) (*Route, *schemas.Problem) {
 	var first *Route
 	for i, o := range call.Objects {
@@ -84,17 +85,20 @@ func (t *Table) ForCall(call *parleyv1.Call) (*Route, *schemas.Problem) {
 			}
 		}
 	}
+	if first == nil {
+		return nil, &schemas.Problem{Code: schemas.NoObjects, Pointer: "/objects", Detail: "a call acts on at least one object"}
+	}
 	return first, nil
 }
 
-// Apart refuses routes that would write to the topics of Parley itself, or have answers read from there. The error is an
-// *Error.
+// Apart refuses routes that would write to the topics of Parley itself, or to those of tenants, or have answers read from
+// there. The error is an *Error.
 func (t *Table) Apart(own schemas.Topics) error {
 	reserved := []string{own.Calls, own.State, own.Results, own.Dead, own.Control}
 	var problems []string
 	for i, r := range t.routes {
 		for _, used := range []string{r.Executor.Topic, r.Executor.ReplyTopic} {
-			if used != "" && slices.Contains(reserved, used) {
+			if used != "" && (slices.Contains(reserved, used) || strings.HasPrefix(used, own.Inboxes)) {
 				problems = append(problems, fmt.Sprintf("routes[%d] (%s): %q is a topic of Parley itself; name another", i, r.Name, used))
 			}
 		}

@@ -64,6 +64,7 @@ func TestForCall(t *testing.T) {
 		{name: "one object", types: []string{"Row"}, route: "rows"},
 		{name: "several of one route", types: []string{"Row", "Row", "Row"}, route: "rows"},
 		{name: "none", types: []string{"Import"}, code: "RouteNotFound", pointer: "/objects/0/type"},
+		{name: "no objects", code: "NoObjects", pointer: "/objects"},
 		{name: "none for the second", types: []string{"Row", "Import"}, code: "RouteNotFound", pointer: "/objects/1/type"},
 	}
 	routes := parse(t, table)
