@@ -47,14 +47,14 @@ func subjectOf(q schemas.ConversationQuery, r schemas.ConversationResource) (sub
 
 // command makes the record of a command about a conversation, which goes where the records of its calls go.
 func (r *recorder) command(kind string, about subject, value []byte) *kgo.Record {
-	partition := topics.OfConversation(schemas.NewConversationKey(about.account, about.conversationID, about.id), r.partitions)
+	partition := topics.OfConversation(schemas.NewConversationKey(about.account, about.conversationID, about.id), r.log.Partitions)
 	return r.commandAt(partition, kind, schemas.RecordKey(about.account, about.conversationID, about.id), value)
 }
 
 // commandAt makes the record of a command for the owner of a partition.
 func (r *recorder) commandAt(partition int32, kind, key string, value []byte) *kgo.Record {
 	return &kgo.Record{
-		Topic:     r.topic,
+		Topic:     r.log.Topic,
 		Partition: partition,
 		Key:       []byte(key),
 		Value:     value,

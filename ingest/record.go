@@ -8,20 +8,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"parley/ingest/publish"
 	"parley/internal/route"
 	"parley/internal/telemetry"
-	"parley/internal/topics"
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
 )
 
 // recorder makes records of parley.calls.
 type recorder struct {
-	topic      string
-	partitions int32
-	limits     schemas.Limits
-	routes     *route.Current
-	now        func() time.Time
+	log    publish.Log
+	limits schemas.Limits
+	routes *route.Current
+	now    func() time.Time
 	// headers are those of every call's record, which share them: nobody changes them.
 	headers []kgo.RecordHeader
 }
@@ -79,7 +78,7 @@ func (r *recorder) record(q *queued, from sender, position int, received []byte)
 	if q.content, err = keyedContent(q.id, call); err != nil {
 		return err
 	}
-	q.record.Topic, q.record.Headers = r.topic, r.headers
+	q.record.Headers = r.headers
 	return nil
 }
 
@@ -138,7 +137,7 @@ func reserved(call *parleyv1.Call) *schemas.Problem {
 // the partition.
 func (r *recorder) identify(q *queued, from sender, position int) (err error) {
 	if conversation := q.call.GetOptions().GetConversationId(); conversation != "" {
-		r.place(q)
+		r.log.Place(&q.record, q.call, q.id)
 		sequenceCode, _ := schemas.Place(q.call)
 		q.id = schemas.PartRequestID(q.call.Account, conversation, sequenceCode, q.call.Digest, q.record.Partition)
 		return nil
@@ -148,12 +147,6 @@ func (r *recorder) identify(q *queued, from sender, position int) (err error) {
 	} else if q.id, err = schemas.NewRequestID(); err != nil {
 		return err
 	}
-	r.place(q)
+	r.log.Place(&q.record, q.call, q.id)
 	return nil
-}
-
-// place finds where the record of a call goes. The request id is known of one without a conversation.
-func (r *recorder) place(q *queued) {
-	q.record.Key = []byte(schemas.RecordKey(q.call.Account, q.call.GetOptions().GetConversationId(), q.id))
-	topics.Assign(&q.record, r.partitions)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel/trace"
 
+	"parley/ingest/publish"
 	"parley/internal/peer"
 	"parley/internal/token"
 	"parley/schemas"
@@ -66,12 +67,11 @@ func New(cfg Config) (*Server, error) {
 		auth:      cfg.Auth,
 		admission: newAdmission(cfg, m),
 		recorder: &recorder{
-			topic:      cfg.Topics.Calls,
-			partitions: cfg.Partitions,
-			limits:     cfg.Limits,
-			routes:     cfg.Routes,
-			now:        cfg.Now,
-			headers:    callHeaders(),
+			log:     publish.Log{Topic: cfg.Topics.Calls, Partitions: cfg.Partitions},
+			limits:  cfg.Limits,
+			routes:  cfg.Routes,
+			now:     cfg.Now,
+			headers: callHeaders(),
 		},
 		producer:        &producer{client: cfg.Client, timeout: cfg.ProduceTimeout, log: cfg.Log},
 		poller:          poller{live: cfg.Live, record: cfg.Record, log: cfg.Log},

@@ -25,6 +25,10 @@ func (t *turn) answer(p *partTurn, in *received) error {
 			return err
 		}
 	}
+	if !in.mayAnswer(a.Conversation) {
+		t.bury(in.record, &schemas.Problem{Code: schemas.Forbidden, Pointer: "/token", Detail: "names no call of the account that the answer came from"})
+		return nil
+	}
 	state, err := p.tx.Conversation(a.Conversation)
 	if err != nil {
 		return err
@@ -36,6 +40,16 @@ func (t *turn) answer(p *partTurn, in *received) error {
 		return t.keepAnswer(p, in, a)
 	}
 	return nil // the call has ended otherwise
+}
+
+// mayAnswer reports whether an answer may be to a call of a conversation: one from the topic of an account, only if the
+// call is known to be of that account.
+func (in *received) mayAnswer(key schemas.ConversationKey) bool {
+	account := header(in.record, schemas.HeaderAccount)
+	if account == "" {
+		return true
+	}
+	return strings.HasPrefix(string(key), account+"\x00")
 }
 
 // whereOf is the place of the call that an answer is to; empty: it is not known. The token does not say whose call it

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"google.golang.org/protobuf/proto"
 
 	"parley/internal/telemetry"
 	"parley/internal/token"
@@ -76,10 +75,11 @@ func (c *Config) decode(r *kgo.Record) received {
 }
 
 func (c *Config) decodeCall(in *received) *schemas.Problem {
-	if n := topics.RecordBytes(in.record); n > c.refusableBytes() {
-		return &schemas.Problem{Code: schemas.TooLarge, Detail: fmt.Sprintf("a record has at most %d bytes, this one has %d", c.Limits.CallBytesMax, n)}
+	p := c.Limits.RefusableBytes(topics.RecordBytes(in.record))
+	if p != nil {
+		return p
 	}
-	if p := in.parse(); p != nil {
+	if in.call, p = schemas.DecodeRecord(header(in.record, schemas.HeaderContentType), in.record.Value); p != nil {
 		return p
 	}
 	in.followTrace()
@@ -104,7 +104,7 @@ func (c *Config) decodeAnswer(in *received) *schemas.Problem {
 }
 
 func (c *Config) decodeCancel(in *received) (p *schemas.Problem) {
-	if in.cancel, p = c.Limits.DecodeCancel(in.record.Value); p != nil {
+	if in.cancel, p = c.Limits.DecodeCancel("", in.record.Value); p != nil {
 		return p
 	}
 	c.address(in, in.cancel.Account, in.cancel.ConversationID, in.cancel.RequestID)
@@ -131,22 +131,6 @@ func (c *Config) address(in *received, account, conversationID, requestID string
 	in.home = topics.Partition(in.key, c.Partitions)
 }
 
-func (in *received) parse() (p *schemas.Problem) {
-	switch t := header(in.record, schemas.HeaderContentType); t {
-	case "", schemas.ContentJSON:
-		in.call, p = schemas.DecodeCall(in.record.Value)
-		return p
-	case schemas.ContentProtobuf:
-		in.call = new(parleyv1.Call)
-		if err := proto.Unmarshal(in.record.Value, in.call); err != nil {
-			return &schemas.Problem{Code: schemas.InvalidBody, Detail: "not a parley.v1.Call: " + err.Error()}
-		}
-		return nil
-	default:
-		return &schemas.Problem{Code: schemas.InvalidBody, Detail: fmt.Sprintf("content-type %.100q is neither %s nor %s", t, schemas.ContentJSON, schemas.ContentProtobuf)}
-	}
-}
-
 // followTrace puts the call in the trace that the headers of its record name; else the one that it names itself stands.
 func (in *received) followTrace() {
 	t := topics.TraceOf(in.record)
@@ -159,38 +143,24 @@ func (in *received) followTrace() {
 // identify gives the call its request id, its conversation and its home partition.
 func (c *Config) identify(in *received) *schemas.Problem {
 	call := in.call
-	if !schemas.ValidAccount(call.Account) {
-		return &schemas.Problem{Code: schemas.InvalidParameter, Pointer: "/account", Detail: "the record does not say whose call it is"}
+	if p := c.Limits.Refusable(call); p != nil {
+		return p
 	}
 	if len(call.Digest) != sha256.Size {
 		sum := sha256.Sum256(in.record.Value)
 		call.Digest = sum[:]
 	}
-	if n := len(call.Objects); n > c.refusableObjects() {
-		return &schemas.Problem{Code: schemas.TooManyObjects, Pointer: "/objects", Detail: fmt.Sprintf("a call has at most %d objects, this one has %d", c.Limits.ObjectsMax, n)}
-	}
 	conversationID := call.GetOptions().GetConversationId()
-	if n := len(conversationID); n > c.Limits.ConversationIDBytesMax { // it would be part of keys
-		return &schemas.Problem{Code: schemas.InvalidParameter, Pointer: "/options/conversationId", Detail: fmt.Sprintf("at most %d bytes, this has %d", c.Limits.ConversationIDBytesMax, n)}
-	}
-	if conversationID != "" {
-		in.home = topics.Partition(schemas.RecordKey(call.Account, conversationID, schemas.RequestID{}), c.Partitions)
-	}
 	var id schemas.RequestID
 	switch {
 	case call.RequestId != "":
-		var err error
-		if id, err = uuid.Parse(call.RequestId); err != nil {
-			return &schemas.Problem{Code: schemas.InvalidParameter, Pointer: "/requestId", Detail: "not a UUID"}
-		}
+		id = uuid.MustParse(call.RequestId)
 	case conversationID != "":
-		id = schemas.PartRequestID(call.Account, conversationID, call.GetOptions().GetSequenceCode(), call.Digest, in.home)
+		id = topics.PartRequestID(call, c.Partitions)
 	default:
 		id = schemas.LogRequestID(call.Account, in.record.Partition, in.record.Offset)
 	}
-	if conversationID == "" {
-		in.home = topics.OfRequest(call.Account, id, c.Partitions)
-	}
+	in.home = topics.OfCall(call, id, c.Partitions)
 	call.RequestId = id.String()
 	in.part.RequestID = id
 	in.conversation = schemas.NewConversationKey(call.Account, conversationID, id)
@@ -198,8 +168,11 @@ func (c *Config) identify(in *received) *schemas.Problem {
 	return nil
 }
 
-// check is everything that the call alone can tell.
+// check is everything that the call alone can tell, and whoever passed it on.
 func (c *Config) check(in *received) *schemas.Problem {
+	if code := header(in.record, schemas.HeaderRefusedCode); code != "" {
+		return &schemas.Problem{Code: schemas.Code(code), Detail: header(in.record, schemas.HeaderRefusedDetail)}
+	}
 	if n := len(in.record.Value); n > c.Limits.CallBytesMax+callOverhead {
 		return &schemas.Problem{Code: schemas.TooLarge, Detail: fmt.Sprintf("a call has at most %d bytes, this record has %d", c.Limits.CallBytesMax, n)}
 	}
@@ -219,22 +192,6 @@ func (c *Config) check(in *received) *schemas.Problem {
 
 // callOverhead is what the identity adds to a call's own bytes.
 const callOverhead = 4 << 10
-
-// refusableFactor says how far beyond its limits a call may be to get a Rejected result. Further, its result could be
-// longer than a record can be, and the record goes to parley.dead. refusableObjectsMax bounds that for great limits: a
-// problem takes less than 700 bytes for each object.
-const (
-	refusableFactor     = 4
-	refusableObjectsMax = 10_000
-)
-
-func (c *Config) refusableBytes() int {
-	return min(refusableFactor*c.Limits.CallBytesMax, schemas.CallBytesCeiling+callOverhead)
-}
-
-func (c *Config) refusableObjects() int {
-	return min(refusableFactor*c.Limits.ObjectsMax, refusableObjectsMax)
-}
 
 // firstAppended is when a record that was forwarded was first appended: not after it was appended here.
 func firstAppended(r *kgo.Record) (time.Time, bool) {

@@ -43,12 +43,13 @@ func TestAsyncAPIDescribesTheTopics(t *testing.T) {
 	topics := schemas.TopicsOf("parley")
 	for channel, want := range map[string]string{
 		"calls": topics.Calls, "results": topics.Results, "dead": topics.Dead, "state": topics.State, "control": topics.Control,
+		"inbox": topics.Inbox("{account}"),
 	} {
 		if got := d.Channels[channel].Address; got != want {
 			t.Errorf("channel %s is at %q, want %q", channel, got, want)
 		}
 	}
-	if d.AsyncAPI != "3.0.0" || len(d.Channels) != 7 {
+	if d.AsyncAPI != "3.0.0" || len(d.Channels) != 8 {
 		t.Errorf("asyncapi %q with %d channels", d.AsyncAPI, len(d.Channels))
 	}
 	call, event, dead := d.Components.Messages["call"].Headers, d.Components.Messages["event"].Headers, d.Components.Messages["dead"].Headers
@@ -136,15 +137,20 @@ func holds(t *testing.T, c *jsonschema.Compiler, at string, value any) {
 func readBy(message string, value []byte) error {
 	var p *schemas.Problem
 	switch message {
-	case schemas.RecordCall:
+	case schemas.RecordCall, "ownCall":
 		var call *parleyv1.Call
 		if call, p = schemas.DecodeCall(value); p == nil {
+			if message == "ownCall" {
+				call.Account = "acme"
+			}
 			p = schemas.DefaultLimits().Validate(call, now)
 		}
 	case schemas.RecordAnswer, "reply":
 		_, p = schemas.DecodeAnswer(value)
 	case schemas.RecordCancel:
-		_, p = schemas.DefaultLimits().DecodeCancel(value)
+		_, p = schemas.DefaultLimits().DecodeCancel("", value)
+	case "ownCancel":
+		_, p = schemas.DefaultLimits().DecodeCancel("acme", value)
 	case schemas.RecordResubmit:
 		_, p = schemas.DefaultLimits().DecodeResubmit(value)
 	case "event":

@@ -1,6 +1,8 @@
 package schemas
 
 import (
+	"cmp"
+
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 )
@@ -29,12 +31,17 @@ type Resubmit struct {
 	IncludeFailed bool `json:"includeFailed,omitzero"`
 }
 
-// DecodeCancel reads a cancel in its JSON form, strictly. What it returns without a problem names one conversation.
-func (l Limits) DecodeCancel(b []byte) (*Cancel, *Problem) {
+// DecodeCancel reads a cancel in its JSON form, strictly. What it returns without a problem names one conversation: of
+// the account by whose topic it came, else (empty) of the one that it says itself.
+func (l Limits) DecodeCancel(account string, b []byte) (*Cancel, *Problem) {
 	c := new(Cancel)
 	if p := decodeCommand(b, c, "a cancel"); p != nil {
 		return nil, p
 	}
+	if p := SameAccount(account, c.Account); p != nil {
+		return nil, p
+	}
+	c.Account = cmp.Or(account, c.Account)
 	if p := l.named(c.Account, c.ConversationID, c.RequestID); p != nil {
 		return nil, p
 	}

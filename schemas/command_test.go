@@ -12,11 +12,11 @@ const someID = "018f4c1e-7c1a-7b5e-9d55-0242ac120002"
 func TestDecodeCommands(t *testing.T) {
 	t.Parallel()
 	limits := schemas.DefaultLimits()
-	cancel, p := limits.DecodeCancel([]byte(`{"account": "acme", "conversationId": "order/é"}`))
+	cancel, p := limits.DecodeCancel("", []byte(`{"account": "acme", "conversationId": "order/é"}`))
 	if want := (schemas.Cancel{Account: "acme", ConversationID: "order/é"}); p != nil || *cancel != want {
 		t.Errorf("cancel %+v, %v, want %+v", cancel, p, want)
 	}
-	cancel, p = limits.DecodeCancel([]byte(`{"account": "acme", "requestId": "` + someID + `"}`))
+	cancel, p = limits.DecodeCancel("", []byte(`{"account": "acme", "requestId": "`+someID+`"}`))
 	if want := (schemas.Cancel{Account: "acme", RequestID: someID}); p != nil || *cancel != want {
 		t.Errorf("cancel %+v, %v, want %+v", cancel, p, want)
 	}
@@ -29,7 +29,7 @@ func TestDecodeCommands(t *testing.T) {
 func TestDecodeCommandsRefuse(t *testing.T) {
 	t.Parallel()
 	limits := schemas.DefaultLimits()
-	cancel := func(b []byte) *schemas.Problem { _, p := limits.DecodeCancel(b); return p }
+	cancel := func(b []byte) *schemas.Problem { _, p := limits.DecodeCancel("", b); return p }
 	resubmit := func(b []byte) *schemas.Problem { _, p := limits.DecodeResubmit(b); return p }
 	both := []func([]byte) *schemas.Problem{cancel, resubmit}
 	long := strings.Repeat("x", 201)
@@ -74,7 +74,7 @@ func FuzzDecodeCancel(f *testing.F) {
 	f.Add([]byte(`{"account":"acme","requestId":"` + someID + `"}`))
 	limits := schemas.DefaultLimits()
 	f.Fuzz(func(t *testing.T, body []byte) {
-		c, p := limits.DecodeCancel(body)
+		c, p := limits.DecodeCancel("", body)
 		if p != nil {
 			return
 		}
@@ -82,7 +82,7 @@ func FuzzDecodeCancel(f *testing.F) {
 		if err != nil {
 			t.Fatalf("cannot be encoded: %v", err)
 		}
-		if again, p := limits.DecodeCancel(encoded); p != nil || *again != *c {
+		if again, p := limits.DecodeCancel("", encoded); p != nil || *again != *c {
 			t.Fatalf("encoded as %s, decoded as %+v, %v", encoded, again, p)
 		}
 	})

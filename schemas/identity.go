@@ -15,7 +15,8 @@ import (
 //   - of a part of a conversation, derived from what was received, so that a resend has the same id; and of a
 //     record that came by Kafka without one, derived from its place in the log. Both are of version 8 and carry
 //     the partition of parley.calls in the 14 bits after the variant;
-//   - of a call with an Idempotency-Key, derived from the key (version 5 by name);
+//   - of a call with an Idempotency-Key, derived from the key (version 5 by name); and of a record in the topic of an
+//     account, derived from the id that it was given, as from a key, or from its place there;
 //   - of any other call, time-ordered and random (version 7).
 //
 // The last two, and whatever a producer chose itself, name their partition through the key account/requestId.
@@ -48,6 +49,17 @@ func KeyedRequestID(account, key string, position int) RequestID {
 
 // Keyed reports whether an id may be derived from an Idempotency-Key.
 func Keyed(id RequestID) bool { return id.Version() == 5 && id.Variant() == uuid.RFC4122 }
+
+// inboxPlaces is the namespace of ids that are derived from a place in the topic of an account.
+var inboxPlaces = uuid.MustParse("0b3f1f51-93c4-5c58-8a57-7d1c9e0d6a42")
+
+// InboxRequestID returns the id of a record without one, found at an offset of a partition in the topic of an account.
+// topicID tells that topic from another that had its name before.
+func InboxRequestID(account string, topicID [16]byte, partition int32, offset int64) RequestID {
+	place := binary.BigEndian.AppendUint32(nil, uint32(partition))
+	place = binary.BigEndian.AppendUint64(place, uint64(offset))
+	return uuid.NewHash(sha256.New(), inboxPlaces, appendParts(nil, account, string(topicID[:]), string(place)), 5)
+}
 
 // PartitionOf returns the partition that the id itself carries. false: it is found through RequestKey.
 func PartitionOf(id RequestID) (int32, bool) {

@@ -1,5 +1,7 @@
 package schemas
 
+import "strings"
+
 // Topics are the names of Parley's topics; all share one prefix.
 type Topics struct {
 	// Calls is the queue and the source of truth, keyed by RecordKey.
@@ -12,6 +14,8 @@ type Topics struct {
 	Dead string
 	// Control is compacted, has one partition, and holds what all processes must agree on.
 	Control string
+	// Inboxes begins the names of the topics that tenants write to, see Inbox.
+	Inboxes string
 }
 
 // TopicsOf returns the topics with a prefix, by default "parley".
@@ -22,17 +26,32 @@ func TopicsOf(prefix string) Topics {
 		Results: prefix + ".results",
 		Dead:    prefix + ".dead",
 		Control: prefix + ".control",
+		Inboxes: prefix + ".in.",
 	}
+}
+
+// Inbox is the topic of an account, which is for its own calls alone.
+func (t Topics) Inbox(account string) string { return t.Inboxes + account }
+
+// InboxOf returns the account whose topic this is. false: it is nobody's.
+func (t Topics) InboxOf(topic string) (account string, ok bool) {
+	account, ok = strings.CutPrefix(topic, t.Inboxes)
+	return account, ok && ValidAccount(account)
 }
 
 // Record headers.
 const (
 	HeaderType        = "type"
 	HeaderContentType = "content-type"
-	HeaderAccount     = "account"
+	// HeaderAccount is whose event it is. On an answer it says that whoever sent it may answer calls of this account alone.
+	HeaderAccount = "account"
 	// HeaderPartition is the partition of parley.calls whose owner wrote an event.
 	HeaderPartition = "partition"
 
+	// HeaderRefusedCode and HeaderRefusedDetail are those of a call that was refused before it came to parley.calls: it
+	// gets a Rejected result with them.
+	HeaderRefusedCode   = "refused-code"
+	HeaderRefusedDetail = "refused-detail"
 	// HeaderContinues is that of a resubmitted call: the conversation that it comes from.
 	HeaderContinues = "continues"
 	// HeaderDeferredToken names the call that a request carries out, and that a reply answers.

@@ -53,11 +53,14 @@ var homes = []home{
 		"github.com/twmb/franz-go/pkg/kgo/...",
 		[]string{
 			"ingest",             // the producer of calls
+			"ingest/inbox",       // reads the topics of tenants
+			"ingest/publish",     // makes the records of calls
 			"processor",          // the shell: one transaction a turn
 			"processor/executor", // the record that carries a call out by Kafka
-			"processor/replies",  // reads what backends answer by Kafka
+			"processor/replies",  // makes answers of what backends answer by Kafka
 			"results/sink",       // reads results, writes down which block comes next
 			"results/subscriber", // the second transactional hop
+			"internal/relay",     // reads topics and writes what is made of each record
 			"internal/topics",    // creates and checks the topics, places keys
 			"internal/peer",      // asks who owns a partition
 			"internal/control",   // reads and writes what all processes agree on

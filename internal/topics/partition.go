@@ -5,6 +5,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
 )
 
 // keyed keeps no state for records that have a key, so all may share it.
@@ -39,4 +40,16 @@ func OfConversation(key schemas.ConversationKey, partitions int32) int32 {
 		return OfRequest(account, id, partitions)
 	}
 	return Partition(schemas.RecordKey(account, conversationID, id), partitions)
+}
+
+// OfCall returns the partition of a call with this request id.
+func OfCall(call *parleyv1.Call, id schemas.RequestID, partitions int32) int32 {
+	return OfConversation(schemas.NewConversationKey(call.Account, call.GetOptions().GetConversationId(), id), partitions)
+}
+
+// PartRequestID is the request id of a call that has a ConversationID and a digest: see schemas.PartRequestID.
+func PartRequestID(call *parleyv1.Call, partitions int32) schemas.RequestID {
+	sequenceCode, _ := schemas.Place(call)
+	partition := OfCall(call, schemas.RequestID{}, partitions)
+	return schemas.PartRequestID(call.Account, call.GetOptions().GetConversationId(), sequenceCode, call.Digest, partition)
 }

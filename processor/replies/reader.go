@@ -12,17 +12,15 @@ import (
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
+	"parley/internal/relay"
 	"parley/internal/route"
-	"parley/internal/topics"
-	"parley/schemas"
 )
 
 // Reader reads the reply topics of all routes, as a member of a consumer group.
 type Reader struct {
 	cfg     Config
 	metrics *metrics
+	relay   *relay.Relay
 	// topics are those that are read. One that no route names any more is read on until the process ends: it may hold
 	// answers to calls that were sent before.
 	topics []string
@@ -34,55 +32,32 @@ func New(cfg Config) (*Reader, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("check config of replies: %w", err)
 	}
-	return &Reader{cfg: cfg, metrics: newMetrics(cfg.Metrics)}, nil
+	r := &Reader{cfg: cfg, metrics: newMetrics(cfg.Metrics)}
+	var err error
+	r.relay, err = relay.New(relay.Config{
+		Kafka:    cfg.Kafka,
+		Group:    cfg.Group,
+		Dead:     cfg.Topics.Dead,
+		Make:     r.answer,
+		Count:    r.metrics.count,
+		More:     r.more,
+		Interval: cfg.Interval,
+		Log:      cfg.Log,
+	})
+	return r, err
 }
 
 // Run reads until ctx ends, and then returns nil. It is called once. Brokers that are away are waited for; the error is
 // that of a client that cannot be made.
-func (r *Reader) Run(ctx context.Context) error {
-	if !r.await(ctx) {
-		return nil
-	}
-	client, err := kgo.NewClient(append([]kgo.Opt{
-		kgo.ConsumerGroup(r.cfg.Group),
-		kgo.ConsumeTopics(r.topics...),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.FetchMaxBytes(fetchBytesMax),
-		kgo.DisableAutoCommit(),
-		kgo.BlockRebalanceOnPoll(), // what is in hand is committed before another member reads on
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerBatchMaxBytes(topics.MessageBytesMax),
-		kgo.ProducerLinger(0),
-	}, r.cfg.Kafka...)...)
-	if err != nil {
-		return fmt.Errorf("join group %s: %w", r.cfg.Group, err)
-	}
-	defer client.CloseAllowingRebalance()
-	for ctx.Err() == nil {
-		r.step(ctx, client)
-	}
-	return nil
-}
+func (r *Reader) Run(ctx context.Context) error { return r.relay.Run(ctx) }
 
-const (
-	// fetchBytesMax bounds the replies that one broker sends at a time: two of the longest.
-	fetchBytesMax = 2 * schemas.AnswerBytesMax
-	// recordsMax bounds the replies that are in hand between two commits.
-	recordsMax = 1_000
-	// commitTimeout bounds the commit of what has been passed on, also when the reader is about to end.
-	commitTimeout = 5 * time.Second
-)
+// became is what an answer is counted as.
+const became = "answer"
 
-// await returns true as soon as a route names a reply topic, and false when ctx ends.
-func (r *Reader) await(ctx context.Context) bool {
-	for len(r.more()) == 0 {
-		if !wait(ctx, r.cfg.Interval) {
-			return false
-		}
-	}
-	return true
+// answer makes of a reply what is to be written.
+func (r *Reader) answer(reply relay.Record) relay.Made {
+	made, problem := r.cfg.answer(reply.Record, time.Now())
+	return relay.Made{Record: made, Became: became, Dead: problem}
 }
 
 // more adds the reply topics of the table in force to those that are read, and returns the new ones.
@@ -99,39 +74,4 @@ func (r *Reader) more() []string {
 		r.cfg.Log.Info("replies are read", "topics", found)
 	}
 	return found
-}
-
-// step takes the replies that are there, or waits a while for some, and passes them on.
-func (r *Reader) step(ctx context.Context, client *kgo.Client) {
-	defer client.AllowRebalance()
-	client.AddConsumeTopics(r.more()...)
-	polling, cancel := context.WithTimeout(ctx, r.cfg.Interval)
-	defer cancel()
-	fetches := client.PollRecords(polling, recordsMax)
-	fetches.EachError(func(topic string, partition int32, err error) {
-		if polling.Err() == nil {
-			r.cfg.Log.Warn("replies cannot be read", "topic", topic, "partition", partition, "error", err)
-		}
-	})
-	replies := fetches.Records()
-	if len(replies) == 0 || !r.pass(ctx, client, replies) {
-		return
-	}
-	committing, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
-	defer cancel()
-	if err := client.CommitRecords(committing, replies...); err != nil {
-		r.cfg.Log.Warn("replies are not committed, and may be read again", "error", err)
-	}
-}
-
-// wait returns true after d, and false when ctx ends before.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -39,6 +39,9 @@ func (n *node) openRoles(context.Context) error {
 	if err := n.openReplies(); err != nil {
 		return err
 	}
+	if err := n.openInbox(); err != nil {
+		return err
+	}
 	peers, err := n.openPeers(p)
 	if err != nil {
 		return err
