@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 
@@ -69,7 +70,13 @@ func readBody(r *http.Request, bytesMax int64, l *lease) ([]byte, error) {
 }
 
 // unreadable says why a body could not be read to its end.
-func unreadable(read int, err error) *schemas.Problem {
+func unreadable(read int, err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return refusal{&schemas.Problem{
+			Code:   schemas.InvalidBody,
+			Detail: fmt.Sprintf("the body comes too slowly: %d bytes were there in time; nothing of this request was queued", read),
+		}, http.StatusRequestTimeout}
+	}
 	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
 		return &schemas.Problem{Code: schemas.InvalidBody, Detail: fmt.Sprintf("zstd bodies are taken with a window of at most %d MiB; compress without --long and --ultra", zstdWindowMax>>20)}
 	}
@@ -87,6 +94,9 @@ func decompress(r *http.Request) (io.ReadCloser, error) {
 		return io.NopCloser(r.Body), nil
 	case "gzip":
 		z, err := gzip.NewReader(r.Body)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, unreadable(0, err)
+		}
 		if err != nil {
 			return nil, &schemas.Problem{Code: schemas.InvalidBody, Detail: "the body is not gzip, as Content-Encoding says it is"}
 		}

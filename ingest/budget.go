@@ -33,6 +33,13 @@ func (l *lease) grow(n int64) bool {
 	return true
 }
 
+// take takes n bytes more, also if the budget has not got them: then others get none. Only the first holder calls it,
+// before hold.
+func (l *lease) take(n int64) {
+	l.budget.used.Add(n)
+	l.bytes += n
+}
+
 // hold adds a holder.
 func (l *lease) hold() { l.holders.Add(1) }
 

@@ -38,7 +38,7 @@ func (s *Server) postCalls(c echo.Context) error {
 	if f == oneCall {
 		return s.answerOne(c, &taken[0], &v)
 	}
-	return answerMany(c, f, taken)
+	return s.answerMany(c, f, taken)
 }
 
 // receive reads the calls of a request and queues them. The body is let go of when it returns: a wait holds none.
@@ -148,7 +148,8 @@ func (s *Server) logRefused(ctx context.Context, account string, position int, p
 // answerMany answers an array with one document, which counts the calls and says what became of each, and NDJSON with a
 // line for each. The status is 202 when any call was accepted; else that of an unavailable queue, or of a limit, if that
 // was the reason of one, so that the client comes again; else 400. Retry-After is when all that may be sent again may be.
-func answerMany(c echo.Context, f form, all []taken) error {
+// The answer is held in memory until its client has read it, and counts as what is in flight.
+func (s *Server) answerMany(c echo.Context, f form, all []taken) error {
 	accepted := 0
 	status, again := http.StatusBadRequest, time.Duration(0)
 	for i := range all {
@@ -167,6 +168,12 @@ func answerMany(c echo.Context, f form, all []taken) error {
 	body, err := appendAnswers(make([]byte, 0, ackRoom*len(all)), f, accepted, all)
 	if err != nil {
 		return err
+	}
+	l := s.budget.lease()
+	defer l.release()
+	l.take(int64(cap(body)))
+	if err := hurry(c, len(body)); err != nil {
+		return fmt.Errorf("set deadline of answer: %w", err)
 	}
 	setRetryAfter(c.Response().Header(), again)
 	if f == callArray {

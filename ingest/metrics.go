@@ -41,7 +41,28 @@ func (m *metrics) observe(l labels, took time.Duration) {
 	o.Observe(took.Seconds())
 }
 
-func newMetrics(registry prometheus.Registerer, b *budget, w, st *seats) (*metrics, error) {
+// holdings are what requests hold, each bounded.
+type holdings struct {
+	bytes       *budget
+	waiting     *seats
+	streams     *seats
+	connections connections
+}
+
+// gauges show how much of it is held.
+func (h holdings) gauges() []prometheus.Collector {
+	gauge := func(name, help string, held func() int64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(held()) })
+	}
+	return []prometheus.Collector{
+		gauge("parley_ingest_in_flight_bytes", "Bytes of bodies that are being read or are on their way to the log, and of long answers that are being written.", h.bytes.used.Load),
+		gauge("parley_ingest_waiting", "Requests that wait for the end of the call that they have sent.", h.waiting.taken.Load),
+		gauge("parley_ingest_streams", "Streams of events that are open.", h.streams.taken.Load),
+		gauge("parley_ingest_connections", "Connections that are open.", func() int64 { return int64(len(h.connections.open)) }),
+	}
+}
+
+func newMetrics(registry prometheus.Registerer, h holdings) (*metrics, error) {
 	m := &metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_ingest_calls_total",
@@ -59,19 +80,7 @@ func newMetrics(registry prometheus.Registerer, b *budget, w, st *seats) (*metri
 		observers: make(map[labels]prometheus.Observer),
 	}
 	m.accepted = m.calls.WithLabelValues(string(codeAccepted))
-	inFlight := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "parley_ingest_in_flight_bytes",
-		Help: "Bytes of bodies that are being read or are on their way to the log.",
-	}, func() float64 { return float64(b.used.Load()) })
-	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "parley_ingest_waiting",
-		Help: "Requests that wait for the end of the call that they have sent.",
-	}, func() float64 { return float64(w.taken.Load()) })
-	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "parley_ingest_streams",
-		Help: "Streams of events that are open.",
-	}, func() float64 { return float64(st.taken.Load()) })
-	for _, c := range []prometheus.Collector{m.calls, m.requests, m.limited, inFlight, waiting, open} {
+	for _, c := range append(h.gauges(), m.calls, m.requests, m.limited) {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}

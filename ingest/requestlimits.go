@@ -29,6 +29,13 @@ type RequestLimits struct {
 	StreamsMax int
 	// StreamTimeMax is how long a stream is open at the most; its client comes again.
 	StreamTimeMax time.Duration
+	// ConnectionsMax bounds the connections that are open; beyond it the next wait until one is closed.
+	ConnectionsMax int
+	// HeaderTimeout is how long the headers of a request may take.
+	HeaderTimeout time.Duration
+	// BodyTimeout is how long a body may take, beyond a second for each MiB that has come; then its request is answered
+	// with 408, and its connection closed.
+	BodyTimeout time.Duration
 	// ProduceTimeout is how long the brokers may stay silent before a request is given up; it is answered with 503
 	// within another 200 ms.
 	ProduceTimeout time.Duration
@@ -45,6 +52,9 @@ func DefaultRequestLimits() RequestLimits {
 		WaitingMax:       1_000,
 		StreamsMax:       10_000,
 		StreamTimeMax:    15 * time.Minute,
+		ConnectionsMax:   16_384,
+		HeaderTimeout:    5 * time.Second,
+		BodyTimeout:      10 * time.Second,
 		ProduceTimeout:   700 * time.Millisecond,
 	}
 }
@@ -65,6 +75,9 @@ func (r RequestLimits) Check(calls schemas.Limits) error {
 	need(r.WaitingMax >= 1, "PARLEY_WAITING_MAX is %d; it is at least 1", r.WaitingMax)
 	need(r.StreamsMax >= 1, "PARLEY_STREAMS_MAX is %d; it is at least 1", r.StreamsMax)
 	need(r.StreamTimeMax > 0, "PARLEY_STREAM_TIME_MAX is %s; it is positive", r.StreamTimeMax)
+	need(r.ConnectionsMax >= 1, "PARLEY_CONNECTIONS_MAX is %d; it is at least 1", r.ConnectionsMax)
+	need(r.HeaderTimeout > 0, "PARLEY_HEADER_TIMEOUT is %s; it is positive", r.HeaderTimeout)
+	need(r.BodyTimeout > 0, "PARLEY_BODY_TIMEOUT is %s; it is positive", r.BodyTimeout)
 	need(r.ProduceTimeout > 0, "PARLEY_PRODUCE_TIMEOUT is %s; it is positive", r.ProduceTimeout)
 	return errors.Join(errs...)
 }
@@ -80,6 +93,9 @@ func (r RequestLimits) withDefaults() RequestLimits {
 	orDefault(&r.WaitingMax, byDefault.WaitingMax)
 	orDefault(&r.StreamsMax, byDefault.StreamsMax)
 	orDefault(&r.StreamTimeMax, byDefault.StreamTimeMax)
+	orDefault(&r.ConnectionsMax, byDefault.ConnectionsMax)
+	orDefault(&r.HeaderTimeout, byDefault.HeaderTimeout)
+	orDefault(&r.BodyTimeout, byDefault.BodyTimeout)
 	orDefault(&r.ProduceTimeout, byDefault.ProduceTimeout)
 	return r
 }

@@ -99,9 +99,12 @@ func (s *Server) resubmitAs(ctx context.Context, of string, line bulkLine, inclu
 	return s.resubmit(ctx, schemas.ConversationQuery{Account: of, ID: line.ConversationID}, r)
 }
 
+// linesTimeout is how long it may take until the next lines are written.
+const linesTimeout = time.Minute
+
 // writeLines writes lines, and sees to it that they are sent. The time that a whole answer may take begins anew.
 func writeLines(w *echo.Response, lines []bulkLine) error {
-	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(linesTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("extend answer: %w", err)
 	}
 	for _, line := range lines {

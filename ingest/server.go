@@ -41,6 +41,9 @@ type Server struct {
 	ready           ReadyFunc
 	requestCallsMax int
 	requestBytesMax int64
+	connections     connections
+	headerTimeout   time.Duration
+	bodyTimeout     time.Duration
 	waitMax         time.Duration
 	synchronousWait time.Duration
 	seats           *seats
@@ -59,7 +62,8 @@ func New(cfg Config) (*Server, error) {
 	b := &budget{max: cfg.BytesInFlightMax}
 	w := &seats{max: int64(cfg.WaitingMax)}
 	st := &streams{seats: seats{max: int64(cfg.StreamsMax)}, timeMax: cfg.StreamTimeMax, heartbeat: heartbeatEvery, writeTimeout: streamWriteTimeout}
-	m, err := newMetrics(cfg.Metrics, b, w, &st.seats)
+	open := newConnections(cfg.ConnectionsMax)
+	m, err := newMetrics(cfg.Metrics, holdings{bytes: b, waiting: w, streams: &st.seats, connections: open})
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -88,6 +92,9 @@ func New(cfg Config) (*Server, error) {
 		ready:           cfg.Ready,
 		requestCallsMax: cfg.RequestCallsMax,
 		requestBytesMax: cfg.RequestBytesMax,
+		connections:     open,
+		headerTimeout:   cfg.HeaderTimeout,
+		bodyTimeout:     cfg.BodyTimeout,
 		waitMax:         cfg.WaitMax,
 		synchronousWait: cfg.SynchronousWait,
 		seats:           w,
@@ -105,7 +112,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) routes(metrics http.Handler) http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
-	e.Use(s.observe, s.recovered, sameOrigin())
+	e.Use(s.observe, s.recovered, sameOrigin(), s.patient)
 	get := func(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) {
 		e.GET(path, h, m...)
 		e.HEAD(path, h, m...) // net/http leaves out the body (RFC 9110 section 9.3.2)
@@ -160,8 +167,6 @@ func sameOrigin() echo.MiddlewareFunc {
 }
 
 const (
-	headerTimeout  = 5 * time.Second
-	bodyTimeout    = 60 * time.Second
 	idleTimeout    = 2 * time.Minute
 	headerBytesMax = 64 << 10
 )
@@ -171,12 +176,13 @@ const (
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	h := &http.Server{
 		Handler:           s.handler,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       bodyTimeout,
-		WriteTimeout:      bodyTimeout + max(s.waitMax, s.synchronousWait) + 2*askTimeout,
+		ReadHeaderTimeout: s.headerTimeout,
+		ReadTimeout:       s.headerTimeout + s.bodyTimeout,
+		WriteTimeout:      s.headerTimeout + s.bodyTimeout + atPace(s.requestBytesMax) + max(s.waitMax, s.synchronousWait) + 2*askTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytesMax,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnState:         s.connections.note,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	var asking sync.WaitGroup
@@ -185,7 +191,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer stopFollowing()
 	asking.Go(func() { s.admission.follow(following) })
 	served := make(chan error, 1)
-	go func() { served <- h.Serve(ln) }()
+	go func() { served <- h.Serve(s.connections.guard(ln)) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve HTTP: %w", err)

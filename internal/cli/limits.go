@@ -28,6 +28,9 @@ type limitFlags struct {
 	WaitingMax             int           `default:"1000" env:"PARLEY_WAITING_MAX" placeholder:"N" help:"The most requests that wait for the end of their call at once, Synchronous or by Prefer: wait." group:"Limits"`
 	StreamsMax             int           `default:"10000" env:"PARLEY_STREAMS_MAX" placeholder:"N" help:"The most streams of events (text/event-stream) that are open at once." group:"Limits"`
 	StreamTimeMax          time.Duration `default:"15m" env:"PARLEY_STREAM_TIME_MAX" placeholder:"DURATION" help:"How long a stream of events is open at the most; its client comes again." group:"Limits"`
+	ConnectionsMax         int           `default:"16384" env:"PARLEY_CONNECTIONS_MAX" placeholder:"N" help:"The most connections that are open at once; the next wait until one is closed." group:"Limits"`
+	HeaderTimeout          time.Duration `default:"5s" env:"PARLEY_HEADER_TIMEOUT" placeholder:"DURATION" help:"How long the headers of a request may take." group:"Limits"`
+	BodyTimeout            time.Duration `default:"10s" env:"PARLEY_BODY_TIMEOUT" placeholder:"DURATION" help:"How long a body may take, beyond a second for each MiB that has come; then its request is answered with 408." group:"Limits"`
 	ProduceTimeout         time.Duration `default:"700ms" env:"PARLEY_PRODUCE_TIMEOUT" placeholder:"DURATION" help:"How long Kafka may stay silent before a request is answered with 503." group:"Limits"`
 }
 
@@ -52,6 +55,9 @@ func (f limitFlags) requests() ingest.RequestLimits {
 		WaitingMax:       f.WaitingMax,
 		StreamsMax:       f.StreamsMax,
 		StreamTimeMax:    f.StreamTimeMax,
+		ConnectionsMax:   f.ConnectionsMax,
+		HeaderTimeout:    f.HeaderTimeout,
+		BodyTimeout:      f.BodyTimeout,
 		ProduceTimeout:   f.ProduceTimeout,
 	}
 }
