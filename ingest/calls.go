@@ -95,7 +95,9 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, v *vi
 			return nil, err
 		}
 		if v != nil {
-			if all[i].problem = s.prepare(ctx, v, q); all[i].problem != nil {
+			if p := s.prepare(ctx, v, q); p != nil {
+				all[i].problem = p
+				s.logRefused(ctx, from.account, i, p)
 				continue
 			}
 		}
@@ -110,7 +112,7 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, v *vi
 		i := places[n]
 		if f.acknowledged() {
 			all[i].ack = s.acknowledge(&calls[i], f, now)
-			if v != nil {
+			if v != nil && v.wait > 0 {
 				at := f.Position
 				v.query.Accepted = &at
 			}

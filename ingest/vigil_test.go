@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,16 +31,17 @@ func (h *harness) stays() { h.ends(schemas.Executing) }
 
 func TestSynchronousCallIsAnsweredWithItsStatus(t *testing.T) {
 	t.Parallel()
-	for _, status := range []schemas.CallStatus{schemas.OK, schemas.HasErrors, schemas.Error} {
-		h := start(t)
+	h := start(t)
+	var outages []schemas.RouteQuery
+	h.live.tell(func(f *fakeSource) {
+		f.answers.outage = func(q schemas.RouteQuery) (schemas.RouteOutage, error) {
+			outages = append(outages, q)
+			return schemas.RouteOutage{}, nil
+		}
+	})
+	statuses := []schemas.CallStatus{schemas.OK, schemas.HasErrors, schemas.Error}
+	for _, status := range statuses {
 		h.ends(status)
-		var outages []schemas.RouteQuery
-		h.live.tell(func(f *fakeSource) {
-			f.answers.outage = func(q schemas.RouteQuery) (schemas.RouteOutage, error) {
-				outages = append(outages, q)
-				return schemas.RouteOutage{}, nil
-			}
-		})
 		r := h.post(t, synchronousCall, "Parley-Account", "acme")
 		if r.status != http.StatusOK {
 			t.Fatalf("status %d, want 200: %s", r.status, r.body)
@@ -49,68 +51,74 @@ func TestSynchronousCallIsAnsweredWithItsStatus(t *testing.T) {
 		if got.Status != status || got.Account != "acme" || !strings.HasPrefix(r.header.Get("Location"), "/v1/requests/"+got.RequestID+"?receipt=") {
 			t.Errorf("answer %s at %q, want %s", r.body, r.header.Get("Location"), status)
 		}
-		record := h.log(t, 1)[0]
-		if p := schemas.PriorityOf(callOf(t, record)); p != schemas.Foremost {
+	}
+	asked, _ := h.live.asked()
+	if len(asked) != len(statuses) || len(outages) != len(statuses) {
+		t.Fatalf("asked %+v, and after %+v, want once of each", asked, outages)
+	}
+	for i, q := range asked {
+		if q.Wait > time.Minute || q.Wait < 50*time.Second {
+			t.Errorf("waited for %s, want a minute", q.Wait)
+		}
+		if want := (schemas.RouteQuery{Partition: q.Accepted.Partition, Route: "default"}); outages[i] != want {
+			t.Errorf("asked after %+v, want %+v", outages[i], want)
+		}
+	}
+	for _, r := range h.log(t, len(statuses)) {
+		call, at := callOf(t, r), schemas.Position{Partition: r.Partition, Offset: r.Offset}
+		if p := schemas.PriorityOf(call); p != schemas.Foremost {
 			t.Errorf("queued with priority %d", p)
 		}
-		asked, _ := h.live.asked()
-		if len(asked) != 1 || *asked[0].Accepted != (schemas.Position{Partition: record.Partition, Offset: record.Offset}) || asked[0].Wait > time.Minute || asked[0].Wait < 50*time.Second {
-			t.Errorf("asked %+v, want once, for a minute, for what is at %d/%d", asked, record.Partition, record.Offset)
+		if !slices.ContainsFunc(asked, func(q schemas.RequestQuery) bool { return q.ID.String() == call.RequestId && *q.Accepted == at }) {
+			t.Errorf("nobody was asked for %s at %+v", call.RequestId, at)
 		}
-		h.live.tell(func(*fakeSource) {
-			if want := (schemas.RouteQuery{Partition: record.Partition, Route: "default"}); len(outages) != 1 || outages[0] != want {
-				t.Errorf("asked after %+v, want %+v", outages, want)
-			}
-		})
 	}
 }
 
 // However the question for the end fares, the call is in the log, and the client is told so.
 func TestSynchronousCallThatGoesOn(t *testing.T) {
 	t.Parallel()
-	for name, err := range map[string]error{"not ended": nil, "nobody tells": schemas.ErrUnavailable, "broken": errors.New("disk on fire")} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := start(t, func(c *Config) { c.SynchronousWait = 50 * time.Millisecond })
-			h.live.tell(func(f *fakeSource) { f.err = err })
-			r := h.post(t, synchronousCall)
-			d := r.problem(t)
-			var got overdue
-			r.decode(t, &got)
-			if r.status != http.StatusGatewayTimeout || d.Code != schemas.SynchronousTimeout || !strings.Contains(d.Detail, "50ms") {
-				t.Fatalf("status %d: %s", r.status, r.body)
-			}
-			if got.Location != r.header.Get("Location") || got.Location != "/v1/requests/"+got.RequestID+"?receipt="+got.Receipt {
-				t.Errorf("location %q, header %q: %s", got.Location, r.header.Get("Location"), r.body)
-			}
-			h.ends(schemas.OK)
-			if r := h.get(t, got.Location); r.status != http.StatusOK {
-				t.Errorf("at the location: %d %s", r.status, r.body)
-			}
-			h.log(t, 1)
-		})
+	h := start(t, func(c *Config) { c.SynchronousWait = 50 * time.Millisecond })
+	for _, err := range []error{nil, schemas.ErrUnavailable, errors.New("disk on fire")} {
+		h.live.tell(func(f *fakeSource) { f.answers.request, f.err = nil, err })
+		r := h.post(t, synchronousCall)
+		d := r.problem(t)
+		var got overdue
+		r.decode(t, &got)
+		if r.status != http.StatusGatewayTimeout || d.Code != schemas.SynchronousTimeout || !strings.Contains(d.Detail, "50ms") {
+			t.Fatalf("when the live state says %v: %d %s", err, r.status, r.body)
+		}
+		if got.Location != r.header.Get("Location") || got.Location != "/v1/requests/"+got.RequestID+"?receipt="+got.Receipt {
+			t.Errorf("location %q, header %q: %s", got.Location, r.header.Get("Location"), r.body)
+		}
+		h.ends(schemas.OK)
+		if r := h.get(t, got.Location); r.status != http.StatusOK {
+			t.Errorf("at the location: %d %s", r.status, r.body)
+		}
 	}
+	h.log(t, 3)
 }
 
 func TestSynchronousCallIsRefusedWhileItsRouteIsDown(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC)
-	begin := func(m control.Maintenance) func(*harness) {
-		return func(h *harness) {
+	h := start(t, func(c *Config) { c.Now = func() time.Time { return now } })
+	begin := func(m control.Maintenance) func() {
+		return func() {
 			if err := h.control.put(m); err != nil {
 				t.Error(err)
 			}
 		}
 	}
-	outage := func(o schemas.RouteOutage, err error) func(*harness) {
-		return func(h *harness) {
+	outage := func(o schemas.RouteOutage, err error) func() {
+		return func() {
 			h.live.tell(func(f *fakeSource) {
 				f.answers.outage = func(schemas.RouteQuery) (schemas.RouteOutage, error) { return o, err }
 			})
 		}
 	}
 	for name, tt := range map[string]struct {
-		is   func(*harness)
+		is   func()
 		code schemas.Code
 		wait string
 	}{
@@ -121,28 +129,28 @@ func TestSynchronousCallIsRefusedWhileItsRouteIsDown(t *testing.T) {
 		"maintenance":       {begin(control.Maintenance{Route: "default", Reason: "r"}), schemas.RouteUnavailable, "30"},
 		"maintenance until": {begin(control.Maintenance{Route: "default", Reason: "r", Until: now.Add(90 * time.Second)}), schemas.RouteUnavailable, "90"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := start(t, func(c *Config) { c.Now = func() time.Time { return now } })
-			tt.is(h)
-			r := h.post(t, synchronousCall)
-			if d := r.problem(t); d.Code != tt.code || d.Status != http.StatusServiceUnavailable || r.header.Get("Retry-After") != tt.wait {
-				t.Errorf("%s after %q, want %s after %s", r.body, r.header.Get("Retry-After"), tt.code, tt.wait)
-			}
-			if n := h.logEnd(t); n != 0 {
-				t.Errorf("%d records were queued", n)
-			}
-			// What nobody waits for is queued all the same.
-			h.post(t, simpleCall).accepted(t)
-			if r := h.post(t, synchronousCall, "Prefer", "respond-async"); r.header.Get("Preference-Applied") != "respond-async" {
-				t.Errorf("applied %q", r.header.Get("Preference-Applied"))
-			} else {
-				r.accepted(t)
-			}
-			if held := h.server.seats.taken.Load(); held != 0 {
-				t.Errorf("%d seats are taken", held)
-			}
-		})
+		tt.is()
+		before := h.logEnd(t)
+		r := h.post(t, synchronousCall)
+		if d := r.problem(t); d.Code != tt.code || d.Status != http.StatusServiceUnavailable || r.header.Get("Retry-After") != tt.wait {
+			t.Errorf("%s: %s after %q, want %s after %s", name, r.body, r.header.Get("Retry-After"), tt.code, tt.wait)
+		}
+		if n := h.logEnd(t) - before; n != 0 {
+			t.Errorf("%s: %d records were queued", name, n)
+		}
+		// What nobody waits for is queued all the same.
+		h.post(t, simpleCall).accepted(t)
+		r = h.post(t, synchronousCall, "Prefer", "respond-async")
+		if r.accepted(t); r.header.Get("Preference-Applied") != "respond-async" {
+			t.Errorf("%s: applied %q", name, r.header.Get("Preference-Applied"))
+		}
+		h.live.tell(func(f *fakeSource) { f.answers.outage = nil })
+		if err := h.control.End(t.Context(), "default"); err != nil {
+			t.Error(err)
+		}
+	}
+	if held := h.server.seats.taken.Load(); held != 0 {
+		t.Errorf("%d seats are taken", held)
 	}
 }
 
@@ -173,6 +181,9 @@ func TestSynchronousCallIsARequestOfItsOwn(t *testing.T) {
 
 func TestPreferWait(t *testing.T) {
 	t.Parallel()
+	ended, open := start(t), start(t)
+	ended.ends(schemas.OK)
+	open.stays()
 	for _, tt := range []struct {
 		call, prefer string
 		ends         bool
@@ -197,16 +208,14 @@ func TestPreferWait(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s %t", tt.prefer, tt.ends), func(t *testing.T) {
 			t.Parallel()
-			h := start(t)
-			h.stays()
+			h := open
 			if tt.ends {
-				h.ends(schemas.OK)
+				h = ended
 			}
 			r := h.post(t, tt.call, "Prefer", tt.prefer)
 			if r.status != tt.status || r.header.Get("Preference-Applied") != tt.applied || !strings.HasPrefix(r.header.Get("Location"), "/v1/requests/") {
 				t.Errorf("%d, applied %q, at %q, want %d, %q: %s", r.status, r.header.Get("Preference-Applied"), r.header.Get("Location"), tt.status, tt.applied, r.body)
 			}
-			h.log(t, 1)
 		})
 	}
 }

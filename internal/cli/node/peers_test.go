@@ -56,7 +56,7 @@ func newSite(t testing.TB) *site {
 	return s
 }
 
-// carryOut is the backend: it defers a call about a Later, and refuses one about a Bad.
+// carryOut is the backend: it defers a call about a Later, refuses one about a Bad, and fails at one about a Down.
 func (s *site) carryOut(w http.ResponseWriter, r *http.Request) {
 	var call struct {
 		ConversationID string
@@ -74,6 +74,8 @@ func (s *site) carryOut(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 	case "Bad":
 		w.WriteHeader(http.StatusUnprocessableEntity)
+	case "Down":
+		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 }
 

@@ -58,3 +58,18 @@ func TestSynchronousCalls(t *testing.T) {
 		t.Errorf("when nobody carries calls out: %d %s", a.code, a.body)
 	}
 }
+
+// A backend that keeps failing is known to be down at every node.
+func TestSynchronousCallsOfARouteThatIsDown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p, n := s.start("p", processes), s.start("n", takes)
+	p.owns(8)
+	for i := range 16 {
+		n.send(fmt.Sprint("c", i), "Down", 1, 1)
+	}
+	n.eventually("the route is known to be down", func() bool {
+		a := n.once(http.MethodPost, "/v1/calls", synchronous("Down"), "Prefer", "wait=1")
+		return a.code == http.StatusServiceUnavailable && a.Code == schemas.RouteUnavailable && a.header.Get("Retry-After") != ""
+	})
+}
