@@ -31,7 +31,11 @@ func (s *Server) putMaintenance(c echo.Context) error {
 	if !asked.Until.IsZero() && !asked.Until.After(now) {
 		return &schemas.Problem{Code: schemas.InvalidParameter, Pointer: "/until", Detail: "this time has passed; leave it out, and end the maintenance with DELETE"}
 	}
-	m := control.Maintenance{Route: name, Reason: asked.Reason, By: who.Account, Since: now.UTC(), Until: asked.Until.UTC()}
+	m := control.Maintenance{Route: name, Reason: asked.Reason, By: who.String(), Since: now.UTC(), Until: asked.Until.UTC()}
+	detail(c, slog.String("reason", m.Reason))
+	if !m.Until.IsZero() {
+		detail(c, slog.Time("until", m.Until))
+	}
 	if running, ok := s.maintenances.Maintenance(name, now); ok {
 		m.Since = running.Since
 	}
@@ -60,6 +64,7 @@ func (s *Server) namedRoute(c echo.Context) (who account.Caller, name string, _ 
 		return who, "", p
 	}
 	name = c.Param("name")
+	detail(c, slog.String("route", name))
 	if _, ok := s.recorder.routes.Named(name); !ok {
 		return who, "", &schemas.Problem{Code: schemas.NotFound, Detail: fmt.Sprintf("no route is named %.100q; GET %s has their names", name, routesPath)}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -47,6 +48,8 @@ func (s *Server) postResubmissions(c echo.Context) error {
 		s.poller.note(ctx, "record", "conversation", err)
 		return &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: "the record cannot tell now what has failed; nothing was resubmitted, send this again later"}
 	}
+	detail(c, slog.Int("conversations", len(failed)), slog.Time("ended_from", r.From), slog.Time("ended_to", r.To), slog.String("route", r.Route),
+		slog.String("error_code", string(r.ErrorCode)), slog.Bool("include_failed", r.IncludeFailed), slog.Bool("dry_run", r.DryRun))
 	c.Response().Header().Set(echo.HeaderContentType, mimeNDJSON)
 	c.Response().WriteHeader(http.StatusOK)
 	for some := range slices.Chunk(failed, resubmissionsAtOnce) {

@@ -123,11 +123,11 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	get(conversationsPath+":id", s.getConversation, takes("after", "wait"))
 	e.DELETE(conversationsPath+":id", s.deleteConversation, takes())
 	e.POST(conversationsPath+":id"+resubmitSuffix, s.postResubmission, takes())
-	e.POST(resubmitPath, s.postResubmissions, takes())
+	e.POST(resubmitPath, s.postResubmissions, takes(), s.audited("resubmit"))
 	e.POST(deferredPath+":token", s.postAnswer, takes())
 	get(routesPath, s.getRoutes, takes())
-	e.PUT(maintenancePath, s.putMaintenance, takes())
-	e.DELETE(maintenancePath, s.deleteMaintenance, takes())
+	e.PUT(maintenancePath, s.putMaintenance, takes(), s.audited("begin maintenance"))
+	e.DELETE(maintenancePath, s.deleteMaintenance, takes(), s.audited("end maintenance"))
 	if s.peers != nil {
 		e.POST(peer.Path+":question", echo.WrapHandler(s.peers))
 	}
