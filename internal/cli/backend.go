@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley/internal/backend"
+	"parley/internal/certs"
 )
 
 // backendCmd is the demo backend in a process of its own.
@@ -17,6 +18,7 @@ type backendCmd struct {
 	Addr        string        `default:"127.0.0.1:9090" env:"PARLEY_BACKEND_ADDR" placeholder:"HOST:PORT" help:"Where it listens."`
 	Journal     string        `env:"PARLEY_BACKEND_JOURNAL" placeholder:"FILE" help:"Append what is executed to this file before answering, and begin with what is in it."`
 	AnswerTo    string        `placeholder:"URL" help:"Answer deferred calls to this node, as http://127.0.0.1:8080."`
+	TLSCA       string        `name:"tls-ca" env:"PARLEY_TLS_CA" placeholder:"FILE" help:"Authorities by which that node is verified, when its URL is https (PEM). Default: those of the system."`
 	Latency     time.Duration `placeholder:"DURATION" help:"Wait so long before each call, as 20ms."`
 	FailureRate float64       `placeholder:"FRACTION" help:"Answer this fraction of attempts, from 0 to 1, with 503."`
 	Seed        uint64        `placeholder:"NUMBER" help:"Which attempts fail follows from it."`
@@ -34,8 +36,12 @@ GET /objects and GET /executions show what it has and what it did. The property 
 // Run serves until it is told to stop.
 func (c *backendCmd) Run(ctx context.Context, std streams) (err error) {
 	log := c.logger(std.err)
+	trust, err := certs.Trust(c.TLSCA)
+	if err != nil {
+		return fmt.Errorf("--tls-ca: %w", err)
+	}
 	b, err := backend.New(backend.Config{
-		Latency: c.Latency, FailureRate: c.FailureRate, Seed: c.Seed, AnswerTo: c.AnswerTo, Journal: c.Journal, Log: log,
+		Latency: c.Latency, FailureRate: c.FailureRate, Seed: c.Seed, AnswerTo: c.AnswerTo, Trust: trust, Journal: c.Journal, Log: log,
 	})
 	if err != nil {
 		return err
