@@ -135,6 +135,11 @@ fuzz: engine ## Run each fuzz target for FUZZTIME=30s (PACKAGES=./...)
 fuzz-api: build ## Send a parley serve all that its OpenAPI document allows and forbids (EXAMPLES=40 per operation, SEED=n)
 	@internal/tools/fuzzapi/run.sh bin/parley .cache --max-examples $(EXAMPLES) $(if $(SEED),--seed $(SEED))
 
+# It needs kcat (Debian: apt-get install kcat), and says so.
+.PHONY: interop
+interop: engine ## Have a client of librdkafka, kcat, write calls to a parley serve and read what comes of them
+	go test -count=1 -tags interop ./internal/cli -run '^TestInterop$$'
+
 ##@ Work
 
 .PHONY: generate

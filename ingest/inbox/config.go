@@ -28,7 +28,7 @@ type Config struct {
 	Tokens *token.Signer
 	// Limits bound one call. Default: schemas.DefaultLimits.
 	Limits schemas.Limits
-	// Discover is the time after which a new topic is found at the latest. Default: 10 s.
+	// Discover is the time after which a new topic is found at the latest. Default: 5 s.
 	Discover time.Duration
 	// Interval is the time between two looks at the lag. Default: 5 s.
 	Interval time.Duration
@@ -48,7 +48,7 @@ func (c Config) withDefaults() Config {
 		c.Limits = schemas.DefaultLimits()
 	}
 	if c.Discover == 0 {
-		c.Discover = 10 * time.Second
+		c.Discover = 5 * time.Second
 	}
 	if c.Interval == 0 {
 		c.Interval = 5 * time.Second

@@ -23,6 +23,7 @@ type grammar struct {
 	Routes   routesCmd   `cmd:"" help:"Show where calls go, and put routes into maintenance."`
 	Keys     keysCmd     `cmd:"" help:"Make, list and end API keys."`
 	Accounts accountsCmd `cmd:"" help:"Set and show the limits of accounts."`
+	Inbox    inboxCmd    `cmd:"" help:"Make the topics that accounts write their own calls to."`
 	Dead     deadCmd     `cmd:"" help:"Look after the records that nothing could be made of."`
 	Demo     demoCmd     `cmd:"" help:"Take a tour: everything in a temporary folder, with sample data."`
 	Backend  backendCmd  `cmd:"" help:"Run the demo backend alone."`

@@ -24,21 +24,24 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup:               setUp,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"calls":    makeCalls,
-			"certify":  certify,
-			"expand":   expand,
-			"gone":     awaitGone,
-			"hangup":   hangUp,
-			"keyfrom":  keyFrom,
-			"metric":   awaitMetric,
-			"occupy":   occupy,
-			"produce":  produce,
-			"ready":    awaitReady,
-			"stranger": beStranger,
-			"until":    until,
-		},
+		Cmds:                commands,
 	})
+}
+
+// commands are what scripts can say beside what testscript knows.
+var commands = map[string]func(*testscript.TestScript, bool, []string){
+	"calls":    makeCalls,
+	"certify":  certify,
+	"expand":   expand,
+	"gone":     awaitGone,
+	"hangup":   hangUp,
+	"keyfrom":  keyFrom,
+	"metric":   awaitMetric,
+	"occupy":   occupy,
+	"produce":  produce,
+	"ready":    awaitReady,
+	"stranger": beStranger,
+	"until":    until,
 }
 
 // setUp gives a script the settings that let many run at once.

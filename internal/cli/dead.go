@@ -23,7 +23,7 @@ type deadCmd struct {
 
 // Help is shown by --help.
 func (*deadCmd) Help() string {
-	return `A record on parley.calls that cannot be read, or an event that ClickHouse cannot hold, is put on the topic parley.dead with the reason, and all else goes on. Nothing is ever deleted there.
+	return `A record on parley.calls or in the topic of an account that cannot be read, or an event that ClickHouse cannot hold, is put on the topic parley.dead with the reason, and all else goes on. Nothing is ever deleted there.
 
   parley dead list --code InvalidBody --from 24h
   parley dead show 17

@@ -49,19 +49,24 @@ func (b *Box) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	names := []string{b.topics.Dead, b.topics.Calls, b.topics.Results}
-	found, err := b.admin.ListTopics(ctx, names...)
+	found, err := b.admin.ListTopics(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
 	for _, name := range names {
-		t := found[name]
-		if errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
+		t, ok := found[name]
+		if !ok || errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
 			return fmt.Errorf("there is no topic %s: no Parley has been served with this topic prefix", name)
 		}
 		if t.Err != nil {
 			return fmt.Errorf("look for topic %s: %w", name, t.Err)
 		}
 		b.counts[name] = int32(len(t.Partitions))
+	}
+	for name, t := range found {
+		if _, ok := b.topics.InboxOf(name); ok && t.Err == nil {
+			b.counts[name] = int32(len(t.Partitions))
+		}
 	}
 	return nil
 }
