@@ -372,6 +372,9 @@ func TestContractHasEveryQueryParameter(t *testing.T) {
 				}
 				if p := p.(map[string]any); p["in"] == "query" {
 					names = append(names, fmt.Sprint(p["name"]))
+					if p["allowEmptyValue"] != true { // an empty one is as good as none
+						t.Errorf("%s %s: %s may be empty", method, path, p["name"])
+					}
 				}
 			}
 			slices.Sort(names)

@@ -99,7 +99,7 @@ func (p *pages) docs(c echo.Context) error {
 	}
 	var b bytes.Buffer
 	err = d.page.Execute(&b, map[string]any{
-		"Base": c.Scheme() + "://" + c.Request().Host, "Limits": p.limits, "Requests": p.requests, "Topics": p.topics, "Document": d.document,
+		"Base": c.Scheme() + "://" + c.Request().Host, "Limits": p.limits, "Requests": p.requests, "Topics": p.topics, "Inbox": p.topics.Inbox("acme"), "Document": d.document,
 	})
 	if err != nil {
 		return fmt.Errorf("write docs: %w", err)
