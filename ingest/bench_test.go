@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -66,6 +67,26 @@ func BenchmarkOpenNDJSON(b *testing.B) {
 			compare(b, load{Lines: benchLines, Clients: openClients, Rate: rate})
 		})
 	}
+}
+
+// BenchmarkIdleConnections posts one part of a conversation a request while 10,000 connections are open that do nothing, and
+// says how much memory one of them takes.
+func BenchmarkIdleConnections(b *testing.B) {
+	const idle = 10_000
+	address := benchServer(b, startProcess(b, asBroker).line(b))
+	before := memoryInUse()
+	startProcess(b, asClients).send(b, load{Address: address, Idle: idle})
+	each := float64(memoryInUse()-before) / idle
+	send(b, address, load{Lines: 1, Clients: benchClients})
+	b.ReportMetric(each, "B/connection")
+}
+
+// memoryInUse is what lives on the heap and the stacks.
+func memoryInUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc + m.StackInuse
 }
 
 // compare sends a load to a bare handler and to a server.

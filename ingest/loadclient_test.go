@@ -6,6 +6,7 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -30,6 +31,8 @@ type load struct {
 	// waits for the first that is free, and its latency counts from when it should have been sent. Zero: each client
 	// sends as soon as it has its answer.
 	Rate float64
+	// Idle is how many connections are opened first that have one answer each, and are open until the process ends.
+	Idle int
 }
 
 // measured is what came of a load.
@@ -44,14 +47,29 @@ func runClients() error {
 	if err := gob.NewDecoder(os.Stdin).Decode(&l); err != nil {
 		return err
 	}
+	idle, err := l.idle()
+	if err != nil {
+		return err
+	}
 	m, err := l.run()
 	if err != nil {
 		return err
 	}
-	return gob.NewEncoder(os.Stdout).Encode(m)
+	if err := gob.NewEncoder(os.Stdout).Encode(m); err != nil {
+		return err
+	}
+	for _, conn := range idle { // until they are closed, or this process is killed
+		if _, err := io.Copy(io.Discard, conn); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l load) run() (measured, error) {
+	if l.Requests == 0 {
+		return measured{}, nil
+	}
 	took := make([]time.Duration, l.Requests)
 	errs := make([]error, l.Clients)
 	var next atomic.Int64
@@ -65,6 +83,25 @@ func (l load) run() (measured, error) {
 	slices.Sort(took)
 	m.P50, m.P99, m.P999 = took[l.Requests*500/1000], took[l.Requests*990/1000], took[l.Requests*999/1000]
 	return m, errors.Join(errs...)
+}
+
+// idle opens the connections that do nothing any more.
+func (l load) idle() ([]net.Conn, error) {
+	all := make([]net.Conn, l.Idle)
+	for i := range all {
+		conn, err := net.Dial("tcp", l.Address)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := conn.Write(appendRequest(nil, int64(i), 1)); err != nil {
+			return nil, err
+		}
+		if err := readAccepted(bufio.NewReader(conn)); err != nil {
+			return nil, err
+		}
+		all[i] = conn
+	}
+	return all, nil
 }
 
 // client sends, on one connection, the requests that no other has begun.
