@@ -37,22 +37,27 @@ func newLink(t *testing.T, to string) *link {
 	l.done.Go(l.serve)
 	t.Cleanup(func() {
 		_ = listener.Close()
-		l.set(true)
+		l.part()
 		l.done.Wait()
 	})
 	return l
 }
 
-// set cuts all connections, and those that are made from now on; or lets them be made.
-func (l *link) set(cut bool) {
+// part cuts all connections, and those that are made from now on.
+func (l *link) part() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.cut = cut
+	l.cut = true
 	for c := range l.conns {
-		if cut {
-			_ = c.Close()
-		}
+		_ = c.Close()
 	}
+}
+
+// mend lets connections be made.
+func (l *link) mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = false
 }
 
 func (l *link) serve() {
@@ -193,14 +198,14 @@ func TestPollsHaveTwoSources(t *testing.T) {
 	n.away("open", open)
 	n.away("open, with a wait", open+"&wait=5s")
 
-	clickhouse.set(true)
+	clickhouse.part()
 	n.away("ended", ended)
 	n.away("ended, with a wait", ended+"&wait=5s")
 	n.away("conversation", conversation("ended"))
 	late := testkit.NewEventSource(t, n.url+ended)
 	s.eventually("a stream is open although nobody can tell", func() bool { return late.Streams.Load() == 1 })
 
-	clickhouse.set(false)
+	clickhouse.mend()
 	n.want("ended, from the record again", n.get(ended), 200, "OK")
 	becomes(t, late, "OK")
 	stops(t, late)
