@@ -292,3 +292,16 @@ func FuzzForward(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkForward makes the record of a part of about 500 bytes.
+func BenchmarkForward(b *testing.B) {
+	c := config(b)
+	r := record(strings.Replace(inC, `"type"`, `"properties":{"a":"`+strings.Repeat("x", 360)+`"},"type"`, 1))
+	b.SetBytes(int64(len(r.Value)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if made := c.forward(r); made.Dead != nil {
+			b.Fatal(made.Dead)
+		}
+	}
+}
