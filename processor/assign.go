@@ -330,14 +330,19 @@ func (r *restorer) results(ctx context.Context, p *partition) error {
 	})
 }
 
-// groupOffsets returns what a group has committed of a topic, per partition; nothing when there is no such group yet.
+// groupOffsets returns what a group has committed of a topic, per partition: nothing of one of which it has committed
+// nothing, or when there is no such group yet.
 func groupOffsets(ctx context.Context, admin *kadm.Client, group, topic string) (map[int32]int64, error) {
 	offsets, err := admin.FetchOffsetsForTopics(ctx, group, topic)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, err)
 	}
 	out := make(map[int32]int64)
-	offsets.Each(func(o kadm.OffsetResponse) { out[o.Partition] = o.At })
+	offsets.Each(func(o kadm.OffsetResponse) {
+		if o.At >= 0 {
+			out[o.Partition] = o.At
+		}
+	})
 	return out, nil
 }
 
