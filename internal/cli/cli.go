@@ -14,21 +14,22 @@ import (
 
 // grammar is everything that can be said to the program.
 type grammar struct {
-	Serve    serveCmd    `cmd:"" help:"Run Parley: take calls, carry them out, record their results."`
-	Submit   submitCmd   `cmd:"" help:"Send a file of calls, and say what became of them."`
-	Status   statusCmd   `cmd:"" help:"Show where a call or a conversation stands."`
-	Cancel   cancelCmd   `cmd:"" help:"Cancel a conversation of which nothing has been carried out."`
-	Resubmit resubmitCmd `cmd:"" help:"Run what is unfinished of conversations that failed again."`
-	SQL      sqlCmd      `cmd:"" name:"sql" help:"Ask ClickHouse, where all results are."`
-	Routes   routesCmd   `cmd:"" help:"Show where calls go, and put routes into maintenance."`
-	Keys     keysCmd     `cmd:"" help:"Make, list and end API keys."`
-	Accounts accountsCmd `cmd:"" help:"Set and show the limits of accounts."`
-	Inbox    inboxCmd    `cmd:"" help:"Make the topics that accounts write their own calls to."`
-	Dead     deadCmd     `cmd:"" help:"Look after the records that nothing could be made of."`
-	Demo     demoCmd     `cmd:"" help:"Take a tour: everything in a temporary folder, with sample data."`
-	Backend  backendCmd  `cmd:"" help:"Run the demo backend alone."`
-	Engine   engineCmd   `cmd:"" hidden:"" help:"Be an embedded engine; serve starts it."`
-	Torture  tortureCmd  `cmd:"" hidden:"" help:"Kill and freeze members under load, and check what came of it."`
+	Serve         serveCmd         `cmd:"" help:"Run Parley: take calls, carry them out, record their results."`
+	Submit        submitCmd        `cmd:"" help:"Send a file of calls, and say what became of them."`
+	Status        statusCmd        `cmd:"" help:"Show where a call or a conversation stands."`
+	Conversations conversationsCmd `cmd:"" help:"List conversations by status and time."`
+	Cancel        cancelCmd        `cmd:"" help:"Cancel a conversation of which nothing has been carried out."`
+	Resubmit      resubmitCmd      `cmd:"" help:"Run what is unfinished of conversations that failed again."`
+	SQL           sqlCmd           `cmd:"" name:"sql" help:"Ask ClickHouse, where all results are."`
+	Routes        routesCmd        `cmd:"" help:"Show where calls go, and put routes into maintenance."`
+	Keys          keysCmd          `cmd:"" help:"Make, list and end API keys."`
+	Accounts      accountsCmd      `cmd:"" help:"Set and show the limits of accounts."`
+	Inbox         inboxCmd         `cmd:"" help:"Make the topics that accounts write their own calls to."`
+	Dead          deadCmd          `cmd:"" help:"Look after the records that nothing could be made of."`
+	Demo          demoCmd          `cmd:"" help:"Take a tour: everything in a temporary folder, with sample data."`
+	Backend       backendCmd       `cmd:"" help:"Run the demo backend alone."`
+	Engine        engineCmd        `cmd:"" hidden:"" help:"Be an embedded engine; serve starts it."`
+	Torture       tortureCmd       `cmd:"" hidden:"" help:"Kill and freeze members under load, and check what came of it."`
 
 	Version kong.VersionFlag `help:"Print the version, and exit."`
 }
@@ -38,6 +39,7 @@ const description = `Parley takes API calls, acknowledges them at once, runs the
   parley serve                          everything on this machine, data in ./data
   parley submit calls.ndjson --wait     send calls and wait until they have ended
   parley status order-1234              where a conversation stands
+  parley conversations --status Staging which conversations wait for parts
   parley sql "SELECT status, count() FROM results GROUP BY status"
   parley demo                           all of this by itself, in a temporary folder
 
