@@ -19,7 +19,9 @@ const askTimeout = 5 * time.Second
 type poller struct {
 	live   Live
 	record Record
-	log    *slog.Logger
+	// metrics counts who answers.
+	metrics *metrics
+	log     *slog.Logger
 }
 
 // request returns the status of a call. Its error is a *schemas.Problem or a fault of ours. "There is no such
@@ -111,6 +113,7 @@ type question[T any] struct {
 func ask[T any](ctx context.Context, p poller, q question[T]) (none T, _ error) {
 	status, liveErr := askLive(ctx, q)
 	if liveErr == nil {
+		p.metrics.polls[pollLive].Inc()
 		return status, nil
 	}
 	p.note(ctx, "live state", q.noun, liveErr)
@@ -119,12 +122,15 @@ func ask[T any](ctx context.Context, p poller, q question[T]) (none T, _ error) 
 	status, recordErr := q.record(ctx)
 	unknown := errors.Is(liveErr, schemas.ErrUnknown)
 	if recordErr == nil && (unknown || q.final(status)) {
+		p.metrics.polls[pollRecord].Inc()
 		return status, nil
 	}
 	p.note(ctx, "record", q.noun, recordErr)
 	if unknown && errors.Is(recordErr, schemas.ErrUnknown) && !q.accepted {
+		p.metrics.polls[pollUnknown].Inc()
 		return none, nobodyKnows(q.noun)
 	}
+	p.metrics.polls[pollUnavailable].Inc()
 	return none, nobodyTells(q.noun)
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -49,6 +50,8 @@ type producer struct {
 	// timeout is how long the brokers may stay silent.
 	timeout time.Duration
 	log     *slog.Logger
+	// took measures how long the brokers take.
+	took prometheus.Observer
 	// down is whether the last request that ended was refused by the brokers, so that a change is logged once.
 	down atomic.Bool
 }
@@ -96,10 +99,12 @@ func (p *producer) produce(ctx context.Context, records []*kgo.Record, l *lease)
 			}
 		})
 	}
+	began := time.Now()
 	if !b.wait(p.timeout) {
 		giveUp()
 		b.wait(settleMax)
 	}
+	p.took.Observe(time.Since(began).Seconds())
 	fates := b.snapshot()
 	p.report(fates)
 	return fates

@@ -104,6 +104,7 @@ func (l *loop) adopt(ctx context.Context) error {
 	l.lease.as.Store(&as)
 	for id := range lost {
 		l.live.drop(id)
+		l.metrics.partitions.drop(id)
 		l.dispatch.drop(id)
 		delete(l.partitions, id)
 	}
@@ -115,7 +116,7 @@ func (l *loop) adopt(ctx context.Context) error {
 		if err := l.session.fence(ctx); err != nil {
 			return err
 		}
-		r := restorer{cfg: &l.cfg, store: l.store, admin: kadm.NewClient(l.session.client)}
+		r := restorer{cfg: &l.cfg, store: l.store, metrics: l.metrics, admin: kadm.NewClient(l.session.client)}
 		partitions, err := r.restore(ctx, gained)
 		if err != nil {
 			return err
@@ -123,6 +124,7 @@ func (l *loop) adopt(ctx context.Context) error {
 		for _, p := range partitions {
 			l.partitions[p.id] = p // its executions begin when a turn of ours has been committed
 			l.live.adopt(p)
+			l.metrics.partitions.committed(p.id, p.meta)
 		}
 		l.cfg.Log.Info("partitions taken over", "partitions", slices.Sorted(maps.Keys(gained)), "took", time.Since(start))
 	}
@@ -148,9 +150,10 @@ func (l *loop) newcomer(gained, lost map[int32]struct{}) (allGained, allLost map
 
 // restorer brings the store up to what is committed, for partitions that we have just been given.
 type restorer struct {
-	cfg   *Config
-	store *store.Store
-	admin *kadm.Client
+	cfg     *Config
+	store   *store.Store
+	metrics *metrics
+	admin   *kadm.Client
 }
 
 const (
@@ -169,6 +172,8 @@ func (r *restorer) restore(ctx context.Context, gained map[int32]struct{}) ([]*p
 	if err != nil {
 		return nil, err
 	}
+	r.metrics.restoring.Set(float64(len(gained)))
+	defer r.metrics.restoring.Set(0)
 	out := make([]*partition, 0, len(gained))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0)) // one is read while another is applied
@@ -176,9 +181,12 @@ func (r *restorer) restore(ctx context.Context, gained map[int32]struct{}) ([]*p
 		p := &partition{id: id}
 		out = append(out, p)
 		group.Go(func() error {
+			begun := time.Now()
 			if err := r.catchUp(ctx, p, committed[id]); err != nil {
 				return fmt.Errorf("partition %d: %w", id, err)
 			}
+			r.metrics.restoring.Dec()
+			r.metrics.restore.Observe(time.Since(begun).Seconds())
 			return nil
 		})
 	}
@@ -399,6 +407,7 @@ func (r *restorer) read(ctx context.Context, topic string, partition int32, from
 		if err := f(batch); err != nil {
 			return err
 		}
+		r.metrics.restored.Add(float64(len(batch)))
 	}
 	return nil
 }

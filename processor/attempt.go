@@ -159,7 +159,7 @@ func (d *dispatcher) requestOf(r *route.Route, w *work, call *parleyv1.Call) exe
 
 // tell counts an outcome and delivers it.
 func (d *dispatcher) tell(l *line, f finished) verdict {
-	l.counts.outcome(f.outcome.Kind)
+	l.counts.tell(&f)
 	delivered := d.deliver(f)
 	switch {
 	case f.record != nil && delivered:

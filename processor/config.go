@@ -23,6 +23,8 @@ import (
 type Config struct {
 	// Kafka connects to the cluster: seed brokers, and SASL or TLS where needed.
 	Kafka []kgo.Opt
+	// Hooks are those of the client that reads calls and writes turns: there is one at a time.
+	Hooks []kgo.Hook
 	// Topics names the topics; Partitions and ResultPartitions count those of Calls (and State) and of Results.
 	Topics           schemas.Topics
 	Partitions       int32

@@ -123,6 +123,7 @@ func (t *turn) endCall(p *partTurn, key schemas.ConversationKey, e conversation.
 	}
 	p.tx.Meta.Open--
 	p.tx.Meta.CountFinal(e.Status)
+	t.calls = append(t.calls, endedCall{status: e.Status, seconds: seconds(part.AcceptedAt, e.At)})
 	p.calls = append(p.calls, part.RequestID)
 	return t.event(p, &parleyv1.ResultEvent{
 		Account: call.Account,

@@ -88,6 +88,7 @@ func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loo
 		kgo.OnPartitionsRevoked(l.owner.revoked),
 		kgo.OnPartitionsLost(l.owner.revoked),
 		kgo.OnPartitionsCallbackBlocked(l.owner.blocked),
+		kgo.WithHooks(cfg.Hooks...),
 	}, cfg.Kafka...)
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -112,6 +113,7 @@ const (
 // close ends the executions, then leaves the group.
 func (l *loop) close() {
 	l.live.end()
+	l.metrics.partitions.dropAll()
 	l.dispatch.close()
 	l.lease.close()
 	l.session.client.CloseAllowingRebalance() // an error may have come between a poll and its end
@@ -204,6 +206,7 @@ func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
 		return nil
 	}
 	committed, err := l.commit(t)
+	defer func() { l.metrics.turn.Observe(time.Since(t.now).Seconds()) }()
 	switch {
 	case err != nil:
 		l.mailbox.put(heard...) // whoever owns the partitions next is told, if it was not committed
@@ -229,6 +232,11 @@ func (l *loop) take(ctx context.Context) (kgo.Fetches, []finished) {
 	fetches.EachError(func(topic string, partition int32, err error) {
 		if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			l.cfg.Log.Warn("calls cannot be read from Kafka; they are asked for again", "topic", topic, "partition", partition, "error", err)
+		}
+	})
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if p.Err == nil {
+			l.metrics.partitions.read(p.Partition, p.LastStableOffset)
 		}
 	})
 	return fetches, l.mailbox.take()
@@ -358,13 +366,13 @@ func (l *loop) commit(t *turn) (bool, error) {
 	l.metrics.commit.Observe(time.Since(start).Seconds())
 	switch {
 	case err != nil:
-		l.metrics.turns.WithLabelValues("unknown").Inc()
+		l.metrics.turns.WithLabelValues(turnUnknown).Inc()
 		return false, err
 	case !committed:
-		l.metrics.turns.WithLabelValues("aborted").Inc()
+		l.metrics.turns.WithLabelValues(turnAborted).Inc()
 		return false, nil
 	}
-	l.metrics.turns.WithLabelValues("committed").Inc()
+	l.metrics.turns.WithLabelValues(turnCommitted).Inc()
 	return true, l.apply(t, changelog)
 }
 
@@ -418,9 +426,7 @@ func (l *loop) release(t *turn) {
 		l.dispatch.restore(key) // unless it has ended
 	}
 	t.traceAnswers()
-	l.metrics.records.Add(float64(t.counts.records))
-	l.metrics.dead.Add(float64(t.counts.dead))
-	l.metrics.forwarded.Add(float64(t.counts.forwarded))
+	l.metrics.tell(t)
 }
 
 // forget drops a turn whose transaction was aborted: the records are read again, what the executions said is kept, but

@@ -29,7 +29,9 @@ func New(cfg Config) (*Processor, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("processor configuration: %w", err)
 	}
-	return &Processor{cfg: cfg, metrics: newMetrics(cfg.Metrics), live: newLive(&cfg)}, nil
+	p := &Processor{cfg: cfg, metrics: newMetrics(cfg.Metrics), live: newLive(&cfg)}
+	watchLive(cfg.Metrics, p.live)
+	return p, nil
 }
 
 // restartPause is the time between a failure of the loop and its next start.

@@ -2,9 +2,11 @@ package processor
 
 import (
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"parley/internal/telemetry"
 	"parley/processor/conversation"
 	"parley/schemas"
 )
@@ -28,6 +30,8 @@ type routeState struct {
 	// outage or a maintenance.
 	places      int
 	maintenance bool
+	// oldest is since when the one has waited that has waited longest; zero: none waits.
+	oldest time.Time
 }
 
 // lines are the lines of a dispatcher, by the names of their routes. They are safe for concurrent use.
@@ -90,6 +94,9 @@ func (l *line) state() (routeState, bool) {
 	defer l.mu.Unlock()
 	s := routeState{name: l.name, maintenance: paused, places: r.Concurrency}
 	s.Circuit, s.Waiting, s.Executing = l.circuit.shown(), l.queue.len, l.busy
+	if l.queue.len > 0 {
+		s.oldest = l.queue.oldest[0].works.first().readyAt
+	}
 	if l.circuit.ramp > 0 {
 		s.places = min(l.circuit.ramp, r.Concurrency)
 	}
@@ -102,8 +109,10 @@ func (l *line) state() (routeState, bool) {
 // routeMetrics tell how the routes do. They outlive the dispatchers, of which one at a time follows.
 type routeMetrics struct {
 	attempts *prometheus.CounterVec
+	took     *prometheus.HistogramVec
+	waited   *prometheus.HistogramVec
 
-	waiting, executing, places, circuit, maintenance *prometheus.Desc
+	waiting, oldest, executing, places, circuit, maintenance *prometheus.Desc
 
 	mu    sync.Mutex
 	lines *lines // nil: no dispatcher runs
@@ -115,15 +124,20 @@ func newRouteMetrics(r prometheus.Registerer) *routeMetrics {
 	}
 	m := &routeMetrics{
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: "parley", Subsystem: "route", Name: "attempts_total", Help: "Attempts at calls, by what came of them.",
+			Namespace: "parley", Subsystem: "route", Name: "attempts_total", Help: "Attempts at calls, by what came of them: answered; failed, for good; transient, they are tried again; deferred, they are answered later.",
 		}, []string{"route", "outcome"}),
+		took: prometheus.NewHistogramVec(telemetry.Seconds("parley_route_attempt_seconds",
+			"Time of an attempt, from its beginning to what the backend said of it, by what came of it."), []string{"route", "outcome"}),
+		waited: prometheus.NewHistogramVec(telemetry.LongSeconds("parley_route_wait_seconds",
+			"Time from when a conversation could be carried out to an attempt at one of its calls: for a place, a rate token, an outage to end."), []string{"route"}),
 		waiting:     gauge("waiting", "Calls that wait for the route in memory."),
+		oldest:      gauge("oldest_waiting_seconds", "How long the one of them has waited that has waited longest; 0 when none waits."),
 		executing:   gauge("executing", "Requests to the route that are under way."),
 		places:      gauge("places", "How many requests to the route may be under way now."),
 		circuit:     gauge("circuit_open", "1 while the route is believed not to work: its calls wait."),
 		maintenance: gauge("maintenance", "1 while the route is in maintenance: its calls wait."),
 	}
-	r.MustRegister(m.attempts, m)
+	r.MustRegister(m.attempts, m.took, m.waited, m)
 	return m
 }
 
@@ -147,7 +161,7 @@ func (m *routeMetrics) states() []routeState {
 
 // Describe implements prometheus.Collector.
 func (m *routeMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.waiting, m.executing, m.places, m.circuit, m.maintenance} {
+	for _, d := range []*prometheus.Desc{m.waiting, m.oldest, m.executing, m.places, m.circuit, m.maintenance} {
 		to <- d
 	}
 }
@@ -159,6 +173,7 @@ func (m *routeMetrics) Collect(to chan<- prometheus.Metric) {
 			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, s.name)
 		}
 		gauge(m.waiting, float64(s.Waiting))
+		gauge(m.oldest, seconds(s.oldest, time.Now()))
 		gauge(m.executing, float64(s.Executing))
 		gauge(m.places, float64(s.places))
 		gauge(m.circuit, oneIf(s.Circuit != schemas.CircuitClosed))
@@ -181,15 +196,25 @@ var kindNames = [...]string{
 	conversation.Deferred:  "deferred",
 }
 
-// routeCounts count the attempts of one route, by the kind of their outcome.
-type routeCounts [conversation.Deferred + 1]prometheus.Counter
+// routeCounts count and measure the attempts of one route, by the kind of their outcome.
+type routeCounts struct {
+	attempts [conversation.Deferred + 1]prometheus.Counter
+	took     [conversation.Deferred + 1]prometheus.Observer
+	waited   prometheus.Observer
+}
 
 func (m *routeMetrics) of(route string) *routeCounts {
-	c := new(routeCounts)
+	c := &routeCounts{waited: m.waited.WithLabelValues(route)}
 	for kind, name := range kindNames {
-		c[kind] = m.attempts.WithLabelValues(route, name)
+		c.attempts[kind], c.took[kind] = m.attempts.WithLabelValues(route, name), m.took.WithLabelValues(route, name)
 	}
 	return c
 }
 
-func (c *routeCounts) outcome(k conversation.Kind) { c[k].Inc() }
+// tell counts an attempt that has ended.
+func (c *routeCounts) tell(f *finished) {
+	kind := f.outcome.Kind
+	c.attempts[kind].Inc()
+	c.took[kind].Observe(f.at.Sub(f.startedAt).Seconds())
+	c.waited.Observe(seconds(f.work.readyAt, f.startedAt))
+}

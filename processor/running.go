@@ -38,4 +38,12 @@ func (r *running) remove(key schemas.ConversationKey) {
 	delete(r.works, key)
 }
 
+// size is for anybody.
+func (r *running) size() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.works)
+}
+
+// len is for the loop.
 func (r *running) len() int { return len(r.works) }

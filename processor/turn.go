@@ -31,6 +31,8 @@ type turn struct {
 	byID     map[int32]*partTurn
 	produced []*kgo.Record // to parley.calls, parley.dead and the topics of kafka routes
 	counts   turnCounts
+	// calls have ended.
+	calls []endedCall
 	// answers are the late answers that were taken, when there is a tracer.
 	answers []lateAnswer
 	// early are the conversations with an attempt that was released before the commit, in that order, and awaited those

@@ -59,9 +59,12 @@ func New(cfg Config) (*Live, error) {
 		client:     newHTTPClient(newTransport(cfg.Trust)),
 		questions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_peer_questions_total",
-			Help: "Questions to other nodes, by what came of them.",
+			Help: "Questions to other nodes, by what came of them: answered; unknown, it knows nothing of it; unavailable, it cannot tell now; unreachable, it does not answer; refused, it has another secret or time.",
 		}, []string{"outcome"}),
 		log: cfg.Log,
+	}
+	for _, outcome := range []string{outcomeAnswered, outcomeRefused, outcomeUnreachable, outcomeUnknown, outcomeUnavailable} {
+		l.questions.WithLabelValues(outcome)
 	}
 	if l.owner == nil {
 		l.owner = nobody{}
@@ -104,21 +107,30 @@ func (l *Live) node(address string) Owner {
 	return remote{address: address, key: l.key, client: l.client}
 }
 
+// What came of a question to another node.
+const (
+	outcomeAnswered    = "answered"
+	outcomeRefused     = "refused"
+	outcomeUnreachable = "unreachable"
+	outcomeUnknown     = "unknown"
+	outcomeUnavailable = "unavailable"
+)
+
 // note counts what came of a question to a node, and tells operators what they alone can mend.
 func (l *Live) note(node string, err error) {
-	outcome := "answered"
+	outcome := outcomeAnswered
 	switch _, recorded := errors.AsType[*schemas.RecordedError](err); {
 	case err == nil, recorded:
 	case errors.Is(err, errRefused):
-		outcome = "refused"
+		outcome = outcomeRefused
 		l.log.Warn("a node refuses questions; all need the same PARLEY_SECRET, the same time, and an address of their own", slog.String("node", node), slog.Any("error", err))
 	case errors.Is(err, errUnreachable):
-		outcome = "unreachable"
+		outcome = outcomeUnreachable
 		l.log.Debug("a node does not answer", slog.String("node", node), slog.Any("error", err))
 	case errors.Is(err, schemas.ErrUnknown):
-		outcome = "unknown"
+		outcome = outcomeUnknown
 	default:
-		outcome = "unavailable"
+		outcome = outcomeUnavailable
 	}
 	l.questions.WithLabelValues(outcome).Inc()
 }

@@ -13,6 +13,9 @@ var finals = [...]schemas.CallStatus{
 	schemas.OK, schemas.HasErrors, schemas.Error, schemas.NotProcessed, schemas.Rejected, schemas.Cancelled, schemas.Expired,
 }
 
+// Finals returns the final statuses of calls.
+func Finals() []schemas.CallStatus { return slices.Clone(finals[:]) }
+
 // Meta is what the owner of a partition knows of the whole of it.
 type Meta struct {
 	// NextOffset is the first offset of parley.calls that has not been applied.

@@ -174,6 +174,7 @@ func (m *member) nextDue() time.Time {
 
 // adopt begins a partition anew that was assigned, and drops one that was taken away.
 func (m *member) adopt(id int32, c change) {
+	defer func() { m.metrics.owned.Set(float64(len(m.partitions))) }()
 	delete(m.partitions, id)
 	m.metrics.forget(id)
 	if c.lost {
@@ -184,6 +185,7 @@ func (m *member) adopt(id int32, c change) {
 		source: source{topic: m.cfg.Topics.Results, partition: id},
 		plan:   c.mark,
 	}
+	m.metrics.lag(m.partitions[id], time.Now())
 }
 
 // read takes over what a poll brought of one partition. An error means that the client does not go on by itself.
@@ -301,9 +303,11 @@ func (m *member) insert(ctx context.Context, p *partition) error {
 		if t.rows == 0 {
 			continue
 		}
+		began := time.Now()
 		if err := m.store.insert(ctx, t, b.token(t.name)); err != nil {
 			return fmt.Errorf("partition %d, offsets [%d, %d): %w", b.source.partition, b.from, b.to, err)
 		}
+		m.metrics.inserts.WithLabelValues(t.name).Observe(time.Since(began).Seconds())
 	}
 	if err := m.bury(ctx, b); err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"parley/internal/telemetry"
 )
 
 // metrics are those of a Sink, whichever member writes them.
@@ -15,6 +17,8 @@ type metrics struct {
 	blocks     prometheus.Counter
 	retries    prometheus.Counter
 	dead       prometheus.Counter
+	inserts    *prometheus.HistogramVec
+	owned      prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -43,11 +47,20 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "parley_sink_dead_total",
 			Help: "Events that could not be stored and were written to parley.dead.",
 		}),
+		inserts: prometheus.NewHistogramVec(telemetry.Seconds("parley_sink_insert_seconds", "Time that ClickHouse took for a block of one table."), []string{"table"}),
+		owned: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "parley_sink_owned_partitions",
+			Help: "Partitions of parley.results that this process brings into ClickHouse.",
+		}),
+	}
+	for _, table := range (&block{}).tables() {
+		m.rows.WithLabelValues(table.name)
+		m.inserts.WithLabelValues(table.name)
 	}
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.lagEvents, m.lagSeconds, m.rows, m.blocks, m.retries, m.dead} {
+	for _, c := range []prometheus.Collector{m.lagEvents, m.lagSeconds, m.rows, m.blocks, m.retries, m.dead, m.inserts, m.owned} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

@@ -99,6 +99,7 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 	http := executor.NewHTTP(n.idlePerHost())
 	p, err := processor.New(processor.Config{
 		Kafka:              append(n.memberOptions("processor"), peer.Advertise(self)),
+		Hooks:              []kgo.Hook{n.kafkaMetrics("processor")},
 		Topics:             n.topics,
 		Partitions:         n.layout.Partitions,
 		ResultPartitions:   n.layout.ResultPartitions,
@@ -136,7 +137,7 @@ func (n *node) openSink() error {
 		return nil
 	}
 	s, err := sink.New(sink.Config{
-		Client:     append(n.memberOptions("sink"), kgo.SessionTimeout(n.sessionTimeout())),
+		Client:     append(n.memberOptions("sink"), kgo.SessionTimeout(n.sessionTimeout()), kgo.WithHooks(n.kafkaMetrics("sink"))),
 		Topics:     n.topics,
 		DSN:        n.dsn(),
 		Group:      n.group("sink"),

@@ -60,10 +60,7 @@ func (n *node) memberOptions(client string) []kgo.Opt {
 
 // openProducer makes the client that ingest writes calls with, and that asks whether Kafka is there.
 func (n *node) openProducer() error {
-	metrics := kprom.NewMetrics("parley", kprom.Subsystem("ingest_kafka"), kprom.Registerer(n.metrics), kprom.Gatherer(n.metrics),
-		kprom.FetchAndProduceDetail(kprom.Batches, kprom.Records, kprom.CompressedBytes, kprom.UncompressedBytes, kprom.ConsistentNaming),
-		kprom.HistogramsFromOpts(kprom.HistogramOpts{Enable: kprom.RequestDurationE2E, Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}))
-	opts := append(n.kafkaOptions("ingest"), kgo.WithHooks(metrics))
+	opts := append(n.kafkaOptions("ingest"), kgo.WithHooks(n.kafkaMetrics("ingest")))
 	client, err := kgo.NewClient(append(opts, ingest.ProducerOptions(n.cfg.Limits)...)...)
 	if err != nil {
 		return fmt.Errorf("configure Kafka client of ingest: %w", err)
@@ -71,6 +68,13 @@ func (n *node) openProducer() error {
 	n.kafka = client
 	n.closers = append(n.closers, func() error { client.Close(); return nil })
 	return nil
+}
+
+// kafkaMetrics count what the client of a role does, of which there is one at a time.
+func (n *node) kafkaMetrics(role string) kgo.Hook {
+	return kprom.NewMetrics("parley", kprom.Subsystem(role+"_kafka"), kprom.Registerer(n.metrics), kprom.Gatherer(n.metrics),
+		kprom.FetchAndProduceDetail(kprom.Batches, kprom.Records, kprom.CompressedBytes, kprom.UncompressedBytes, kprom.ConsistentNaming),
+		kprom.HistogramsFromOpts(kprom.HistogramOpts{Enable: kprom.RequestDurationE2E, Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}))
 }
 
 // sessionTimeout is after how long without a word a member, or an open transaction, is given up. A broker of our

@@ -70,7 +70,7 @@ func Run(ctx context.Context, cfg Config, events Events) error {
 		metrics: prometheus.NewRegistry(),
 		topics:  schemas.TopicsOf(cfg.TopicPrefix),
 	}
-	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	n.metrics.MustRegister(collectors.NewBuildInfoCollector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	err := n.open(ctx)
 	if err == nil {
 		events.Ready(n.addresses())

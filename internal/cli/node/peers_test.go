@@ -246,7 +246,9 @@ func (n *running) owns(partitions int) {
 
 // asked reports whether a node has asked another one and been answered.
 func (n *running) asked() bool {
-	return strings.Contains(n.get("/metrics").body, `parley_peer_questions_total{outcome="answered"}`)
+	page := n.get("/metrics").body
+	const line = `parley_peer_questions_total{outcome="answered"} `
+	return strings.Contains(page, line) && !strings.Contains(page, line+"0\n")
 }
 
 var (

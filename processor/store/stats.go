@@ -1,0 +1,18 @@
+package store
+
+// Stats are how Pebble does.
+type Stats struct {
+	// DiskBytes is what the store takes on disk, ReadAmplification how many tables a read may have to look at, DebtBytes
+	// what is still to be compacted.
+	DiskBytes, ReadAmplification, DebtBytes float64
+}
+
+// Stats returns how the store does. It may be called from any goroutine while the store is open.
+func (s *Store) Stats() Stats {
+	m := s.db.Metrics()
+	return Stats{
+		DiskBytes:         float64(m.DiskSpaceUsage()),
+		ReadAmplification: float64(m.ReadAmp()),
+		DebtBytes:         float64(m.Compact.EstimatedDebt),
+	}
+}
