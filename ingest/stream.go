@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"parley/internal/account"
 	"parley/schemas"
 )
 
@@ -98,8 +99,8 @@ type follower struct {
 	has string
 }
 
-// run goes on from what was said first, until the final status is told, or ctx ends. Its error is that of a client that
-// is gone.
+// run goes on from what was said first, until the final status is told, the client may ask no longer, or ctx ends. Its
+// error is that of a client that is gone.
 func (f *follower) run(ctx context.Context, said told, err error) error {
 	for {
 		over, gone := f.tell(ctx, said, err)
@@ -111,6 +112,9 @@ func (f *follower) run(ctx context.Context, said told, err error) error {
 			wait = max(0, f.server.streams.heartbeat-f.out.quiet())
 		}
 		said, err = f.ask.other(ctx, wait, tagsIn(f.has))
+		if _, p := f.server.caller(f.request, account.Read); p != nil {
+			err = p // its key has ended meanwhile
+		}
 	}
 }
 

@@ -6,11 +6,13 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
+	"parley/internal/account"
 	"parley/internal/testkit"
 	"parley/schemas"
 )
@@ -143,9 +145,35 @@ func TestStreamIsOpenForABoundedTime(t *testing.T) {
 	h.live.tell(func(f *fakeSource) { f.err = nil })
 	s := testkit.NewEventSource(t, h.url+requestsPath+someID)
 	hears(t, s, "status Queued")
-	eventually(t, "it comes again", func() bool { return s.Streams.Load() == 2 })
+	eventually(t, "it comes again", func() bool { return s.Streams.Load() >= 2 })
 	h.live.tell(func(f *fakeSource) { f.call.Status = schemas.OK })
 	hears(t, s, "status OK", "end 204") // Queued is not told again
+}
+
+// endingAccess is open until it has ended.
+type endingAccess struct {
+	OpenAccess
+	ended atomic.Bool
+}
+
+func (a *endingAccess) Caller(r *http.Request) (account.Caller, *schemas.Problem) {
+	if a.ended.Load() {
+		return account.Caller{}, unauthenticated("ended")
+	}
+	return a.OpenAccess.Caller(r)
+}
+
+// Whose key ends is told nothing more, also by a stream that was open before.
+func TestStreamEndsWithItsKey(t *testing.T) {
+	t.Parallel()
+	access := new(endingAccess)
+	h := start(t, func(cfg *Config) { cfg.Auth = access })
+	h.live.tell(func(f *fakeSource) { f.err = nil })
+	s := testkit.NewEventSource(t, h.url+requestsPath+someID)
+	hears(t, s, "status Queued")
+	access.ended.Store(true)
+	h.live.tell(func(f *fakeSource) { f.call.Status = schemas.OK })
+	hears(t, s, "problem Unauthenticated", "end 401")
 }
 
 func TestStreamsAreBounded(t *testing.T) {
