@@ -20,14 +20,22 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		took, status := time.Since(began), c.Response().Status
 		s.metrics.observe(labels{c.Path(), methodLabel(c.Request().Method), status}, took)
-		s.log.LogAttrs(c.Request().Context(), slog.LevelDebug, "request answered",
-			slog.String("method", c.Request().Method),
-			slog.String("path", loggedPath(c)),
-			slog.Int("status", status),
-			slog.Duration("took", took))
+		s.logAnswered(c, status, took)
 		endSpan(span, status)
 		return nil
 	}
+}
+
+func (s *Server) logAnswered(c echo.Context, status int, took time.Duration) {
+	ctx := c.Request().Context()
+	if !s.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	s.log.LogAttrs(ctx, slog.LevelDebug, "request answered",
+		slog.String("method", c.Request().Method),
+		slog.String("path", loggedPath(c)),
+		slog.Int("status", status),
+		slog.Duration("took", took))
 }
 
 // loggedPath is the path of a request as it may stand in a log: whoever reads a token there could use it.

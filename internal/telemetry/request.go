@@ -36,9 +36,24 @@ func printable(s string) bool {
 
 type requestKey struct{}
 
+// requestContext is the context of what is done for an HTTP request: there is one for each, so it is one allocation.
+type requestContext struct {
+	context.Context //nolint:containedctx // it is a context itself
+
+	name string
+}
+
+// Value implements context.Context.
+func (c *requestContext) Value(key any) any {
+	if key == (requestKey{}) {
+		return c.name
+	}
+	return c.Context.Value(key)
+}
+
 // WithRequest returns ctx for what is done for an HTTP request of a name.
 func WithRequest(ctx context.Context, name string) context.Context {
-	return context.WithValue(ctx, requestKey{}, name)
+	return &requestContext{Context: ctx, name: name}
 }
 
 // requestOf returns the name of the request that something is done for; false: it is done for none.
