@@ -158,6 +158,7 @@ func TestLimitsChange(t *testing.T) {
 	}
 }
 
+// The limits hold from the first call on, before which nobody has been asked what is held.
 func TestQuotaOfAnAccount(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -182,8 +183,6 @@ func TestQuotaOfAnAccount(t *testing.T) {
 					return map[string]schemas.AccountUsage{defaultAccount: tt.held}, nil
 				}
 			})
-			h.server.admission.visit(defaultAccount).tenant.noticed(h.server.admission, c.now())
-			eventually(t, "somebody tells what is held", func() bool { return h.server.admission.knows(defaultAccount) })
 			r, refused := h.lines(t, defaultAccount, bodyOf(5))
 			if got := 5 - len(refused); got != tt.fits {
 				t.Fatalf("%d calls are taken, want %d: %s", got, tt.fits, r.body)
@@ -240,6 +239,21 @@ func TestQuotaThatNobodyKnows(t *testing.T) {
 	if h.server.admission.knows(defaultAccount) {
 		t.Error("somebody has told")
 	}
+}
+
+// An account whose owners do not answer is taken for one that nobody tells about, after a short time.
+func TestQuotaOfSilentOwners(t *testing.T) {
+	t.Parallel()
+	h := start(t, func(cfg *Config) { cfg.AccountLimits = always(account.Limits{StagedBytes: 1}) })
+	release := make(chan struct{})
+	h.live.tell(func(f *fakeSource) {
+		f.answers.usage = func([]string) (map[string]schemas.AccountUsage, error) {
+			<-release
+			return nil, schemas.ErrUnavailable
+		}
+	})
+	h.post(t, simpleCall).accepted(t)
+	close(release)
 }
 
 // What the owners are not yet asked about counts beside what they told; what they were asked about twice is not counted

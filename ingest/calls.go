@@ -80,6 +80,7 @@ func (s *Server) take(ctx context.Context, from sender, received [][]byte, v *vi
 	records := make([]*kgo.Record, 0, len(received))
 	places := make([]int, 0, len(received)) // of each record among the calls
 	visit := s.admission.visit(from.account)
+	visit.inform(ctx)
 	for i, b := range received {
 		if all[i].problem = visit.refusal(); all[i].problem != nil {
 			continue

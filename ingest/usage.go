@@ -18,6 +18,8 @@ const (
 	usageAge = 10 * time.Second
 	// usageTimeout bounds one question.
 	usageTimeout = 3 * time.Second
+	// usagePatience is for how long the first calls of an account that has not sent for a while wait until it is told.
+	usagePatience = 500 * time.Millisecond
 	// quietAfter is after how long an account that does not send is not asked about.
 	quietAfter = 5 * time.Second
 )
@@ -41,6 +43,8 @@ type usage struct {
 	visited time.Time
 	// followed: it is asked about.
 	followed bool
+	// first is closed when the owners have been asked once since it is followed; nil: they have.
+	first chan struct{}
 }
 
 // noticed notes that an account with a quota sends.
@@ -49,16 +53,41 @@ func (u *usage) noticed(a *admission, now time.Time) {
 	if u.followed {
 		return
 	}
-	u.followed = true
+	u.followed, u.first = true, make(chan struct{})
 	select {
 	case a.fresh <- struct{}{}:
 	default: // follow has been told, and has not looked
 	}
 }
 
+// known reports whether what was told can be believed.
+func (u *usage) known(now time.Time) bool { return !u.asked.IsZero() && now.Sub(u.asked) < usageAge }
+
+// inform waits until it is known how much is held of the account, if it has a quota and somebody tells soon: whoever sends
+// many calls at once, and seldom, would else pass every quota.
+func (v *visit) inform(ctx context.Context) {
+	if v == nil || v.limits.OpenCalls == 0 && v.limits.StagedBytes == 0 {
+		return
+	}
+	now := v.admission.now()
+	v.tenant.mu.Lock()
+	v.tenant.noticed(v.admission, now)
+	known, first := v.tenant.known(now), v.tenant.first
+	v.tenant.mu.Unlock()
+	if known || first == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, usagePatience)
+	defer cancel()
+	select {
+	case <-first:
+	case <-ctx.Done():
+	}
+}
+
 // full says which limit would be passed with more, and what the sender is told; no problem: none is.
 func (u *usage) full(limits account.Limits, now time.Time, more tally) (limit string, why *schemas.Problem) {
-	if u.asked.IsZero() || now.Sub(u.asked) >= usageAge {
+	if !u.known(now) {
 		return "", nil
 	}
 	held := tally{calls: u.told.OpenCalls, bytes: u.told.StagedBytes}.plus(u.asking).plus(u.since)
@@ -109,11 +138,16 @@ func (a *admission) askUsage(ctx context.Context) {
 	told, err := a.live.Usage(ctx, names)
 	if err != nil {
 		a.log.Debug("nobody tells what is held of accounts", slog.Any("error", err))
-		return
 	}
 	for name, s := range about {
 		s.mu.Lock()
-		s.told, s.asked, s.asking = told[name], asked, tally{}
+		if err == nil {
+			s.told, s.asked, s.asking = told[name], asked, tally{}
+		}
+		if s.first != nil {
+			close(s.first)
+			s.first = nil
+		}
 		s.mu.Unlock()
 	}
 }
