@@ -17,16 +17,37 @@ type lookup struct {
 }
 
 // withView calls f with the committed state of an owned partition.
-func withView[R any](l *live, partition int32, f func(*lookup) (R, error)) (R, error) {
+func withView[R any](l *live, partition int32, f func(*lookup) (R, error)) (r R, err error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	var none R
-	if l.store == nil || l.run == nil || !l.run.owns(partition) {
-		return none, notOwned(partition)
+	if !l.ownsLocked(partition) {
+		return r, notOwned(partition)
 	}
-	v := &lookup{View: l.store.View(partition), running: l.run.running, now: time.Now()}
+	v := l.store.View(partition)
 	defer v.Close()
-	return f(v)
+	return f(l.lookup(v))
+}
+
+// glance calls f as withView does. It is cheaper for a few reads, and may call f twice.
+func glance[R any](l *live, partition int32, f func(*lookup) (R, error)) (r R, err error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if !l.ownsLocked(partition) {
+		return r, notOwned(partition)
+	}
+	err = l.store.Glance(partition, func(v *store.View) error {
+		r, err = f(l.lookup(v))
+		return err
+	})
+	return r, err
+}
+
+func (l *live) lookup(v *store.View) *lookup {
+	return &lookup{View: v, running: l.run.running, now: time.Now()}
+}
+
+func (l *live) ownsLocked(partition int32) bool {
+	return l.store != nil && l.run != nil && l.run.owns(partition)
 }
 
 func (r *liveRun) owns(partition int32) bool {

@@ -47,17 +47,15 @@ func conversationKeyOf(r schemas.CallResource) schemas.ConversationKey {
 // Conversation answers what this process knows of a conversation; errors as those of Request. No partitions: those that
 // the id may name.
 func (p *Processor) Conversation(ctx context.Context, q schemas.ConversationQuery, in ...int32) (schemas.ConversationResource, error) {
-	keys := q.Keys()
-	if len(in) > 0 {
-		keys = slices.DeleteFunc(keys, func(k schemas.ConversationKey) bool { return !slices.Contains(in, p.live.home(k)) })
-	}
 	w := &waiter{live: p.live, wait: q.Wait, seen: q.Seen}
-	for _, k := range keys {
-		w.in = append(w.in, p.live.home(k))
-		w.on = append(w.on, watchConversation(k))
+	var keys []schemas.ConversationKey
+	for _, k := range q.Keys() {
+		if home := topics.OfConversation(k, p.cfg.Partitions); len(in) == 0 || slices.Contains(in, home) {
+			keys, w.in, w.on = append(keys, k), append(w.in, home), append(w.on, watchConversation(k))
+		}
 	}
 	return await(ctx, w, func(ctx context.Context) (schemas.ConversationResource, error) {
-		return p.live.conversation(ctx, q, keys)
+		return p.live.conversation(ctx, q, keys, w.in)
 	})
 }
 
@@ -118,7 +116,7 @@ func await[R schemas.Resource](ctx context.Context, w *waiter, ask func(context.
 
 func (l *live) request(ctx context.Context, q schemas.RequestQuery, in []int32) (schemas.CallResource, error) {
 	find := func(partition int32) (schemas.CallResource, error) {
-		return withView(l, partition, func(v *lookup) (schemas.CallResource, error) { return v.request(q) })
+		return glance(l, partition, func(v *lookup) (schemas.CallResource, error) { return v.request(q) })
 	}
 	if q.Accepted == nil {
 		return search(ctx, l, in, find)
@@ -147,29 +145,22 @@ func (l *live) queued(q schemas.RequestQuery, find func(int32) (schemas.CallReso
 	return schemas.CallResource{RequestID: q.ID.String(), Account: q.Account, Status: schemas.Queued, Results: []schemas.ResultResource{}, Position: &position}, nil
 }
 
-func (l *live) conversation(ctx context.Context, q schemas.ConversationQuery, keys []schemas.ConversationKey) (schemas.ConversationResource, error) {
+// conversation looks for a conversation under keys that are each in the partition in its place.
+func (l *live) conversation(ctx context.Context, q schemas.ConversationQuery, keys []schemas.ConversationKey, in []int32) (schemas.ConversationResource, error) {
 	if q.Accepted != nil {
 		if err := l.passed(ctx, *q.Accepted); err != nil {
 			return schemas.ConversationResource{}, err
 		}
 	}
-	var in []int32
-	for _, k := range keys {
-		in = append(in, l.home(k))
-	}
 	return search(ctx, l, in, func(partition int32) (r schemas.ConversationResource, err error) {
-		err = fmt.Errorf("conversation: %w", schemas.ErrUnknown)
-		for _, k := range keys {
-			if l.home(k) == partition && errors.Is(err, schemas.ErrUnknown) {
-				r, err = withView(l, partition, func(v *lookup) (schemas.ConversationResource, error) { return v.conversation(k, q) })
+		err = schemas.ErrUnknown
+		for i, k := range keys {
+			if in[i] == partition && errors.Is(err, schemas.ErrUnknown) {
+				r, err = glance(l, partition, func(v *lookup) (schemas.ConversationResource, error) { return v.conversation(k, q) })
 			}
 		}
 		return r, err
 	})
-}
-
-func (l *live) home(key schemas.ConversationKey) int32 {
-	return topics.OfConversation(key, l.cfg.Partitions)
 }
 
 // search looks for something in partitions: in those of our own as they are, then once everything that is in the log

@@ -41,8 +41,9 @@ type FS = vfs.FS
 
 // Store is the state of all partitions that this process owns or has owned.
 type Store struct {
-	db     *pebble.DB
-	usages usages
+	db      *pebble.DB
+	usages  usages
+	commits [commitsKept]commits
 }
 
 // Open opens the store, and makes it if it is not there.
@@ -138,6 +139,7 @@ func (a Applied) encode() []byte {
 func (s *Store) Drop(partition int32) error {
 	start := prefix(partition, 0)[:2]
 	end := prefix(partition+1, 0)[:2]
+	defer s.commitsOf(partition).begin()()
 	if err := s.db.DeleteRange(start, end, pebble.NoSync); err != nil {
 		return fmt.Errorf("drop partition %d: %w", partition, err)
 	}

@@ -50,6 +50,7 @@ func (w *writer) commit() error {
 	if err = errors.Join(w.err, err); err != nil {
 		return fmt.Errorf("fill batch: %w", err)
 	}
+	defer w.store.commitsOf(w.partition).begin()()
 	if err := w.batch.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("commit batch: %w", err)
 	}
