@@ -6,11 +6,12 @@ SHELL       := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# How long a benchmark and a fuzz target run, where bench and fuzz look for theirs, and how many seeds sim plays, and how many
-# requests fuzz-api makes up for each operation and kind.
+# How long a benchmark and a fuzz target run, where bench and fuzz look for theirs, how many seeds sim plays, for how many
+# minutes the torture sends calls, and how many requests fuzz-api makes up for each operation and kind.
 BENCHTIME ?= 2s
 FUZZTIME  ?= 30s
 SEEDS     ?= 300
+MINUTES   ?= 5
 EXAMPLES  ?= 40
 PACKAGES  ?= ./...
 
@@ -118,6 +119,10 @@ sim: ## Play SEEDS=300 seeds of the simulation (SEED=n: that one alone)
 .PHONY: sim-mutations
 sim-mutations: ## Break rules of the processor on purpose, and see that the simulation finds each
 	go test -timeout 120m ./processor/sim -run '^TestMutations$$' -mutations all -v
+
+.PHONY: torture
+torture: build ## Kill and freeze members under load for MINUTES=5, and compare all records (SEED=, BROKERS=)
+	@exec bin/parley torture --load $(MINUTES)m --drain 5m $(SEED:%=--seed %) $(BROKERS:%=--brokers %)
 
 .PHONY: fuzz
 fuzz: engine ## Run each fuzz target for FUZZTIME=30s (PACKAGES=./...)
