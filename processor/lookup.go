@@ -87,7 +87,7 @@ func (v *lookup) request(q schemas.RequestQuery) (schemas.CallResource, error) {
 	if s.Phase == conversation.New && !referred {
 		return schemas.CallResource{}, fmt.Errorf("request %s: %w", q.ID, schemas.ErrUnknown)
 	}
-	p, ok, err := v.Part(key, sequenceCode)
+	p, ok, err := v.Outline(key, sequenceCode)
 	if err != nil {
 		return schemas.CallResource{}, err
 	}
@@ -98,10 +98,7 @@ func (v *lookup) request(q schemas.RequestQuery) (schemas.CallResource, error) {
 			Part: schemas.Part{ConversationID: conversationID, SequenceCode: sequenceCode},
 		}
 	}
-	r, err := v.open(key, s, sequenceCode, p)
-	if err != nil {
-		return r, err
-	}
+	r := v.open(key, s, p)
 	r.Conflicting = q.Conflicts(p.Content)
 	return owned(r, q.Account)
 }
@@ -121,20 +118,16 @@ func ended(s conversation.State, sequenceCode int32) bool {
 }
 
 // open is the status of a part that has not ended.
-func (v *lookup) open(key schemas.ConversationKey, s conversation.State, sequenceCode int32, p store.Part) (schemas.CallResource, error) {
-	call, err := p.Outline()
-	if err != nil {
-		return schemas.CallResource{}, fmt.Errorf("part %d: %w", sequenceCode, err)
-	}
+func (v *lookup) open(key schemas.ConversationKey, s conversation.State, p store.Outline) schemas.CallResource {
 	r := schemas.CallResource{
 		RequestID:           p.RequestID.String(),
-		Account:             call.Account,
-		ConversationID:      call.ConversationID,
-		SequenceCode:        sequenceCode,
+		Account:             p.Account,
+		ConversationID:      p.ConversationID,
+		SequenceCode:        p.SequenceCode,
 		CallsInConversation: s.Calls,
-		Method:              call.Method,
-		Status:              v.status(key, s, sequenceCode),
-		Total:               call.Objects,
+		Method:              p.Method,
+		Status:              v.status(key, s, p.SequenceCode),
+		Total:               p.Objects,
 		Results:             []schemas.ResultResource{},
 		AcceptedAt:          schemas.TimeOf(schemas.MilliOf(p.AcceptedAt)),
 	}
@@ -142,8 +135,8 @@ func (v *lookup) open(key schemas.ConversationKey, s conversation.State, sequenc
 		r.Missing = s.Received.Missing(s.Calls, schemas.MissingMax)
 		r.PartsExpireAt = schemas.TimeOf(schemas.MilliOf(s.Deadline))
 	}
-	if sequenceCode != s.Turn.SequenceCode {
-		return r, nil
+	if p.SequenceCode != s.Turn.SequenceCode {
+		return r
 	}
 	r.StartedAt = schemas.TimeOf(schemas.MilliOf(s.Turn.StartedAt))
 	r.Attempts = s.Turn.Attempt - 1
@@ -158,7 +151,7 @@ func (v *lookup) open(key schemas.ConversationKey, s conversation.State, sequenc
 		r.Attempts = s.Turn.Attempt
 		r.Processed = min(int(s.Turn.Progress), r.Total)
 	}
-	return r, nil
+	return r
 }
 
 // status is where a part stands that has not ended.

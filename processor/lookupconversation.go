@@ -59,32 +59,28 @@ func (v *lookup) openConversation(key schemas.ConversationKey, s conversation.St
 }
 
 func (v *lookup) openCalls(r *schemas.ConversationResource, key schemas.ConversationKey, s conversation.State, after int32) error {
-	parts, codes, err := v.Parts(key, after, schemas.CallsPage+1)
+	parts, err := v.Outlines(key, after, schemas.CallsPage+1)
 	if err != nil {
 		return err
 	}
 	for i, p := range parts {
 		if i == schemas.CallsPage {
-			r.Next = codes[i-1]
+			r.Next = parts[i-1].SequenceCode
 			break
 		}
-		if ended(s, codes[i]) {
-			e, err := v.Finished(p.RequestID)
-			if err != nil {
-				return err
-			}
-			if e == nil {
-				r.InRecord = append(r.InRecord, codes[i])
-			} else {
-				r.Calls = append(r.Calls, schemas.CallResourceOf(e))
-			}
+		if !ended(s, p.SequenceCode) {
+			r.Calls = append(r.Calls, v.open(key, s, p))
 			continue
 		}
-		c, err := v.open(key, s, codes[i], p)
+		e, err := v.Finished(p.RequestID)
 		if err != nil {
 			return err
 		}
-		r.Calls = append(r.Calls, c)
+		if e == nil {
+			r.InRecord = append(r.InRecord, p.SequenceCode)
+		} else {
+			r.Calls = append(r.Calls, schemas.CallResourceOf(e))
+		}
 	}
 	return nil
 }

@@ -8,13 +8,22 @@ import (
 	parleyv1 "parley/schemas/parley/v1"
 )
 
-func outlineOf(c *parleyv1.Call) Outline {
-	return Outline{Account: c.Account, ConversationID: c.GetOptions().GetConversationId(), Method: c.Method, Objects: len(c.Objects)}
+// outlineOf is the outline of a part whose call is c.
+func outlineOf(sequenceCode int32, p Part, c *parleyv1.Call) Outline {
+	return Outline{
+		SequenceCode: sequenceCode, RequestID: p.RequestID, Content: p.Content, AcceptedAt: p.AcceptedAt,
+		Account: c.Account, ConversationID: c.GetOptions().GetConversationId(), Method: c.Method, Objects: len(c.Objects),
+	}
 }
 
-func TestOutlineIsThatOfTheCall(t *testing.T) {
+func TestOutlineIsThatOfThePart(t *testing.T) {
 	t.Parallel()
-	for _, c := range []*parleyv1.Call{
+	s := newStore(t)
+	key := keyOf("order")
+	tx := s.Begin(0, Meta{})
+	stage(t, tx, key, 1)
+	var want []Outline
+	for i, c := range []*parleyv1.Call{
 		{},
 		{Account: "acme", RequestId: "r", Method: "Perform", Action: "start", Objects: []*parleyv1.Object{{Type: "Row"}}},
 		{
@@ -23,15 +32,24 @@ func TestOutlineIsThatOfTheCall(t *testing.T) {
 			Options: &parleyv1.Options{ConversationId: new("c"), SequenceCode: new(int32(2)), CallsInConversation: new(int32(3)), ScheduledTimeMs: new(int64(7))},
 		},
 	} {
-		raw, err := proto.Marshal(c)
-		if err != nil {
-			t.Fatal(err)
+		k := int32(i) + 2
+		p := Part{Message: c, RequestID: idOf(int64(k)), Content: uint64(i) << 40, AcceptedAt: epoch}
+		tx.PutPart(key, k, p)
+		want = append(want, outlineOf(k, p, c))
+	}
+	apply(t, tx, Applied{At: epoch})
+	v := s.View(0)
+	defer v.Close()
+	for _, want := range want {
+		if got, found, err := v.Outline(key, want.SequenceCode); err != nil || !found || got != want {
+			t.Errorf("%+v, %t, %v, want %+v", got, found, err, want)
 		}
-		for _, p := range []Part{{Call: raw}, {Message: c}} {
-			if got, err := p.Outline(); err != nil || got != outlineOf(c) {
-				t.Errorf("%+v, %v, want %+v", got, err, outlineOf(c))
-			}
-		}
+	}
+	if _, found, err := v.Outline(key, 9); found || err != nil {
+		t.Errorf("of no part: %t, %v", found, err)
+	}
+	if got, err := v.Outlines(key, 1, 2); err != nil || len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("of two parts behind the first: %+v, %v, want %+v", got, err, want[:2])
 	}
 }
 
@@ -41,17 +59,26 @@ func FuzzOutline(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(raw)
-	f.Add([]byte{0x0a, 0x05})
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		p := Part{Call: raw}
-		o, err := p.Outline()
-		c := new(parleyv1.Call)
-		if proto.Unmarshal(raw, c) != nil {
+	key := partKey(0, keyOf("order"), 7)
+	for _, call := range [][]byte{raw, {0x0a, 0x05}} {
+		value, err := encodePart(&Part{Call: call, RequestID: idOf(1), Content: 3, AcceptedAt: epoch})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		o, err := decodeOutline(key, value)
+		p, decoded := decodePart(key, value)
+		if decoded != nil {
 			return
 		}
-		if err != nil || o != outlineOf(c) {
-			t.Errorf("%+v, %v, want %+v", o, err, outlineOf(c))
+		c, decoded := p.Decode()
+		if decoded != nil {
+			return
+		}
+		if want := outlineOf(7, p, c); err != nil || o != want {
+			t.Errorf("%+v, %v, want %+v", o, err, want)
 		}
 	})
 }

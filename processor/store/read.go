@@ -182,11 +182,6 @@ func (v *View) Conversation(key schemas.ConversationKey) (conversation.State, er
 	return r.state, err
 }
 
-// Part returns a part of an open conversation; false: there is none.
-func (v *View) Part(key schemas.ConversationKey, sequenceCode int32) (Part, bool, error) {
-	return v.part(key, sequenceCode)
-}
-
 // Reference returns where a request id belongs; false: it is not known, or it is that of a call without a
 // ConversationID, whose conversation key is made of it.
 func (v *View) Reference(id schemas.RequestID) (Reference, bool, error) { return v.reference(id) }
@@ -218,18 +213,4 @@ func (v *View) EndedCalls(key schemas.ConversationKey, after int32, limit int) (
 		return len(out) < limit, nil
 	})
 	return out, err
-}
-
-// Parts returns the parts of an open conversation with their sequence codes, from the one behind after.
-func (v *View) Parts(key schemas.ConversationKey, after int32, limit int) (parts []Part, codes []int32, err error) {
-	err = scan(v.db, partKey(v.partition, key, after+1), behind(partsKey(v.partition, key)), func(k, value []byte) (bool, error) {
-		p, err := decodePart(k, append([]byte(nil), value...))
-		if err != nil {
-			return false, err
-		}
-		_, code := splitPartKey(k)
-		parts, codes = append(parts, p), append(codes, code)
-		return len(parts) < limit, nil
-	})
-	return parts, codes, err
 }

@@ -149,16 +149,25 @@ func (s *Store) Drop(partition int32) error {
 
 // get returns a copy of the value of k, nil if there is none.
 func get(r pebble.Reader, k []byte) ([]byte, error) {
+	var out []byte
+	_, err := inPlace(r, k, func(v []byte) error {
+		out = make([]byte, len(v))
+		copy(out, v)
+		return nil
+	})
+	return out, err
+}
+
+// inPlace calls f with the value of k, which f must not keep; false: there is none.
+func inPlace(r pebble.Reader, k []byte, f func([]byte) error) (found bool, err error) {
 	v, closer, err := r.Get(k)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
+		return false, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read store: %w", err)
+		return false, fmt.Errorf("read store: %w", err)
 	}
-	out := make([]byte, len(v))
-	copy(out, v)
-	return out, closer.Close()
+	return true, errors.Join(f(v), closer.Close())
 }
 
 // Part is a call of an open conversation.

@@ -347,7 +347,7 @@ func readAll(s *Store, c Change) error {
 	_, err := s.Meta(0)
 	_, _, err2 := v.Reference(idOf(1))
 	_, err3 := v.Conversation(keyOf("order"))
-	_, _, err4 := v.Part(keyOf("order"), 1)
+	_, _, err4 := v.Outline(keyOf("order"), 1)
 	return errors.Join(err, err2, err3, err4)
 }
 
