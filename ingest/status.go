@@ -32,7 +32,15 @@ func (s *Server) answerStatus(c echo.Context, wait time.Duration, ask asker) err
 	if known.has(said.tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	return answer(c, http.StatusOK, mimeJSON, said.status)
+	return answerWith(c, said.status)
+}
+
+func answerWith(c echo.Context, status schemas.Resource) error {
+	body, err := status.AppendJSON(nil)
+	if err != nil {
+		return err
+	}
+	return write(c, http.StatusOK, mimeJSON, body)
 }
 
 // told is a status and its ETag.

@@ -237,7 +237,7 @@ func (s *Server) answerOne(c echo.Context, t *taken, v *vigil) error {
 	}
 	switch {
 	case how == callEnded:
-		return answer(c, http.StatusOK, mimeJSON, status)
+		return answerWith(c, status)
 	case how == waitOver && v.promised && !v.respondAsync:
 		return answer(c, http.StatusGatewayTimeout, mimeProblem, overdueOf(&t.ack, v))
 	}

@@ -14,6 +14,9 @@ type Resource interface {
 	Final() bool
 	// ETag names the status among all that the thing ever has.
 	ETag() string
+	// AppendJSON appends the status as JSON, as the tags of its fields say; an absent list is []. It fails when a text is
+	// not UTF-8.
+	AppendJSON([]byte) ([]byte, error)
 }
 
 // EndsWait reports whether a wait ends with a status: it is final, or another than the one with the ETag seen. Empty:
@@ -129,5 +132,6 @@ const tagBytes = 12
 
 func (t *tagged) tag() string {
 	sum := sha256.Sum256(*t)
-	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:tagBytes]) + `"`
+	b := base64.RawURLEncoding.AppendEncode(append((*t)[:0], `W/"`...), sum[:tagBytes])
+	return string(append(b, '"'))
 }
