@@ -27,26 +27,32 @@ type poller struct {
 // request returns the status of a call. Its error is a *schemas.Problem or a fault of ours. "There is no such
 // request" is said only when both have said so, and never of a request whose receipt the client holds.
 func (p poller) request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error) {
-	recorded := q // as the live state says that the call is recorded
-	recorded.Wait, recorded.Seen = 0, ""
 	return ask(ctx, p, question[schemas.CallResource]{
 		wait:     q.Wait,
 		accepted: q.Accepted != nil,
 		live: func(ctx context.Context, wait time.Duration) (schemas.CallResource, error) {
-			q.Wait = wait
-			r, err := p.live.Request(ctx, q)
-			if e, ok := errors.AsType[*schemas.RecordedError](err); ok {
-				recorded.ID, recorded.Part = e.As, nil
-				if e.As == (schemas.RequestID{}) {
-					recorded.Part = &e.Part
-				}
-			}
-			return r, err
+			asked := q
+			asked.Wait = wait
+			return p.live.Request(ctx, asked)
 		},
-		record: func(ctx context.Context) (schemas.CallResource, error) { return p.record.Request(ctx, recorded) },
-		final:  func(r schemas.CallResource) bool { return r.Status.Final() },
-		noun:   "request",
+		record: func(ctx context.Context, liveErr error) (schemas.CallResource, error) {
+			return p.record.Request(ctx, inRecord(q, liveErr))
+		},
+		final: func(r schemas.CallResource) bool { return r.Status.Final() },
+		noun:  "request",
 	})
+}
+
+// inRecord is the question for the record, of a call of which the live state says how it is recorded, or nothing.
+func inRecord(q schemas.RequestQuery, liveErr error) schemas.RequestQuery {
+	q.Wait, q.Seen = 0, ""
+	if e, ok := errors.AsType[*schemas.RecordedError](liveErr); ok {
+		q.ID, q.Part = e.As, nil
+		if e.As == (schemas.RequestID{}) {
+			q.Part = &e.Part
+		}
+	}
+	return q
 }
 
 // conversation returns the status of a conversation, as request does that of a call.
@@ -54,12 +60,14 @@ func (p poller) conversation(ctx context.Context, q schemas.ConversationQuery) (
 	r, err := ask(ctx, p, question[schemas.ConversationResource]{
 		wait: q.Wait,
 		live: func(ctx context.Context, wait time.Duration) (schemas.ConversationResource, error) {
-			q.Wait = wait
-			return p.live.Conversation(ctx, q)
+			asked := q
+			asked.Wait = wait
+			return p.live.Conversation(ctx, asked)
 		},
-		record: func(ctx context.Context) (schemas.ConversationResource, error) {
-			q.Wait, q.Seen = 0, ""
-			return p.record.Conversation(ctx, q)
+		record: func(ctx context.Context, _ error) (schemas.ConversationResource, error) {
+			asked := q
+			asked.Wait, asked.Seen = 0, ""
+			return p.record.Conversation(ctx, asked)
 		},
 		final: func(r schemas.ConversationResource) bool { return r.Status.Final() },
 		noun:  "conversation",
@@ -105,9 +113,10 @@ type question[T any] struct {
 	// accepted is whether the client has proved that it was accepted.
 	accepted bool
 	live     func(context.Context, time.Duration) (T, error)
-	record   func(context.Context) (T, error)
-	final    func(T) bool
-	noun     string
+	// record is told why the live state has no answer.
+	record func(context.Context, error) (T, error)
+	final  func(T) bool
+	noun   string
 }
 
 func ask[T any](ctx context.Context, p poller, q question[T]) (none T, _ error) {
@@ -119,7 +128,7 @@ func ask[T any](ctx context.Context, p poller, q question[T]) (none T, _ error) 
 	p.note(ctx, "live state", q.noun, liveErr)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
-	status, recordErr := q.record(ctx)
+	status, recordErr := q.record(ctx, liveErr)
 	unknown := errors.Is(liveErr, schemas.ErrUnknown)
 	if recordErr == nil && (unknown || q.final(status)) {
 		p.metrics.polls[pollRecord].Inc()
