@@ -32,9 +32,14 @@ func answer(c echo.Context, status int, contentType string, v any) error {
 	return write(c, status, contentType, b)
 }
 
+// shortAnswer is how long an answer may be for net/http to find its length itself, at less cost.
+const shortAnswer = 2 << 10
+
 // write writes an answer that is complete, so that its length is known before it.
 func write(c echo.Context, status int, contentType string, body []byte) error {
-	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
+	if len(body) > shortAnswer {
+		c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
+	}
 	return c.Blob(status, contentType, body)
 }
 

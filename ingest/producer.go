@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,11 +71,18 @@ func (f fate) acknowledged() bool { return f.settled && f.err == nil }
 
 // batch follows the records of one request.
 type batch struct {
+	// over is waited for; it comes when all fates are settled, or nobody waits for the rest any more.
+	over sync.WaitGroup
+
 	mu    sync.Mutex
 	fates []fate
 	left  int
-	// done is closed when all fates are settled.
-	done chan struct{}
+	// seen is what was left when patience was last looked at.
+	seen     int
+	patience *time.Timer
+	giveUp   context.CancelFunc
+	gaveUp   bool
+	ended    bool
 }
 
 // settleMax is how long a record that was given up is waited for: until the client, which would have tried again,
@@ -91,7 +99,8 @@ func (p *producer) produce(ctx context.Context, records []*kgo.Record, l *lease)
 	ctx, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
 	l.hold()
-	b := &batch{fates: make([]fate, len(records)), left: len(records), done: make(chan struct{})}
+	b := &batch{fates: make([]fate, len(records)), left: len(records), seen: len(records), giveUp: giveUp}
+	b.over.Add(1)
 	for i, r := range records {
 		p.client.TryProduce(ctx, r, func(r *kgo.Record, err error) {
 			if b.settle(i, fate{settled: true, err: err, Position: schemas.Position{Partition: r.Partition, Offset: r.Offset}}) {
@@ -100,12 +109,9 @@ func (p *producer) produce(ctx context.Context, records []*kgo.Record, l *lease)
 		})
 	}
 	began := time.Now()
-	if !b.wait(p.timeout) {
-		giveUp()
-		b.wait(settleMax)
-	}
+	b.wait(p.timeout)
 	p.took.Observe(time.Since(began).Seconds())
-	fates := b.snapshot()
+	fates := b.result()
 	p.report(fates)
 	return fates
 }
@@ -119,39 +125,57 @@ func (b *batch) settle(i int, f fate) bool {
 	if b.left > 0 {
 		return false
 	}
-	close(b.done)
+	b.end()
 	return true
 }
 
-// wait returns true when all are settled, and false when none was for the whole of a timeout.
-func (b *batch) wait(timeout time.Duration) bool {
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
-	for left := b.unsettled(); ; {
-		select {
-		case <-b.done:
-			return true
-		case <-timer.C:
-		}
-		now := b.unsettled()
-		if now == left {
-			return false
-		}
-		left = now
-		timer.Reset(timeout)
+// end lets go of who waits, once.
+func (b *batch) end() {
+	if !b.ended {
+		b.ended = true
+		b.over.Done()
 	}
 }
 
-func (b *batch) unsettled() int {
+// wait returns when all are settled, or when none was for the whole of a timeout and they were given up.
+func (b *batch) wait(timeout time.Duration) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.left
+	b.patience = time.AfterFunc(timeout, func() { b.look(timeout) })
+	b.mu.Unlock()
+	b.over.Wait()
+	b.patience.Stop()
 }
 
-func (b *batch) snapshot() []fate {
+// look gives the rest up if none was settled since the last look, and ends the wait if that was of no use.
+func (b *batch) look(timeout time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return append([]fate(nil), b.fates...)
+	progress := b.left < b.seen
+	b.seen = b.left
+	switch {
+	case b.ended:
+		return
+	case !progress && b.gaveUp:
+		b.end()
+		return
+	case !progress:
+		b.gaveUp = true
+		b.giveUp()
+	}
+	if b.gaveUp {
+		timeout = settleMax
+	}
+	b.patience.Reset(timeout)
+}
+
+// result are the fates as they are: nothing is written any more to those that are all settled.
+func (b *batch) result() []fate {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.left == 0 {
+		return b.fates
+	}
+	return slices.Clone(b.fates)
 }
 
 // report logs when the brokers stop, and when they begin again, to take records.

@@ -11,16 +11,15 @@ import (
 	"parley/schemas"
 )
 
-// takes refuses query parameters that an operation does not have, has twice, or that cannot be read: a misspelt receipt
-// must not be without effect, and without a word.
-func takes(names ...string) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			if p := checkQuery(c.Request().URL.RawQuery, names); p != nil {
-				return p
-			}
-			return next(c)
+// takes has a handler refuse query parameters that its operation does not have, has twice, or that cannot be read: a
+// misspelt receipt must not be without effect, and without a word. It is no echo.MiddlewareFunc, as those are applied anew
+// to every request.
+func takes(h echo.HandlerFunc, names ...string) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if p := checkQuery(c.Request().URL.RawQuery, names); p != nil {
+			return p
 		}
+		return h(c)
 	}
 }
 

@@ -20,7 +20,6 @@ type recorder struct {
 	log    publish.Log
 	limits schemas.Limits
 	routes *route.Current
-	now    func() time.Time
 	// headers are those of every call's record, which share them: nobody changes them.
 	headers []kgo.RecordHeader
 }
@@ -33,6 +32,8 @@ func callHeaders() []kgo.RecordHeader {
 // sender is what a request says of all its calls.
 type sender struct {
 	account string
+	// at is when it came.
+	at time.Time
 	// key is the Idempotency-Key; empty: there is none.
 	key string
 	// many: they are answered with a list, in which no status has a place.
@@ -53,7 +54,7 @@ type queued struct {
 // record makes the record of the call at a position, from 0, of a request, from the bytes received for it. Its
 // error is a *schemas.Problem, or a fault of ours.
 func (r *recorder) record(q *queued, from sender, position int, received []byte) error {
-	call, err := r.decode(from.account, received)
+	call, err := r.decode(from, received)
 	if err != nil {
 		return err
 	}
@@ -94,8 +95,8 @@ func keyedContent(id schemas.RequestID, call *parleyv1.Call) (uint64, error) {
 	return content, nil
 }
 
-// decode returns the valid call that was received, of an account.
-func (r *recorder) decode(account string, received []byte) (*parleyv1.Call, error) {
+// decode returns the valid call that was received.
+func (r *recorder) decode(from sender, received []byte) (*parleyv1.Call, error) {
 	if len(received) > r.limits.CallBytesMax {
 		return nil, &schemas.Problem{
 			Code:   schemas.TooLarge,
@@ -107,8 +108,8 @@ func (r *recorder) decode(account string, received []byte) (*parleyv1.Call, erro
 		p = reserved(call)
 	}
 	if p == nil {
-		call.Account = account
-		p = r.limits.Validate(call, r.now())
+		call.Account = from.account
+		p = r.limits.ValidateDecoded(call, from.at)
 	}
 	if p == nil {
 		_, p = r.routes.ForCall(call)

@@ -74,7 +74,6 @@ func New(cfg Config) (*Server, error) {
 			log:     publish.Log{Topic: cfg.Topics.Calls, Partitions: cfg.Partitions},
 			limits:  cfg.Limits,
 			routes:  cfg.Routes,
-			now:     cfg.Now,
 			headers: callHeaders(),
 		},
 		producer:        &producer{client: cfg.Client, timeout: cfg.ProduceTimeout, log: cfg.Log, took: m.produce},
@@ -113,21 +112,21 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
 	e.Use(s.observe, s.recovered, sameOrigin(), s.patient)
-	get := func(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) {
-		e.GET(path, h, m...)
-		e.HEAD(path, h, m...) // net/http leaves out the body (RFC 9110 section 9.3.2)
+	get := func(path string, h echo.HandlerFunc) {
+		e.GET(path, h)
+		e.HEAD(path, h) // net/http leaves out the body (RFC 9110 section 9.3.2)
 	}
-	e.POST(callsPath, s.postCalls, takes())
-	get(requestsPath+":id", s.getRequest, takes("receipt", "wait"))
-	get(conversationListPath, s.getConversations, takes("after", "from", "limit", "status", "to"))
-	get(conversationsPath+":id", s.getConversation, takes("after", "wait"))
-	e.DELETE(conversationsPath+":id", s.deleteConversation, takes())
-	e.POST(conversationsPath+":id"+resubmitSuffix, s.postResubmission, takes())
-	e.POST(resubmitPath, s.postResubmissions, takes(), s.audited("resubmit"))
-	e.POST(deferredPath+":token", s.postAnswer, takes())
-	get(routesPath, s.getRoutes, takes())
-	e.PUT(maintenancePath, s.putMaintenance, takes(), s.audited("begin maintenance"))
-	e.DELETE(maintenancePath, s.deleteMaintenance, takes(), s.audited("end maintenance"))
+	e.POST(callsPath, takes(s.postCalls))
+	get(requestsPath+":id", takes(s.getRequest, "receipt", "wait"))
+	get(conversationListPath, takes(s.getConversations, "after", "from", "limit", "status", "to"))
+	get(conversationsPath+":id", takes(s.getConversation, "after", "wait"))
+	e.DELETE(conversationsPath+":id", takes(s.deleteConversation))
+	e.POST(conversationsPath+":id"+resubmitSuffix, takes(s.postResubmission))
+	e.POST(resubmitPath, takes(s.audited("resubmit")(s.postResubmissions)))
+	e.POST(deferredPath+":token", takes(s.postAnswer))
+	get(routesPath, takes(s.getRoutes))
+	e.PUT(maintenancePath, takes(s.audited("begin maintenance")(s.putMaintenance)))
+	e.DELETE(maintenancePath, takes(s.audited("end maintenance")(s.deleteMaintenance)))
 	if s.peers != nil {
 		e.POST(peer.Path+":question", echo.WrapHandler(s.peers))
 	}

@@ -3,6 +3,7 @@ package schemas
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -93,10 +94,16 @@ func appendParts(b []byte, parts ...string) []byte {
 // RecordKey is the key of a call's record on parley.calls: account/conversationId, or account/requestId for a
 // call without a ConversationID. All records of a conversation have the same one.
 func RecordKey(account, conversationID string, id RequestID) string {
+	return string(AppendRecordKey(nil, account, conversationID, id))
+}
+
+// AppendRecordKey appends a RecordKey.
+func AppendRecordKey(b []byte, account, conversationID string, id RequestID) []byte {
 	if conversationID == "" {
-		return account + "/" + id.String()
+		conversationID = id.String()
 	}
-	return account + "/" + conversationID
+	b = slices.Grow(b, len(account)+len("/")+len(conversationID))
+	return append(append(append(b, account...), '/'), conversationID...)
 }
 
 // ConversationKey names a conversation among all accounts, in memory and in the store: the account, a zero byte,

@@ -42,6 +42,18 @@ func ValidAccount(s string) bool {
 // Validate checks everything that a call alone can tell, and returns the first thing that is wrong; nil: nothing.
 // now bounds ScheduledTime. What only the conversation's state can tell is decided by the processor.
 func (l Limits) Validate(call *parleyv1.Call, now time.Time) *Problem {
+	return l.validate(call, now, jsontext.Value.IsValid)
+}
+
+// ValidateDecoded is Validate of a call that DecodeCall has read, whose properties it has found to be JSON.
+func (l Limits) ValidateDecoded(call *parleyv1.Call, now time.Time) *Problem {
+	return l.validate(call, now, func(jsontext.Value, ...jsontext.Options) bool { return true })
+}
+
+// validJSON says whether a value is JSON.
+type validJSON func(jsontext.Value, ...jsontext.Options) bool
+
+func (l Limits) validate(call *parleyv1.Call, now time.Time, valid validJSON) *Problem {
 	if !ValidAccount(call.Account) {
 		return problem(InvalidParameter, "/account", "an account is 1 to 64 of A-Z a-z 0-9 . _ -")
 	}
@@ -60,13 +72,13 @@ func (l Limits) Validate(call *parleyv1.Call, now time.Time) *Problem {
 		p.Pointer = "/action"
 		return p
 	}
-	if p := l.objects(call.Objects); p != nil {
+	if p := l.objects(call.Objects, valid); p != nil {
 		return p
 	}
 	return l.options(call.GetOptions(), now)
 }
 
-func (l Limits) objects(objects []*parleyv1.Object) *Problem {
+func (l Limits) objects(objects []*parleyv1.Object, valid validJSON) *Problem {
 	if len(objects) == 0 {
 		return problem(NoObjects, "/objects", "a call acts on at least one object")
 	}
@@ -75,7 +87,7 @@ func (l Limits) objects(objects []*parleyv1.Object) *Problem {
 	}
 	seen := make(map[string]int) // the place of each correlationId
 	for i, o := range objects {
-		if p := l.object(o); p != nil {
+		if p := l.object(o, valid); p != nil {
 			p.Pointer = fmt.Sprintf("/objects/%d%s", i, p.Pointer)
 			return p
 		}
@@ -91,7 +103,7 @@ func (l Limits) objects(objects []*parleyv1.Object) *Problem {
 }
 
 // object returns a problem whose pointer begins in the object.
-func (l Limits) object(o *parleyv1.Object) *Problem {
+func (l Limits) object(o *parleyv1.Object, valid validJSON) *Problem {
 	if o.GetType() == "" {
 		return problem(ObjectTypeRequired, "/type", "every object has a type")
 	}
@@ -113,7 +125,7 @@ func (l Limits) object(o *parleyv1.Object) *Problem {
 	if len(o.Properties) == 0 {
 		return nil
 	}
-	if v := jsontext.Value(o.Properties); !bytes.HasPrefix(bytes.TrimLeft(v, " \t\r\n"), []byte("{")) || !v.IsValid() {
+	if v := jsontext.Value(o.Properties); !bytes.HasPrefix(bytes.TrimLeft(v, " \t\r\n"), []byte("{")) || !valid(v) {
 		return problem(InvalidBody, "/properties", "properties are a JSON object")
 	}
 	return nil

@@ -21,7 +21,7 @@ type Log struct {
 // a ConversationID only.
 func (l Log) Place(r *kgo.Record, call *parleyv1.Call, id schemas.RequestID) {
 	conversationID := call.GetOptions().GetConversationId()
-	r.Topic, r.Key = l.Topic, []byte(schemas.RecordKey(call.Account, conversationID, id))
+	r.Topic, r.Key = l.Topic, schemas.AppendRecordKey(nil, call.Account, conversationID, id)
 	topics.Assign(r, l.Partitions)
 	if p, ok := schemas.PartitionOf(id); ok && conversationID == "" && p < l.Partitions {
 		r.Partition = p
