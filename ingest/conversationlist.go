@@ -124,7 +124,10 @@ func instant(name, text string) (time.Time, *schemas.Problem) {
 	if err != nil {
 		return at, &schemas.Problem{Code: schemas.InvalidParameter, Detail: name + " is a time as 2026-12-01T08:00:00Z (RFC 3339); a + in it is sent as %2B"}
 	}
-	return at.UTC().Truncate(time.Millisecond), nil
+	if at = at.UTC().Truncate(time.Millisecond); at.IsZero() {
+		at = at.Add(time.Millisecond) // the zero time is no bound
+	}
+	return at, nil
 }
 
 // list returns the first conversations that are asked for, each once. The live state is asked first: what it has given up

@@ -71,6 +71,7 @@ func TestListIsOfBothSources(t *testing.T) {
 		"from=" + at(2):                     "moves failed kept staging expired",
 		"from=" + at(2) + "&to=" + at(4):    "moves failed",
 		"to=" + at(2):                       "old " + someID,
+		"to=0001-01-01T00:00:00Z":           "",
 		"status=Cancelled":                  "",
 		"from=2026-12-01T08:00:00%2B02:00":  "",
 		"limit=1000&status=Error,Complete":  "old " + someID + " moves failed kept",

@@ -43,10 +43,14 @@ func (n *node) openTopics(ctx context.Context) error {
 	return err
 }
 
+// dialTimeout bounds a connection to a broker, which no context does: whoever asks meanwhile, as /readyz does, waits for it.
+const dialTimeout = 3 * time.Second
+
 // kafkaOptions are how any client of this node gets at Kafka.
 func (n *node) kafkaOptions(client string) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.SeedBrokers(n.brokers()...),
+		kgo.DialTimeout(dialTimeout),
 		kgo.ClientID("parley-" + client + "-" + n.cfg.Instance),
 	}
 }
