@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -325,6 +326,22 @@ func TestPollAsksWithTheContent(t *testing.T) {
 	for _, q := range append(live, recorded...) {
 		if q.Content != rc.content || q.Content == 0 {
 			t.Errorf("asked %+v, want the content %x", q, rc.content)
+		}
+	}
+}
+
+// Whoever finds it out, the length of an answer is said before it.
+func TestAnswersSayTheirLength(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	for _, body := range []string{
+		simpleCall, // a short answer
+		"[" + strings.Repeat(simpleCall+",", 20) + simpleCall + "]", // a long one
+		"{",
+	} {
+		r := h.post(t, body)
+		if got := r.header.Get("Content-Length"); got != strconv.Itoa(len(r.body)) {
+			t.Errorf("status %d: Content-Length %q of %d bytes", r.status, got, len(r.body))
 		}
 	}
 }
