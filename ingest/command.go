@@ -53,16 +53,7 @@ func (r *recorder) command(kind string, about subject, value []byte) *kgo.Record
 
 // commandAt makes the record of a command for the owner of a partition.
 func (r *recorder) commandAt(partition int32, kind, key string, value []byte) *kgo.Record {
-	return &kgo.Record{
-		Topic:     r.log.Topic,
-		Partition: partition,
-		Key:       []byte(key),
-		Value:     value,
-		Headers: []kgo.RecordHeader{
-			{Key: schemas.HeaderType, Value: []byte(kind)},
-			{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentJSON)},
-		},
-	}
+	return topics.Command(r.log.Topic, partition, kind, key, value)
 }
 
 // tell writes a command to the log and returns its place there.

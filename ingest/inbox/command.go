@@ -43,14 +43,5 @@ func (c *Config) cancel(account string, value []byte) (*kgo.Record, *schemas.Pro
 }
 
 func (c *Config) command(partition int32, kind, key string, value []byte) *kgo.Record {
-	return &kgo.Record{
-		Topic:     c.Topics.Calls,
-		Partition: partition,
-		Key:       []byte(key),
-		Value:     value,
-		Headers: []kgo.RecordHeader{
-			{Key: schemas.HeaderType, Value: []byte(kind)},
-			{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentJSON)},
-		},
-	}
+	return topics.Command(c.Topics.Calls, partition, kind, key, value)
 }
