@@ -89,6 +89,7 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 		Log:          slog.New(slog.NewTextHandler(h.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics:      h.metrics,
 	}
+	cfg.ProduceTimeout = patience // a busy machine is no silent broker
 	for _, change := range changes {
 		change(&cfg)
 	}
@@ -99,6 +100,9 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 	h.url, h.stop = serve(t, h.server)
 	return h
 }
+
+// impatient gives the brokers the time that they have by default, for tests of those that are silent.
+func impatient(cfg *Config) { cfg.ProduceTimeout = DefaultRequestLimits().ProduceTimeout }
 
 func startSigner(t testing.TB) *token.Signer {
 	t.Helper()

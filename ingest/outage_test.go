@@ -186,7 +186,7 @@ func TestBlackHole(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = ln.Close() }) // nobody listens any more
 	client := startClient(t, ln.Addr().String())
-	h := start(t, func(c *Config) { c.Client = client })
+	h := start(t, impatient, func(c *Config) { c.Client = client })
 	if d := unavailable(t, h.post(t, simpleCall)); !strings.Contains(d.Detail, "was not queued") {
 		t.Errorf("detail %q", d.Detail)
 	}
@@ -196,7 +196,7 @@ func TestBlackHole(t *testing.T) {
 // A broker that is slow, and faster than the timeout, is waited for.
 func TestSlowBroker(t *testing.T) {
 	t.Parallel()
-	h := start(t, func(c *Config) { c.ProduceTimeout = patience })
+	h := start(t)
 	h.broker.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 		h.broker.KeepControl()
 		h.broker.SleepControl(func() { <-time.After(100 * time.Millisecond) })
@@ -249,7 +249,7 @@ func TestLeaderThatMoves(t *testing.T) {
 func TestStopFinishesWhatIsOpen(t *testing.T) {
 	t.Parallel()
 	const requests = 16
-	h := start(t, func(c *Config) { c.ProduceTimeout, c.ShutdownTimeout = patience, patience })
+	h := start(t, func(c *Config) { c.ShutdownTimeout = patience })
 	h.post(t, simpleCall).accepted(t)
 	resume := make(chan struct{})
 	h.broker.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {

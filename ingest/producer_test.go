@@ -42,7 +42,7 @@ func TestBrokerThatWasNeverThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := startClient(t, gone)
-	h := start(t, func(c *Config) { c.Client = client })
+	h := start(t, impatient, func(c *Config) { c.Client = client })
 	unavailable(t, h.post(t, simpleCall))
 	// What was refused is not kept, to be queued behind the client's back when the broker comes.
 	eventually(t, "the client lets go of the record", func() bool { return client.BufferedProduceRecords() == 0 && h.server.budget.used.Load() == 0 })
@@ -50,7 +50,7 @@ func TestBrokerThatWasNeverThere(t *testing.T) {
 
 func TestBrokerThatGoesAway(t *testing.T) {
 	t.Parallel()
-	h := start(t)
+	h := start(t, impatient)
 	h.post(t, simpleCall).accepted(t)
 	h.broker.Close()
 	unavailable(t, h.post(t, simpleCall))
@@ -70,7 +70,7 @@ func TestBrokerThatRefuses(t *testing.T) {
 	for _, why := range []*kerr.Error{kerr.KafkaStorageError, kerr.NotEnoughReplicas, kerr.TopicAuthorizationFailed} {
 		t.Run(why.Message, func(t *testing.T) {
 			t.Parallel()
-			h := start(t)
+			h := start(t, impatient)
 			kept := h.post(t, simpleCall).accepted(t)
 			fault := h.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: why, Count: -1})
 			if d := unavailable(t, h.post(t, simpleCall)); !strings.Contains(d.Detail, "was not queued") {

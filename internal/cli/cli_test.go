@@ -46,6 +46,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 
 // setUp gives a script the settings that let many run at once.
 func setUp(env *testscript.Env) error {
+	env.Setenv("PARLEY_PRODUCE_TIMEOUT", "10s") // a busy machine is no silent broker
 	library, err := chdb.Find(os.Getenv("PARLEY_CHDB_LIB"))
 	if err != nil {
 		return err

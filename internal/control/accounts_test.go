@@ -131,11 +131,11 @@ func TestKeysAndTermsThatAreNotUnderstood(t *testing.T) {
 	c.put(t, "account/acme", `{"version":1,"account":"globex","rate":1,"by":"b","since":"2026-12-01T08:00:00Z"}`)
 	c.put(t, "key/AAAAAAAAAE", `{"version":1,"id":"AAAAAAAAAE","account":"acme","scopes":["read"],"sha256":"`+hash+`","created":"2026-12-01T08:00:00Z","by":"b","more":1}`)
 	eventually(t, "what is understood is heard", func() bool { return a.Key("AAAAAAAAAE") != nil })
-	if got := a.Key(k.ID); got == nil || !reflect.DeepEqual(*got, k) {
-		t.Errorf("key %+v, want it as it was", got)
+	if got := a.Key(k.ID); got != nil {
+		t.Errorf("key %+v is good, though what was said last may revoke it", got)
 	}
-	if n := len(a.Keys()); n != 2 {
-		t.Errorf("%d keys, want 2", n)
+	if n := len(a.Keys()); n != 1 {
+		t.Errorf("%d keys, want 1", n)
 	}
 	if !a.Terms("acme").Default() {
 		t.Error("terms that are wrong are in force")

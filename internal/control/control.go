@@ -9,7 +9,7 @@
 //	account/{account}     {"version": 1, "account", "rate"?, "burst"?, "openCalls"?, "stagedBytes"?, "by", "since"}
 //
 // A version of Parley that does not know a key leaves it alone; so it does, with a warning, with a value of a version
-// that is later than its own.
+// that is later than its own. But an API key of which it cannot read the last word is good no more: that may be its end.
 package control
 
 import (

@@ -39,8 +39,9 @@ func (c *Control) kindKey() kind[account.Key] {
 		decode: decodeKey,
 		log:    c.logKey,
 		ill: func(name string, offset, err slog.Attr) {
-			c.log.Warn("API key not understood; what was said before stays in force", slog.String("key", name), offset, err)
+			c.log.Warn("API key not understood; it is good no more here", slog.String("key", name), offset, err)
 		},
+		illTakesBack: true, // it may say that the key is revoked
 	}
 }
 

@@ -18,8 +18,10 @@ type kind[T any] struct {
 	decode func(name string, value []byte) (T, error)
 	// log says what holds of a name, and what was said before; nil: nothing is, or was, said.
 	log func(name string, was, is *T)
-	// ill logs where a value is that cannot be read, and why; it changes nothing.
+	// ill logs where a value is that cannot be read, and why.
 	ill func(name string, offset, err slog.Attr)
+	// illTakesBack: a value that cannot be read takes back what was said before; else it changes nothing.
+	illTakesBack bool
 
 	mu   sync.RWMutex
 	last map[string]entry[T]
@@ -42,6 +44,9 @@ func (k *kind[T]) apply(name string, r *kgo.Record) (logChange func()) {
 		value, err := k.decode(name, r.Value)
 		if err != nil {
 			k.ill(name, slog.Int64("offset", r.Offset), slog.Any("error", err))
+			if k.illTakesBack {
+				k.put(name, e)
+			}
 			return nil
 		}
 		e.value = &value

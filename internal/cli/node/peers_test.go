@@ -19,6 +19,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"parley/ingest"
 	"parley/internal/peer"
 	"parley/schemas"
 )
@@ -94,6 +95,8 @@ type running struct {
 
 // config is that of a node of the site.
 func (s *site) config(instance string, roles Roles) Config {
+	requests := ingest.DefaultRequestLimits()
+	requests.ProduceTimeout = patience // a busy machine is no silent broker
 	return Config{
 		HTTPAddr:       "127.0.0.1:0",
 		KafkaBrokers:   s.broker.ListenAddrs(),
@@ -109,6 +112,7 @@ func (s *site) config(instance string, roles Roles) Config {
 		PartTimeout:    time.Minute,
 		ForwardGrace:   time.Minute,
 		SessionTimeout: 6 * time.Second,
+		Requests:       requests,
 		Log:            slog.New(slog.DiscardHandler),
 	}
 }
