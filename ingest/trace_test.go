@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"parley/internal/telemetry"
+	"parley/internal/testkit"
 	"parley/schemas"
 )
 
@@ -36,18 +36,7 @@ func tracing(spans *tracetest.InMemoryExporter, options ...sdktrace.TracerProvid
 func ended(t *testing.T, spans *tracetest.InMemoryExporter, n int) tracetest.SpanStubs {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d spans", n), func() bool { return len(spans.GetSpans()) >= n })
-	got := spans.GetSpans()
-	slices.SortFunc(got, func(a, b tracetest.SpanStub) int { return a.StartTime.Compare(b.StartTime) })
-	return got
-}
-
-func value(s tracetest.SpanStub, key string) string {
-	for _, a := range s.Attributes {
-		if a.Key == attribute.Key(key) {
-			return a.Value.String()
-		}
-	}
-	return ""
+	return testkit.Spans(spans)
 }
 
 // The trace of a request goes into its calls, whether spans are made or not, and whether it is sampled or not.
@@ -135,7 +124,7 @@ func TestRequestSpan(t *testing.T) {
 		{"http.response.status_code": "503", "error.type": "503"},
 	} {
 		for key, v := range want {
-			if got := value(got[i], key); got != v {
+			if got := testkit.SpanAttribute(got[i], key); got != v {
 				t.Errorf("span %d: %s is %q, want %q", i, key, got, v)
 			}
 		}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -18,6 +17,7 @@ import (
 
 	"parley/internal/route"
 	"parley/internal/telemetry"
+	"parley/internal/testkit"
 	"parley/internal/topics"
 	"parley/processor"
 	"parley/processor/conversation"
@@ -85,18 +85,7 @@ func (c *cluster) sendIn(id string, seq, of, n int) {
 
 // spansOf returns the spans of a name, in the order in which they began.
 func spansOf(spans *tracetest.InMemoryExporter, name string) tracetest.SpanStubs {
-	all := slices.DeleteFunc(spans.GetSpans(), func(s tracetest.SpanStub) bool { return s.Name != name })
-	slices.SortFunc(all, func(a, b tracetest.SpanStub) int { return a.StartTime.Compare(b.StartTime) })
-	return all
-}
-
-func value(s tracetest.SpanStub, key string) string {
-	for _, a := range s.Attributes {
-		if a.Key == attribute.Key(key) {
-			return a.Value.String()
-		}
-	}
-	return ""
+	return slices.DeleteFunc(testkit.Spans(spans), func(s tracetest.SpanStub) bool { return s.Name != name })
 }
 
 // Without spans, and when nothing is sampled, what carries a call out is told the trace that its record came with.
@@ -166,11 +155,11 @@ func TestTraceOutlivesTheProcess(t *testing.T) {
 			"parley.account": "acme", "parley.conversation.id": "order", "parley.sequence_code": fmt.Sprint(i + 1), "parley.attempt": "1",
 			"parley.route": "default", "parley.outcome": "answered", "error.type": "",
 		} {
-			if got := value(s, key); got != want {
+			if got := testkit.SpanAttribute(s, key); got != want {
 				t.Errorf("span %d: %s is %q, want %q", i, key, got, want)
 			}
 		}
-		if s.SpanKind != trace.SpanKindClient || s.Status.Code != codes.Unset || value(s, "parley.request.id") == "" || value(s, "parley.waited.staged_seconds") == "" {
+		if s.SpanKind != trace.SpanKindClient || s.Status.Code != codes.Unset || testkit.SpanAttribute(s, "parley.request.id") == "" || testkit.SpanAttribute(s, "parley.waited.staged_seconds") == "" {
 			t.Errorf("span %d: %+v", i, s)
 		}
 	}
@@ -187,7 +176,7 @@ func TestFailureIsNotedInTheSpan(t *testing.T) {
 	await(t, p, "order")
 	stop()
 	got := spansOf(spans, "execute default")
-	if len(got) != 1 || got[0].Status != (sdktrace.Status{Code: codes.Error, Description: "NoSuchRow"}) || value(got[0], "error.type") != "NoSuchRow" || value(got[0], "parley.outcome") != "failed" {
+	if len(got) != 1 || got[0].Status != (sdktrace.Status{Code: codes.Error, Description: "NoSuchRow"}) || testkit.SpanAttribute(got[0], "error.type") != "NoSuchRow" || testkit.SpanAttribute(got[0], "parley.outcome") != "failed" {
 		t.Errorf("spans %+v, want one that failed as NoSuchRow", got)
 	}
 	if got[0].Parent.IsValid() {
@@ -221,7 +210,7 @@ func TestSpanOfABatchLinksItsCalls(t *testing.T) {
 	if want := []string{traceID(1), traceID(2)}; !slices.Equal(linked, want) {
 		t.Errorf("linked are %v, want %v", linked, want)
 	}
-	if n := value(got[0], "messaging.batch.message_count"); n != "3" {
+	if n := testkit.SpanAttribute(got[0], "messaging.batch.message_count"); n != "3" {
 		t.Errorf("of %s calls, want 3", n)
 	}
 }
@@ -237,7 +226,7 @@ func TestTraceGoesOutByKafka(t *testing.T) {
 	await(t, p, "order")
 	stop()
 	got := spansOf(spans, "execute ledger")
-	if len(got) != 1 || got[0].SpanKind != trace.SpanKindProducer || got[0].SpanContext.TraceID().String() != traceID(1) || value(got[0], "messaging.destination.name") != "requests" {
+	if len(got) != 1 || got[0].SpanKind != trace.SpanKindProducer || got[0].SpanContext.TraceID().String() != traceID(1) || testkit.SpanAttribute(got[0], "messaging.destination.name") != "requests" {
 		t.Fatalf("spans %+v, want one of a producer", got)
 	}
 	want := telemetry.TraceOf(trace.ContextWithSpanContext(t.Context(), got[0].SpanContext))
