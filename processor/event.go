@@ -29,12 +29,14 @@ func (t *turn) callEvent(call *parleyv1.Call, p store.Part, end conversation.End
 		Digest:              call.Digest,
 		Route:               t.routeOf(call),
 		Content:             keyedContent(p),
+		TraceId:             traceOf(call).ID(),
 		Results:             make([]*parleyv1.ObjectResult, len(call.Objects)),
 	}
 	all := make([]parleyv1.ObjectResult, len(call.Objects))
 	for i, o := range call.Objects {
 		r := &all[i]
 		r.CorrelationId, r.ObjectType, r.CustomerKey = o.GetCorrelationId(), o.GetType(), o.GetCustomerKey()
+		r.Subject = schemas.Subject(call.Account, o.GetSubscriberKey())
 		r.Status, r.ErrorCode, r.Message = objectResult(i, end)
 		e.Results[i] = r
 	}

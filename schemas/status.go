@@ -64,6 +64,16 @@ func (s ConversationStatus) Final() bool {
 	return false
 }
 
+// DeliveryStatus is what came of telling a caller of the end of a call or of a conversation.
+type DeliveryStatus string
+
+const (
+	// Delivered: the receiver has taken it.
+	Delivered DeliveryStatus = "Delivered"
+	// Undelivered: it was given up.
+	Undelivered DeliveryStatus = "Undelivered"
+)
+
 // FailOn says which status of a call fails its conversation.
 type FailOn string
 

@@ -77,6 +77,15 @@ func (t Trace) in(ctx context.Context) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, &c)
 }
 
+// ID is the 16 bytes of the trace id; of no trace there are none.
+func (t Trace) ID() []byte {
+	id := trace.SpanContextFromContext(t.In(context.Background())).TraceID()
+	if !id.IsValid() {
+		return nil
+	}
+	return id[:]
+}
+
 // Link is the trace as something that a span in another one has to do with; of no trace it is not valid.
 func (t Trace) Link(attributes ...attribute.KeyValue) trace.Link {
 	return trace.LinkFromContext(t.In(context.Background()), attributes...)

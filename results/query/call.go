@@ -27,9 +27,9 @@ const (
 	// account, ConversationID, the sequence code before the first, how many
 	callsOfConversation = selectCalls + `WHERE account = ? AND conversation_id = ? AND sequence_code > ? AND status != 'Rejected'
 		ORDER BY sequence_code, sequence LIMIT ?`
-	// account, ConversationID, the first and the last sequence code, the request ids
-	resultsOfCalls = `SELECT request_id, correlation_id, object_type, customer_key, status, error_code, message
-		FROM results WHERE account = ? AND conversation_id = ? AND sequence_code BETWEEN ? AND ? AND request_id IN (?) ORDER BY request_id, ordinal`
+	// account, partition, sequences
+	resultsOfCalls = `SELECT sequence, correlation_id, object_type, customer_key, status, error_code, message
+		FROM results WHERE account = ? AND partition = ? AND sequence IN (?) ORDER BY sequence, ordinal`
 )
 
 // callRow is a row of the view calls.
@@ -54,7 +54,7 @@ type callRow struct {
 
 // resultRow is a row of the view results; rows come in the order of ordinals.
 type resultRow struct {
-	RequestID     uuid.UUID `ch:"request_id"`
+	Sequence      int64  `ch:"sequence"`
 	CorrelationID string    `ch:"correlation_id"`
 	ObjectType    string    `ch:"object_type"`
 	CustomerKey   string    `ch:"customer_key"`
@@ -83,7 +83,7 @@ func (q *Query) resources(ctx context.Context, found []callRow) ([]schemas.CallR
 	}
 	calls := make([]schemas.CallResource, len(found))
 	for i, c := range found {
-		calls[i] = schemas.CallResourceOf(c.event(results[c.RequestID]))
+		calls[i] = schemas.CallResourceOf(c.event(results[c.Sequence]))
 	}
 	return calls, nil
 }
@@ -101,22 +101,21 @@ func (q *Query) page(ctx context.Context, ask schemas.ConversationQuery) ([]sche
 	return q.calls(ctx, callAlone, ask.Account, id.String())
 }
 
-// results returns the results of calls of one conversation, by request id.
-func (q *Query) results(ctx context.Context, calls []callRow) (map[uuid.UUID][]resultRow, error) {
-	ids := make([]string, len(calls))
+// results returns the results of calls of one conversation, whose events are all of one partition, by the calls' sequences.
+func (q *Query) results(ctx context.Context, calls []callRow) (map[int64][]resultRow, error) {
+	sequences := make([]int64, len(calls))
 	for i, c := range calls {
-		ids[i] = c.RequestID.String()
+		sequences[i] = c.Sequence
 	}
-	first, last := calls[0], calls[len(calls)-1]
-	found, err := rows[resultRow](ctx, q.conn, resultsOfCalls, first.Account, first.ConversationID, first.SequenceCode, last.SequenceCode, ids)
+	found, err := rows[resultRow](ctx, q.conn, resultsOfCalls, calls[0].Account, calls[0].Partition, sequences)
 	if err != nil {
 		return nil, err
 	}
-	byRequest := map[uuid.UUID][]resultRow{}
+	bySequence := map[int64][]resultRow{}
 	for _, r := range found {
-		byRequest[r.RequestID] = append(byRequest[r.RequestID], r)
+		bySequence[r.Sequence] = append(bySequence[r.Sequence], r)
 	}
-	return byRequest, nil
+	return bySequence, nil
 }
 
 // event is the event that the rows were made of, but for what a status does not tell.

@@ -262,10 +262,11 @@ func TestLookupsReadLittle(t *testing.T) {
 		{"callAlone", callAlone, []any{"acc", id}},
 		{"callByPart", callByPart, []any{"acc", "order-77", 1}},
 		{"callsOfConversation", callsOfConversation, []any{"acc", "order-77", 0, 101}},
-		{"resultsOfCalls", resultsOfCalls, []any{"acc", "order-77", 1, 2, []string{id}}},
+		{"resultsOfCalls", resultsOfCalls, []any{"acc", int32(0), []int64{154, 155}}},
 		{"conversationByName", conversationByName, []any{"acc", "order-77"}},
 		{"by correlation id", "SELECT * FROM results WHERE account = ? AND correlation_id = ?", []any{"acc", "777"}},
 		{"by customer key", "SELECT * FROM results WHERE customer_key = ?", []any{"key-777"}},
+		{"by conversation", "SELECT * FROM results WHERE conversation_id = ?", []any{"order-77"}},
 		{"by request", "SELECT * FROM results WHERE request_id = toUUID(?)", []any{id}},
 	} {
 		var plan []string

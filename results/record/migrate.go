@@ -56,7 +56,8 @@ func migrate(ctx context.Context, opts *clickhouse.Options, log *slog.Logger) er
 	if err != nil {
 		return fmt.Errorf("open migrations: %w", err)
 	}
-	steps, err := goose.NewProvider(goose.DialectClickHouse, db, files, goose.WithDisableGlobalRegistry(true))
+	steps, err := goose.NewProvider(goose.DialectClickHouse, db, files, goose.WithDisableGlobalRegistry(true),
+		goose.WithGoMigrations(goose.NewGoMigration(reorderVersion, &goose.GoFunc{RunDB: reorder}, nil)))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

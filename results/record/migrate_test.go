@@ -31,7 +31,8 @@ func TestMigrateConcurrently(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), "SELECT arraySort(groupArray(name)) FROM system.tables WHERE database = currentDatabase()").Scan(&names); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"calls", "calls_log", "conversations", "conversations_by_acceptance", "conversations_log", "conversations_to_acceptance", "goose_db_version", "results", "results_log"}
+	want := []string{"calls", "calls_log", "conversations", "conversations_by_acceptance", "conversations_log", "conversations_to_acceptance",
+		"deliveries", "deliveries_log", "goose_db_version", "results", "results_log", "stored"}
 	if !slices.Equal(names, want) {
 		t.Errorf("tables = %q, want %q", names, want)
 	}

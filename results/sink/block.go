@@ -27,6 +27,9 @@ type block struct {
 	results       []resultRow
 	calls         []callRow
 	conversations []conversationRow
+	deliveries    []deliveryRow
+	// reached has, by partition of the calls, the last sequence of the block.
+	reached map[int32]int64
 	// dead are the records whose events ClickHouse cannot hold.
 	dead []deadRecord
 }
@@ -39,17 +42,22 @@ type source struct {
 	partition int32
 }
 
-// tables returns what goes into each table, in the order in which it is inserted.
+// tables returns what goes into each table, in the order in which it is inserted: stored is the last, as it says that
+// all else is there.
 func (b *block) tables() []table {
 	return []table{
 		tableOf("results_log", b.results, resultColumns()),
 		tableOf("calls_log", b.calls, callColumns()),
 		tableOf("conversations_log", b.conversations, conversationColumns()),
+		tableOf("deliveries_log", b.deliveries, deliveryColumns()),
+		tableOf("stored", b.storedRows(), storedColumns()),
 	}
 }
 
-// rows counts the rows of all tables.
-func (b *block) rows() int { return len(b.results) + len(b.calls) + len(b.conversations) }
+// rows counts the rows of events.
+func (b *block) rows() int {
+	return len(b.results) + len(b.calls) + len(b.conversations) + len(b.deliveries)
+}
 
 // token identifies what the block inserts into a table, among all inserts into it.
 func (b *block) token(table string) string {
@@ -68,6 +76,10 @@ func (b *block) add(r *kgo.Record) {
 		b.dead = append(b.dead, deadRecord{r, err})
 		return
 	}
+	if b.reached == nil {
+		b.reached = map[int32]int64{}
+	}
+	b.reached[e.Partition] = max(b.reached[e.Partition], e.Sequence)
 	switch kind := e.Event.(type) {
 	case *parleyv1.ResultEvent_Call:
 		b.calls = append(b.calls, newCallRow(e, kind.Call))
@@ -76,5 +88,7 @@ func (b *block) add(r *kgo.Record) {
 		}
 	case *parleyv1.ResultEvent_Conversation:
 		b.conversations = append(b.conversations, conversationRow{event: e, conversation: kind.Conversation})
+	case *parleyv1.ResultEvent_Delivery:
+		b.deliveries = append(b.deliveries, deliveryRow{event: e, delivery: kind.Delivery})
 	}
 }

@@ -1,6 +1,8 @@
 package sink
 
 import (
+	"encoding/hex"
+
 	"github.com/google/uuid"
 
 	"parley/schemas"
@@ -44,5 +46,6 @@ func callColumns() []column[callRow] {
 		of("digest", func(r callRow) string { return string(r.call.Digest) }),
 		of("route", func(r callRow) string { return r.call.Route }),
 		of("content", func(r callRow) uint64 { return r.call.Content }),
+		of("trace_id", func(r callRow) string { return hex.EncodeToString(r.call.TraceId) }),
 	}
 }

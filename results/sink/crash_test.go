@@ -52,12 +52,14 @@ func (f *freezer) commit(ctx context.Context, marks map[int32]mark) error {
 	return err
 }
 
-// The steps of two blocks, of which each has rows for all three tables.
+// The steps of two blocks, of which each has rows for all tables.
 var twoBlocks = slices.Repeat([]string{
 	"before commit", "after commit",
 	"before results_log", "after results_log",
 	"before calls_log", "after calls_log",
 	"before conversations_log", "after conversations_log",
+	"before deliveries_log", "after deliveries_log",
+	"before stored", "after stored",
 }, 2)
 
 // A sink that is cut off at any step loses nothing and stores nothing twice: not when another takes over, and not
@@ -100,6 +102,7 @@ func testCutOff(t *testing.T, at int) {
 	stop()
 	checkStored(t, conn, "_log", b.events)
 	checkStored(t, conn, "", b.events)
+	checkReached(t, conn, b.events)
 }
 
 // newMember returns a member whose steps f controls.

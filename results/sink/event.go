@@ -7,20 +7,22 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
+	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
 )
 
 // event is a ResultEvent that ClickHouse can hold.
 type event struct {
 	*parleyv1.ResultEvent
-	// request is the call's id, or that of the call that a conversation consists of; zero for other conversations.
+	// request is the call's id, or that of the call that a conversation consists of, or of what was told of in a delivery;
+	// zero for other conversations.
 	request uuid.UUID
 }
 
 // timeMaxMS is the first millisecond, 2262-01-01, that is too late for a DateTime64 as the driver writes it.
 const timeMaxMS = 9_214_646_400_000
 
-var errNoEvent = errors.New("neither a call nor a conversation")
+var errNoEvent = errors.New("neither a call nor a conversation nor a delivery")
 
 // decodeEvent reads the value of a record. Its error says why the event cannot be stored.
 func decodeEvent(value []byte) (event, error) {
@@ -44,8 +46,19 @@ func decodeEvent(value []byte) (event, error) {
 			}
 		}
 		err = checkTimes(c.GetAcceptedAtMs(), c.GetStartedAtMs(), c.GetCompletedAtMs())
+	case *parleyv1.ResultEvent_Delivery:
+		d := kind.Delivery
+		if d.GetRequestId() != "" || d.GetConversationId() == "" {
+			if e.request, err = uuid.Parse(d.GetRequestId()); err != nil {
+				return event{}, fmt.Errorf("parse request id %q of delivery: %w", d.GetRequestId(), err)
+			}
+		}
+		err = checkTimes(d.GetBegunAtMs(), d.GetCompletedAtMs())
 	default:
 		err = errNoEvent
+	}
+	if err == nil && (e.Partition < 0 || e.Partition >= schemas.PartitionsMax || e.Sequence < 1) {
+		err = fmt.Errorf("place %d-%d: partitions go from 0 to %d, sequences from 1", e.Partition, e.Sequence, schemas.PartitionsMax-1)
 	}
 	if err != nil {
 		return event{}, err
@@ -53,8 +66,8 @@ func decodeEvent(value []byte) (event, error) {
 	return e, nil
 }
 
-func checkTimes(accepted, started, completed int64) error {
-	for _, ms := range [...]int64{accepted, started, completed} {
+func checkTimes(times ...int64) error {
+	for _, ms := range times {
 		if ms < 0 || ms >= timeMaxMS {
 			return fmt.Errorf("time %d ms is not within 1970 and 2262", ms)
 		}

@@ -12,9 +12,10 @@ import (
 // Whatever is decoded decodes to the same again.
 func FuzzDecodeEvent(f *testing.F) {
 	for _, e := range []*parleyv1.ResultEvent{
-		{Event: &parleyv1.ResultEvent_Call{Call: &parleyv1.CallEvent{RequestId: uuid.Nil.String(), Results: []*parleyv1.ObjectResult{{}}}}},
-		{Event: &parleyv1.ResultEvent_Conversation{Conversation: &parleyv1.ConversationEvent{ConversationId: "c"}}},
-		{Event: &parleyv1.ResultEvent_Conversation{Conversation: &parleyv1.ConversationEvent{RequestId: uuid.Nil.String()}}},
+		{Sequence: 1, Event: &parleyv1.ResultEvent_Call{Call: &parleyv1.CallEvent{RequestId: uuid.Nil.String(), Results: []*parleyv1.ObjectResult{{}}}}},
+		{Sequence: 1, Event: &parleyv1.ResultEvent_Conversation{Conversation: &parleyv1.ConversationEvent{ConversationId: "c"}}},
+		{Sequence: 1, Event: &parleyv1.ResultEvent_Delivery{Delivery: &parleyv1.DeliveryEvent{ConversationId: "c"}}},
+		{Sequence: 1, Event: &parleyv1.ResultEvent_Conversation{Conversation: &parleyv1.ConversationEvent{RequestId: uuid.Nil.String()}}},
 	} {
 		value, err := proto.Marshal(e)
 		if err != nil {

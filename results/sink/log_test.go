@@ -93,37 +93,45 @@ func (b *broker) end(partition int32) int64 {
 	return b.PartitionInfo(kafkaTopics.Results, partition).HighWatermark - 1
 }
 
-// makeEvents returns the events of a conversation of one call: every third has no ConversationID, every fifth fails.
+// makeEvents returns the events of a conversation of one call, of whose end somebody was told: every third has no
+// ConversationID, every fifth fails.
 func (b *broker) makeEvents(partition int32) []*parleyv1.ResultEvent {
-	n := b.next[partition]/2 + 1
-	b.next[partition] += 2
+	n := b.next[partition]/3 + 1
+	b.next[partition] += 3
 	id := schemas.LogRequestID("acc", partition, n)
 	at := time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC).UnixMilli() + 100*n // a month ends within 10 calls
 	call := &parleyv1.CallEvent{
 		RequestId: id.String(), ConversationId: fmt.Sprintf("order-%d-%d", partition, n), SequenceCode: 1, CallsInConversation: 1,
 		Method: "Perform", Action: "start", Status: "OK", Attempts: 1, AcceptedAtMs: at, StartedAtMs: at + 1, CompletedAtMs: at + 2,
-		Digest: id[:],
+		Digest: id[:], Route: "crm", TraceId: id[:], Content: uint64(n),
 	}
 	end := &parleyv1.ConversationEvent{
 		ConversationId: call.ConversationId, Status: "Complete", CallsInConversation: 1, Received: 1, Processed: 1,
 		AcceptedAtMs: at, StartedAtMs: at + 1, CompletedAtMs: at + 2,
 	}
+	told := &parleyv1.DeliveryEvent{
+		ConversationId: call.ConversationId, About: 3*n - 1, Type: "conversation.completed", ResponseType: "HTTPPost",
+		ResponseAddress: "https://example.com/hook", Status: "Delivered", Attempts: 2, BegunAtMs: at + 2, CompletedAtMs: at + 5,
+	}
 	if n%3 == 0 {
 		call.ConversationId, end.ConversationId, end.RequestId = "", "", call.RequestId
+		told.ConversationId, told.RequestId = "", call.RequestId
 	}
 	if n%5 == 0 {
 		call.Status, call.ErrorCode, call.Message, call.StartedAtMs = "Error", "CallFailed", "no", 0
+		told.Type, told.Status, told.ErrorCode, told.Message = "conversation.failed", "Undelivered", "Timeout", "no answer"
 		end.Status, end.ErrorCode, end.Message, end.Errors, end.StartedAtMs = "Error", "CallFailed", "no", 1, 0
 	}
 	for o := range n%3 + 1 {
 		call.Results = append(call.Results, &parleyv1.ObjectResult{
 			CorrelationId: fmt.Sprint(o), ObjectType: "Row", CustomerKey: fmt.Sprintf("key-%d", n),
-			Status: call.Status, ErrorCode: call.ErrorCode, Message: call.Message,
+			Status: call.Status, ErrorCode: call.ErrorCode, Message: call.Message, Subject: uint64(o),
 		})
 	}
 	return []*parleyv1.ResultEvent{
-		{Account: "acc", Partition: partition, Sequence: 2*n - 1, Event: &parleyv1.ResultEvent_Call{Call: call}},
-		{Account: "acc", Partition: partition, Sequence: 2 * n, Event: &parleyv1.ResultEvent_Conversation{Conversation: end}},
+		{Account: "acc", Partition: partition, Sequence: 3*n - 2, Event: &parleyv1.ResultEvent_Call{Call: call}},
+		{Account: "acc", Partition: partition, Sequence: 3*n - 1, Event: &parleyv1.ResultEvent_Conversation{Conversation: end}},
+		{Account: "acc", Partition: partition, Sequence: 3 * n, Event: &parleyv1.ResultEvent_Delivery{Delivery: told}},
 	}
 }
 

@@ -33,5 +33,7 @@ func resultColumns() []column[resultRow] {
 		of("completed_at", func(r resultRow) int64 { return r.call.CompletedAtMs }),
 		of("partition", func(r resultRow) int32 { return r.event.Partition }),
 		of("sequence", func(r resultRow) int64 { return r.event.Sequence }),
+		of("route", func(r resultRow) string { return r.call.Route }),
+		of("subject", func(r resultRow) uint64 { return r.object.Subject }),
 	}
 }

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -17,20 +18,27 @@ import (
 const (
 	resultsText = `SELECT concatWithSeparator('|', account, conversation_id, toString(request_id), toString(sequence_code), toString(ordinal),
 		correlation_id, method, object_type, customer_key, status, error_code, message, toString(accepted_at),
-		ifNull(toString(started_at), 'NULL'), toString(completed_at), toString(partition), toString(sequence))
-		FROM %s ORDER BY partition, sequence, ordinal`
+		ifNull(toString(started_at), 'NULL'), toString(completed_at), toString(partition), toString(sequence)
+		%s) FROM %s ORDER BY partition, sequence, ordinal`
 	callsText = `SELECT concatWithSeparator('|', account, conversation_id, toString(request_id), toString(sequence_code),
 		toString(calls_in_conversation), method, action, status, error_code, message, toString(attempts), toString(total),
 		toString(processed), toString(errors), toString(accepted_at), ifNull(toString(started_at), 'NULL'), toString(completed_at),
-		toString(partition), toString(sequence), if(length(digest) = 16, lower(hex(digest)), digest)) FROM %s ORDER BY partition, sequence`
+		toString(partition), toString(sequence), if(length(digest) = 16, lower(hex(digest)), digest),
+		route, toString(content), trace_id %s) FROM %s ORDER BY partition, sequence`
 	conversationsText = `SELECT concatWithSeparator('|', account, conversation_id, ifNull(toString(request_id), 'NULL'), status,
 		error_code, message, toString(calls_in_conversation), toString(received), toString(processed), toString(errors),
-		toString(accepted_at), ifNull(toString(started_at), 'NULL'), toString(completed_at), toString(partition), toString(sequence))
+		toString(accepted_at), ifNull(toString(started_at), 'NULL'), toString(completed_at), toString(partition), toString(sequence) %s)
 		FROM %s ORDER BY partition, sequence`
+	deliveriesText = `SELECT concatWithSeparator('|', account, conversation_id, ifNull(toString(request_id), 'NULL'), type, response_type,
+		response_address, status, error_code, message, toString(attempts), toString(begun_at), toString(completed_at), toString(about),
+		toString(partition), toString(sequence) %s) FROM %s ORDER BY partition, sequence`
 )
 
+// hidden are the columns that the table has and the view has not.
+var hidden = map[string]string{"results_log": ", route, toString(subject)"}
+
 // wantRows returns what the three queries answer when each event is stored once. It is written apart from the sink.
-func wantRows(events []*parleyv1.ResultEvent) (results, calls, conversations []string) {
+func wantRows(events []*parleyv1.ResultEvent) (results, inLog, calls, conversations, deliveries []string) {
 	events = slices.Clone(events)
 	slices.SortFunc(events, func(a, b *parleyv1.ResultEvent) int {
 		return int(a.Partition-b.Partition)*1_000_000 + int(a.Sequence-b.Sequence)
@@ -44,12 +52,24 @@ func wantRows(events []*parleyv1.ResultEvent) (results, calls, conversations []s
 				if o.Status == "Error" {
 					errors++
 				}
-				results = append(results, line(e.Account, c.ConversationId, c.RequestId, c.SequenceCode, i, o.CorrelationId, c.Method,
-					o.ObjectType, o.CustomerKey, o.Status, o.ErrorCode, o.Message, text(c.AcceptedAtMs), text(c.StartedAtMs), text(c.CompletedAtMs), place))
+				result := line(e.Account, c.ConversationId, c.RequestId, c.SequenceCode, i, o.CorrelationId, c.Method,
+					o.ObjectType, o.CustomerKey, o.Status, o.ErrorCode, o.Message, text(c.AcceptedAtMs), text(c.StartedAtMs), text(c.CompletedAtMs), place)
+				results = append(results, result)
+				inLog = append(inLog, line(result, c.Route, o.Subject))
 			}
 			calls = append(calls, line(e.Account, c.ConversationId, c.RequestId, c.SequenceCode, c.CallsInConversation, c.Method, c.Action,
 				c.Status, c.ErrorCode, c.Message, c.Attempts, len(c.Results), processed, errors,
-				text(c.AcceptedAtMs), text(c.StartedAtMs), text(c.CompletedAtMs), place, fmt.Sprintf("%x", c.Digest)))
+				text(c.AcceptedAtMs), text(c.StartedAtMs), text(c.CompletedAtMs), place, fmt.Sprintf("%x", c.Digest),
+				c.Route, c.Content, fmt.Sprintf("%x", c.TraceId)))
+			continue
+		}
+		if d := e.GetDelivery(); d != nil {
+			name, request := d.ConversationId, "NULL"
+			if name == "" {
+				name, request = d.RequestId, d.RequestId
+			}
+			deliveries = append(deliveries, line(e.Account, name, request, d.Type, d.ResponseType, d.ResponseAddress, d.Status, d.ErrorCode, d.Message,
+				d.Attempts, text(d.BegunAtMs), text(d.CompletedAtMs), d.About, place))
 			continue
 		}
 		c := e.GetConversation()
@@ -60,7 +80,7 @@ func wantRows(events []*parleyv1.ResultEvent) (results, calls, conversations []s
 		conversations = append(conversations, line(e.Account, name, request, c.Status, c.ErrorCode, c.Message, c.CallsInConversation, c.Received,
 			c.Processed, c.Errors, text(c.AcceptedAtMs), text(c.StartedAtMs), text(c.CompletedAtMs), place))
 	}
-	return results, calls, conversations
+	return results, inLog, calls, conversations, deliveries
 }
 
 func line(values ...any) string {
@@ -81,7 +101,10 @@ func text(ms int64) string {
 // checkStored compares tables (suffix "_log") or views (no suffix) with the events, row by row.
 func checkStored(t *testing.T, conn driver.Conn, suffix string, events []*parleyv1.ResultEvent) {
 	t.Helper()
-	results, calls, conversations := wantRows(events)
+	results, inLog, calls, conversations, deliveries := wantRows(events)
+	if suffix == "_log" {
+		results = inLog
+	}
 	for _, c := range []struct {
 		name, query string
 		want        []string
@@ -89,8 +112,9 @@ func checkStored(t *testing.T, conn driver.Conn, suffix string, events []*parley
 		{"results", resultsText, results},
 		{"calls", callsText, calls},
 		{"conversations", conversationsText, conversations},
+		{"deliveries", deliveriesText, deliveries},
 	} {
-		got := lines(t, conn, fmt.Sprintf(c.query, c.name+suffix))
+		got := lines(t, conn, fmt.Sprintf(c.query, hidden[c.name+suffix], c.name+suffix))
 		if slices.Equal(got, c.want) {
 			continue
 		}
@@ -100,6 +124,23 @@ func checkStored(t *testing.T, conn driver.Conn, suffix string, events []*parley
 				t.Fatalf("first difference in row %d:\n got %s\nwant %s", i, at(got, i), at(c.want, i))
 			}
 		}
+	}
+}
+
+// checkReached compares the table stored with the events.
+func checkReached(t *testing.T, conn driver.Conn, events []*parleyv1.ResultEvent) {
+	t.Helper()
+	last := map[int32]int64{}
+	for _, e := range events {
+		last[e.Partition] = max(last[e.Partition], e.Sequence)
+	}
+	var want []string
+	for _, partition := range slices.Sorted(maps.Keys(last)) {
+		want = append(want, line(partition, last[partition]))
+	}
+	got := lines(t, conn, `SELECT concat(toString(partition), '|', toString(max(sequence))) FROM stored GROUP BY partition ORDER BY partition`)
+	if !slices.Equal(got, want) {
+		t.Errorf("stored = %q, want %q", got, want)
 	}
 }
 
@@ -137,7 +178,8 @@ func awaitStored(t *testing.T, conn driver.Conn, events []*parleyv1.ResultEvent)
 	await(t, "all events stored", func() bool {
 		var n uint64
 		err := conn.QueryRow(t.Context(), `SELECT (SELECT uniqExact(partition, sequence) FROM calls_log)
-			+ (SELECT uniqExact(partition, sequence) FROM conversations_log)`).Scan(&n)
+			+ (SELECT uniqExact(partition, sequence) FROM conversations_log)
+			+ (SELECT uniqExact(partition, sequence) FROM deliveries_log)`).Scan(&n)
 		return err == nil && n == uint64(len(events))
 	})
 }

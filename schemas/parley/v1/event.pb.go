@@ -34,6 +34,7 @@ type ResultEvent struct {
 	//
 	//	*ResultEvent_Call
 	//	*ResultEvent_Conversation
+	//	*ResultEvent_Delivery
 	Event         isResultEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -115,6 +116,15 @@ func (x *ResultEvent) GetConversation() *ConversationEvent {
 	return nil
 }
 
+func (x *ResultEvent) GetDelivery() *DeliveryEvent {
+	if x != nil {
+		if x, ok := x.Event.(*ResultEvent_Delivery); ok {
+			return x.Delivery
+		}
+	}
+	return nil
+}
+
 type isResultEvent_Event interface {
 	isResultEvent_Event()
 }
@@ -127,9 +137,15 @@ type ResultEvent_Conversation struct {
 	Conversation *ConversationEvent `protobuf:"bytes,5,opt,name=conversation,proto3,oneof"`
 }
 
+type ResultEvent_Delivery struct {
+	Delivery *DeliveryEvent `protobuf:"bytes,6,opt,name=delivery,proto3,oneof"`
+}
+
 func (*ResultEvent_Call) isResultEvent_Event() {}
 
 func (*ResultEvent_Conversation) isResultEvent_Event() {}
+
+func (*ResultEvent_Delivery) isResultEvent_Event() {}
 
 // CallEvent is a call's state; today it is written when the call has ended.
 type CallEvent struct {
@@ -158,7 +174,9 @@ type CallEvent struct {
 	Route string `protobuf:"bytes,16,opt,name=route,proto3" json:"route,omitempty"`
 	// content is the schemas.Content of a call with an Idempotency-Key, to tell who uses the key for another call. Zero: the
 	// call has no key.
-	Content       uint64 `protobuf:"fixed64,17,opt,name=content,proto3" json:"content,omitempty"`
+	Content uint64 `protobuf:"fixed64,17,opt,name=content,proto3" json:"content,omitempty"`
+	// trace_id is the 16 bytes of the trace that the call belongs to (W3C Trace Context). Empty: none.
+	TraceId       []byte `protobuf:"bytes,18,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,6 +330,13 @@ func (x *CallEvent) GetContent() uint64 {
 	return 0
 }
 
+func (x *CallEvent) GetTraceId() []byte {
+	if x != nil {
+		return x.TraceId
+	}
+	return nil
+}
+
 // ObjectResult is the recorded outcome of one object of one call.
 type ObjectResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -319,9 +344,12 @@ type ObjectResult struct {
 	ObjectType    string                 `protobuf:"bytes,2,opt,name=object_type,json=objectType,proto3" json:"object_type,omitempty"`
 	CustomerKey   string                 `protobuf:"bytes,3,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
 	// status is a schemas.ResultStatus.
-	Status        string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
-	ErrorCode     string `protobuf:"bytes,5,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
-	Message       string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	Status    string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	ErrorCode string `protobuf:"bytes,5,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	Message   string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	// subject is the schemas.Subject of the object's subscriberKey, so that what is recorded of a person can be found, and
+	// the key itself need not be. Zero: the object has none.
+	Subject       uint64 `protobuf:"fixed64,7,opt,name=subject,proto3" json:"subject,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -396,6 +424,13 @@ func (x *ObjectResult) GetMessage() string {
 		return x.Message
 	}
 	return ""
+}
+
+func (x *ObjectResult) GetSubject() uint64 {
+	if x != nil {
+		return x.Subject
+	}
+	return 0
 }
 
 // ConversationEvent is a conversation's state: it is written when the conversation has ended, and once more, with
@@ -553,18 +588,158 @@ func (x *ConversationEvent) GetContinuedBy() string {
 	return ""
 }
 
+// DeliveryEvent says what came of telling a caller: it is written when the delivery was taken or given up.
+type DeliveryEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// request_id and conversation_id are those of the event that was told, about is its sequence, in the same partition, and
+	// type its type.
+	RequestId      string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	ConversationId string `protobuf:"bytes,2,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
+	About          int64  `protobuf:"varint,3,opt,name=about,proto3" json:"about,omitempty"`
+	Type           string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	// response_type and response_address are those of the parley.v1.ResponseTarget.
+	ResponseType    string `protobuf:"bytes,5,opt,name=response_type,json=responseType,proto3" json:"response_type,omitempty"`
+	ResponseAddress string `protobuf:"bytes,6,opt,name=response_address,json=responseAddress,proto3" json:"response_address,omitempty"`
+	// status is a schemas.DeliveryStatus.
+	Status    string `protobuf:"bytes,7,opt,name=status,proto3" json:"status,omitempty"`
+	ErrorCode string `protobuf:"bytes,8,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	Message   string `protobuf:"bytes,9,opt,name=message,proto3" json:"message,omitempty"`
+	// attempts counts how often it was tried.
+	Attempts int32 `protobuf:"varint,10,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// begun_at_ms is when there was something to tell.
+	BegunAtMs     int64 `protobuf:"varint,11,opt,name=begun_at_ms,json=begunAtMs,proto3" json:"begun_at_ms,omitempty"`
+	CompletedAtMs int64 `protobuf:"varint,12,opt,name=completed_at_ms,json=completedAtMs,proto3" json:"completed_at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryEvent) Reset() {
+	*x = DeliveryEvent{}
+	mi := &file_parley_v1_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryEvent) ProtoMessage() {}
+
+func (x *DeliveryEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryEvent.ProtoReflect.Descriptor instead.
+func (*DeliveryEvent) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *DeliveryEvent) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *DeliveryEvent) GetConversationId() string {
+	if x != nil {
+		return x.ConversationId
+	}
+	return ""
+}
+
+func (x *DeliveryEvent) GetAbout() int64 {
+	if x != nil {
+		return x.About
+	}
+	return 0
+}
+
+func (x *DeliveryEvent) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *DeliveryEvent) GetResponseType() string {
+	if x != nil {
+		return x.ResponseType
+	}
+	return ""
+}
+
+func (x *DeliveryEvent) GetResponseAddress() string {
+	if x != nil {
+		return x.ResponseAddress
+	}
+	return ""
+}
+
+func (x *DeliveryEvent) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *DeliveryEvent) GetErrorCode() string {
+	if x != nil {
+		return x.ErrorCode
+	}
+	return ""
+}
+
+func (x *DeliveryEvent) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *DeliveryEvent) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *DeliveryEvent) GetBegunAtMs() int64 {
+	if x != nil {
+		return x.BegunAtMs
+	}
+	return 0
+}
+
+func (x *DeliveryEvent) GetCompletedAtMs() int64 {
+	if x != nil {
+		return x.CompletedAtMs
+	}
+	return 0
+}
+
 var File_parley_v1_event_proto protoreflect.FileDescriptor
 
 const file_parley_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x15parley/v1/event.proto\x12\tparley.v1\"\xda\x01\n" +
+	"\x15parley/v1/event.proto\x12\tparley.v1\"\x92\x02\n" +
 	"\vResultEvent\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x1c\n" +
 	"\tpartition\x18\x02 \x01(\x05R\tpartition\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\x12*\n" +
 	"\x04call\x18\x04 \x01(\v2\x14.parley.v1.CallEventH\x00R\x04call\x12B\n" +
-	"\fconversation\x18\x05 \x01(\v2\x1c.parley.v1.ConversationEventH\x00R\fconversationB\a\n" +
-	"\x05event\"\xb6\x04\n" +
+	"\fconversation\x18\x05 \x01(\v2\x1c.parley.v1.ConversationEventH\x00R\fconversation\x126\n" +
+	"\bdelivery\x18\x06 \x01(\v2\x18.parley.v1.DeliveryEventH\x00R\bdeliveryB\a\n" +
+	"\x05event\"\xd1\x04\n" +
 	"\tCallEvent\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12'\n" +
@@ -585,7 +760,8 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\aresults\x18\x0e \x03(\v2\x17.parley.v1.ObjectResultR\aresults\x12\x16\n" +
 	"\x06digest\x18\x0f \x01(\fR\x06digest\x12\x14\n" +
 	"\x05route\x18\x10 \x01(\tR\x05route\x12\x18\n" +
-	"\acontent\x18\x11 \x01(\x06R\acontent\"\xca\x01\n" +
+	"\acontent\x18\x11 \x01(\x06R\acontent\x12\x19\n" +
+	"\btrace_id\x18\x12 \x01(\fR\atraceId\"\xe4\x01\n" +
 	"\fObjectResult\x12%\n" +
 	"\x0ecorrelation_id\x18\x01 \x01(\tR\rcorrelationId\x12\x1f\n" +
 	"\vobject_type\x18\x02 \x01(\tR\n" +
@@ -594,7 +770,8 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\x06status\x18\x04 \x01(\tR\x06status\x12\x1d\n" +
 	"\n" +
 	"error_code\x18\x05 \x01(\tR\terrorCode\x12\x18\n" +
-	"\amessage\x18\x06 \x01(\tR\amessage\"\xe5\x03\n" +
+	"\amessage\x18\x06 \x01(\tR\amessage\x12\x18\n" +
+	"\asubject\x18\a \x01(\x06R\asubject\"\xe5\x03\n" +
 	"\x11ConversationEvent\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12\x1d\n" +
 	"\n" +
@@ -612,7 +789,23 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\rstarted_at_ms\x18\v \x01(\x03R\vstartedAtMs\x12&\n" +
 	"\x0fcompleted_at_ms\x18\f \x01(\x03R\rcompletedAtMs\x12\x1c\n" +
 	"\tcontinues\x18\r \x01(\tR\tcontinues\x12!\n" +
-	"\fcontinued_by\x18\x0e \x01(\tR\vcontinuedByB#Z!parley/schemas/parley/v1;parleyv1b\x06proto3"
+	"\fcontinued_by\x18\x0e \x01(\tR\vcontinuedBy\"\x86\x03\n" +
+	"\rDeliveryEvent\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12'\n" +
+	"\x0fconversation_id\x18\x02 \x01(\tR\x0econversationId\x12\x14\n" +
+	"\x05about\x18\x03 \x01(\x03R\x05about\x12\x12\n" +
+	"\x04type\x18\x04 \x01(\tR\x04type\x12#\n" +
+	"\rresponse_type\x18\x05 \x01(\tR\fresponseType\x12)\n" +
+	"\x10response_address\x18\x06 \x01(\tR\x0fresponseAddress\x12\x16\n" +
+	"\x06status\x18\a \x01(\tR\x06status\x12\x1d\n" +
+	"\n" +
+	"error_code\x18\b \x01(\tR\terrorCode\x12\x18\n" +
+	"\amessage\x18\t \x01(\tR\amessage\x12\x1a\n" +
+	"\battempts\x18\n" +
+	" \x01(\x05R\battempts\x12\x1e\n" +
+	"\vbegun_at_ms\x18\v \x01(\x03R\tbegunAtMs\x12&\n" +
+	"\x0fcompleted_at_ms\x18\f \x01(\x03R\rcompletedAtMsB#Z!parley/schemas/parley/v1;parleyv1b\x06proto3"
 
 var (
 	file_parley_v1_event_proto_rawDescOnce sync.Once
@@ -626,22 +819,24 @@ func file_parley_v1_event_proto_rawDescGZIP() []byte {
 	return file_parley_v1_event_proto_rawDescData
 }
 
-var file_parley_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_parley_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_parley_v1_event_proto_goTypes = []any{
 	(*ResultEvent)(nil),       // 0: parley.v1.ResultEvent
 	(*CallEvent)(nil),         // 1: parley.v1.CallEvent
 	(*ObjectResult)(nil),      // 2: parley.v1.ObjectResult
 	(*ConversationEvent)(nil), // 3: parley.v1.ConversationEvent
+	(*DeliveryEvent)(nil),     // 4: parley.v1.DeliveryEvent
 }
 var file_parley_v1_event_proto_depIdxs = []int32{
 	1, // 0: parley.v1.ResultEvent.call:type_name -> parley.v1.CallEvent
 	3, // 1: parley.v1.ResultEvent.conversation:type_name -> parley.v1.ConversationEvent
-	2, // 2: parley.v1.CallEvent.results:type_name -> parley.v1.ObjectResult
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	4, // 2: parley.v1.ResultEvent.delivery:type_name -> parley.v1.DeliveryEvent
+	2, // 3: parley.v1.CallEvent.results:type_name -> parley.v1.ObjectResult
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_event_proto_init() }
@@ -652,6 +847,7 @@ func file_parley_v1_event_proto_init() {
 	file_parley_v1_event_proto_msgTypes[0].OneofWrappers = []any{
 		(*ResultEvent_Call)(nil),
 		(*ResultEvent_Conversation)(nil),
+		(*ResultEvent_Delivery)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -659,7 +855,7 @@ func file_parley_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_event_proto_rawDesc), len(file_parley_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
