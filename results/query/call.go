@@ -55,12 +55,12 @@ type callRow struct {
 // resultRow is a row of the view results; rows come in the order of ordinals.
 type resultRow struct {
 	Sequence      int64  `ch:"sequence"`
-	CorrelationID string    `ch:"correlation_id"`
-	ObjectType    string    `ch:"object_type"`
-	CustomerKey   string    `ch:"customer_key"`
-	Status        string    `ch:"status"`
-	ErrorCode     string    `ch:"error_code"`
-	Message       string    `ch:"message"`
+	CorrelationID string `ch:"correlation_id"`
+	ObjectType    string `ch:"object_type"`
+	CustomerKey   string `ch:"customer_key"`
+	Status        string `ch:"status"`
+	ErrorCode     string `ch:"error_code"`
+	Message       string `ch:"message"`
 }
 
 // calls returns the calls of a statement with their results. They are all of one conversation, or one alone.

@@ -37,8 +37,11 @@ const (
 // hidden are the columns that the table has and the view has not.
 var hidden = map[string]string{"results_log": ", route, toString(subject)"}
 
-// wantRows returns what the three queries answer when each event is stored once. It is written apart from the sink.
-func wantRows(events []*parleyv1.ResultEvent) (results, inLog, calls, conversations, deliveries []string) {
+// stored is what the queries answer: results as the view has them, and, inLog, as the table has them.
+type stored struct{ results, inLog, calls, conversations, deliveries []string }
+
+// wantRows returns what the queries answer when each event is stored once. It is written apart from the sink.
+func wantRows(events []*parleyv1.ResultEvent) (want stored) {
 	events = slices.Clone(events)
 	slices.SortFunc(events, func(a, b *parleyv1.ResultEvent) int {
 		return int(a.Partition-b.Partition)*1_000_000 + int(a.Sequence-b.Sequence)
@@ -54,10 +57,10 @@ func wantRows(events []*parleyv1.ResultEvent) (results, inLog, calls, conversati
 				}
 				result := line(e.Account, c.ConversationId, c.RequestId, c.SequenceCode, i, o.CorrelationId, c.Method,
 					o.ObjectType, o.CustomerKey, o.Status, o.ErrorCode, o.Message, text(c.AcceptedAtMs), text(c.StartedAtMs), text(c.CompletedAtMs), place)
-				results = append(results, result)
-				inLog = append(inLog, line(result, c.Route, o.Subject))
+				want.results = append(want.results, result)
+				want.inLog = append(want.inLog, line(result, c.Route, o.Subject))
 			}
-			calls = append(calls, line(e.Account, c.ConversationId, c.RequestId, c.SequenceCode, c.CallsInConversation, c.Method, c.Action,
+			want.calls = append(want.calls, line(e.Account, c.ConversationId, c.RequestId, c.SequenceCode, c.CallsInConversation, c.Method, c.Action,
 				c.Status, c.ErrorCode, c.Message, c.Attempts, len(c.Results), processed, errors,
 				text(c.AcceptedAtMs), text(c.StartedAtMs), text(c.CompletedAtMs), place, fmt.Sprintf("%x", c.Digest),
 				c.Route, c.Content, fmt.Sprintf("%x", c.TraceId)))
@@ -68,7 +71,7 @@ func wantRows(events []*parleyv1.ResultEvent) (results, inLog, calls, conversati
 			if name == "" {
 				name, request = d.RequestId, d.RequestId
 			}
-			deliveries = append(deliveries, line(e.Account, name, request, d.Type, d.ResponseType, d.ResponseAddress, d.Status, d.ErrorCode, d.Message,
+			want.deliveries = append(want.deliveries, line(e.Account, name, request, d.Type, d.ResponseType, d.ResponseAddress, d.Status, d.ErrorCode, d.Message,
 				d.Attempts, text(d.BegunAtMs), text(d.CompletedAtMs), d.About, place))
 			continue
 		}
@@ -77,10 +80,10 @@ func wantRows(events []*parleyv1.ResultEvent) (results, inLog, calls, conversati
 		if name == "" {
 			name, request = c.RequestId, c.RequestId
 		}
-		conversations = append(conversations, line(e.Account, name, request, c.Status, c.ErrorCode, c.Message, c.CallsInConversation, c.Received,
+		want.conversations = append(want.conversations, line(e.Account, name, request, c.Status, c.ErrorCode, c.Message, c.CallsInConversation, c.Received,
 			c.Processed, c.Errors, text(c.AcceptedAtMs), text(c.StartedAtMs), text(c.CompletedAtMs), place))
 	}
-	return results, inLog, calls, conversations, deliveries
+	return want
 }
 
 func line(values ...any) string {
@@ -101,18 +104,19 @@ func text(ms int64) string {
 // checkStored compares tables (suffix "_log") or views (no suffix) with the events, row by row.
 func checkStored(t *testing.T, conn driver.Conn, suffix string, events []*parleyv1.ResultEvent) {
 	t.Helper()
-	results, inLog, calls, conversations, deliveries := wantRows(events)
+	want := wantRows(events)
+	results := want.results
 	if suffix == "_log" {
-		results = inLog
+		results = want.inLog
 	}
 	for _, c := range []struct {
 		name, query string
 		want        []string
 	}{
 		{"results", resultsText, results},
-		{"calls", callsText, calls},
-		{"conversations", conversationsText, conversations},
-		{"deliveries", deliveriesText, deliveries},
+		{"calls", callsText, want.calls},
+		{"conversations", conversationsText, want.conversations},
+		{"deliveries", deliveriesText, want.deliveries},
 	} {
 		got := lines(t, conn, fmt.Sprintf(c.query, hidden[c.name+suffix], c.name+suffix))
 		if slices.Equal(got, c.want) {
