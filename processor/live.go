@@ -42,8 +42,9 @@ type liveRun struct {
 
 // progress is how far a partition has been applied.
 type progress struct {
-	next  int64
-	moved chan struct{} // closed when next moves or the partition is lost; nil: nobody waits
+	next    int64
+	written written
+	moved   chan struct{} // closed when next moves or the partition is lost; nil: nobody waits
 }
 
 func newLive(cfg *Config) *live { return &live{cfg: cfg, watchers: newWatchers()} }
@@ -101,7 +102,7 @@ func (l *live) adopt(p *partition) {
 	r := l.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.owned[p.id] = &progress{next: p.meta.NextOffset}
+	r.owned[p.id] = &progress{next: p.meta.NextOffset, written: written(nil).note(p.meta.Sequence, time.Now())}
 }
 
 func (l *live) drop(id int32) {
@@ -129,6 +130,7 @@ func (l *live) applied(pt *partTurn) {
 	r.mu.Lock()
 	p := r.owned[pt.id]
 	p.next = pt.meta.NextOffset
+	p.written = p.written.note(pt.meta.Sequence, time.Now())
 	if p.moved != nil {
 		close(p.moved)
 		p.moved = nil

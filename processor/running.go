@@ -23,6 +23,19 @@ func (r *running) has(key schemas.ConversationKey) bool {
 	return ok && w.is(begun)
 }
 
+// begunIn returns the attempts of a partition that are under way.
+func (r *running) begunIn(partition int32) []*work {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var underWay []*work
+	for _, w := range r.works {
+		if w.partition == partition && w.is(begun) {
+			underWay = append(underWay, w)
+		}
+	}
+	return underWay
+}
+
 // of is for the loop, which alone writes.
 func (r *running) of(key schemas.ConversationKey) *work { return r.works[key] }
 

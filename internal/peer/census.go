@@ -20,7 +20,7 @@ type census[R any] struct {
 }
 
 // take returns what the owners say; together they tell of each partition once. schemas.ErrUnavailable: one of them
-// cannot tell now, or says nothing.
+// cannot tell now, or says nothing; then what the others say is not all.
 func (c census[R]) take(ctx context.Context) ([]R, error) {
 	pending := make([]int32, c.live.partitions)
 	for p := range pending {
@@ -45,7 +45,7 @@ func (c census[R]) take(ctx context.Context) ([]R, error) {
 			continue
 		}
 		if round.silent || time.Since(missed) >= c.patience || pause(ctx, ownerPause) != nil {
-			return nil, fmt.Errorf("partitions %v: no owner answers: %w", pending, schemas.ErrUnavailable)
+			return told, fmt.Errorf("partitions %v: no owner answers: %w", pending, schemas.ErrUnavailable)
 		}
 	}
 }

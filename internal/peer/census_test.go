@@ -117,6 +117,40 @@ func TestCensusIsWholeOrNot(t *testing.T) {
 	})
 }
 
+// An audit tells of the partitions whose owners tell, each once, and that it is not all.
+func TestAuditTellsWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ours, a, b := owner(nil, 0, 1), owner(nil, 2, 3, 4), owner(nil, 5, 6)
+		n := newNetwork()
+		n.put("a", handler(t, a))
+		n.put("b", handler(t, b))
+		g := &group{owners: owners{2: "a", 3: "a", 4: "b", 5: "b", 6: "b"}} // 4 has moved; nobody owns 7
+		l := newLive(t, ours, n, g)
+		l.directory.since(t.Context(), time.Now()) // looks
+		g.set(owners{2: "a", 3: "a", 4: "a", 5: "b", 6: "b"}, nil)
+		stored := map[int32]int64{0: 10, 4: 14, 6: 16}
+		got, err := l.Audit(t.Context(), stored)
+		if !errors.Is(err, schemas.ErrUnavailable) {
+			t.Errorf("got %v, want ErrUnavailable", err)
+		}
+		slices.SortFunc(got, func(a, b schemas.PartitionCounts) int { return int(a.Partition - b.Partition) })
+		for i, c := range got {
+			if c.Partition != int32(i) || c.Produced != stored[c.Partition]+1 || c.Final[schemas.OK] != stored[c.Partition] {
+				t.Errorf("told %+v in place %d", c, i)
+			}
+		}
+		if len(got) != 7 {
+			t.Errorf("%d partitions are told of, want 7", len(got))
+		}
+		b.change(func(f *fakeOwner) { f.owned = append(f.owned, 7) })
+		g.set(owners{2: "a", 3: "a", 4: "a", 5: "b", 6: "b", 7: "b"}, nil)
+		if got, err := l.Audit(t.Context(), nil); err != nil || len(got) != partitions {
+			t.Errorf("%d partitions are told of, %v", len(got), err)
+		}
+	})
+}
+
 // An owner that is missing for a moment, as while the group rebalances, is waited for by a list, which a person reads, and
 // not by a question for usage, which is asked all the time.
 func TestCensusWaitsForOwners(t *testing.T) {

@@ -190,6 +190,20 @@ func (f *fakeOwner) Conversations(_ context.Context, q schemas.ConversationsQuer
 	return all, nil
 }
 
+// Audit tells as many events as it was told are stored, and one more.
+func (f *fakeOwner) Audit(_ context.Context, stored map[int32]int64, in ...int32) ([]schemas.PartitionCounts, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.owns(in); err != nil {
+		return nil, err
+	}
+	var all []schemas.PartitionCounts
+	for _, p := range in {
+		all = append(all, schemas.PartitionCounts{Partition: p, Produced: stored[p] + 1, Final: map[schemas.CallStatus]int64{schemas.OK: stored[p]}})
+	}
+	return all, nil
+}
+
 // network carries questions to the handlers of nodes, without a wire.
 type network struct {
 	mu     sync.Mutex

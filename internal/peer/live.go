@@ -225,6 +225,16 @@ func (l *Live) Conversations(ctx context.Context, q schemas.ConversationsQuery) 
 	return all[:min(len(all), q.Limit)], nil
 }
 
+// Audit returns the counts of partitions, each once, of which the record has the events up to the sequences in stored.
+// schemas.ErrUnavailable: those that are missing nobody can tell now.
+func (l *Live) Audit(ctx context.Context, stored map[int32]int64) ([]schemas.PartitionCounts, error) {
+	c := census[[]schemas.PartitionCounts]{live: l, patience: ownerWait, put: func(ctx context.Context, o Owner, in []int32) ([]schemas.PartitionCounts, error) {
+		return o.Audit(ctx, stored, in...)
+	}}
+	told, err := c.take(ctx)
+	return slices.Concat(told...), err
+}
+
 // sliceMax is the longest that an owner is asked to wait at once. One that falls silent, or is the owner no more, is
 // found out after that.
 const sliceMax = 5 * time.Second

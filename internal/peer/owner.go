@@ -16,9 +16,11 @@ type Owner interface {
 	Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error)
 	// RouteOutage is asked of the partition that the query names.
 	RouteOutage(ctx context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error)
-	// Usage and Conversations tell of all partitions that are asked; of none, when some of them are not owned.
+	// Usage, Conversations and Audit tell of all partitions that are asked; of none, when some of them are not owned.
 	Usage(ctx context.Context, accounts []string, in ...int32) (map[string]schemas.AccountUsage, error)
 	Conversations(ctx context.Context, q schemas.ConversationsQuery, in ...int32) ([]schemas.ConversationResource, error)
+	// Audit is told up to which sequence the record has the events of partitions.
+	Audit(ctx context.Context, stored map[int32]int64, in ...int32) ([]schemas.PartitionCounts, error)
 }
 
 // nobody owns no partition.
@@ -45,5 +47,9 @@ func (nobody) Usage(_ context.Context, _ []string, in ...int32) (map[string]sche
 }
 
 func (nobody) Conversations(_ context.Context, _ schemas.ConversationsQuery, in ...int32) ([]schemas.ConversationResource, error) {
+	return nil, &schemas.NotOwnedError{Partitions: in}
+}
+
+func (nobody) Audit(_ context.Context, _ map[int32]int64, in ...int32) ([]schemas.PartitionCounts, error) {
 	return nil, &schemas.NotOwnedError{Partitions: in}
 }

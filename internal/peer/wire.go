@@ -21,6 +21,7 @@ const (
 	// of all partitions
 	pathUsage         = Path + "usage"
 	pathConversations = Path + "conversations"
+	pathAudit         = Path + "audit"
 )
 
 // Headers of a question; an answer has the second.

@@ -78,6 +78,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 // play lets everything of the plan happen, and then all come to rest.
 func (w *world) play() {
 	w.tasks.Go(w.produce)
+	w.tasks.Go(w.audit)
 	for _, f := range w.plan.faults {
 		w.wait(f.at - time.Since(w.history.start))
 		if f.kind != crashAll {
@@ -101,6 +102,7 @@ func (w *world) play() {
 	w.wait(calm)
 	w.tell("the end")
 	w.polls = w.poll()
+	w.closed()
 	close(w.over)
 	w.end()
 }

@@ -125,7 +125,7 @@ func (s *Store) Part(partition int32, key schemas.ConversationKey, sequenceCode 
 }
 
 // layout is the version of the keys that are kept here alone.
-const layout = 5
+const layout = 6
 
 // layoutKey is behind all partitions.
 func layoutKey() []byte { return []byte{math.MaxUint8, math.MaxUint8, 'v'} }

@@ -27,6 +27,7 @@ import (
 //	x  expiry ms 8, request id 16                        the answers to forget
 //	o  account 0, stage 1, accepted ms 8, conversation key behind the account    the open conversations
 //	u  account                                           what is held of the account: its AccountUsage, three varints
+//	s                                                    the calls that have not ended: OpenCalls, five varints
 //
 //	kinds kept here alone, made from parley.results, until the record in ClickHouse serves them
 //	e  conversation key                                  ResultEvent of the conversation
@@ -52,6 +53,7 @@ const (
 	kindExpiry       = 'x'
 	kindOpen         = 'o'
 	kindUsage        = 'u'
+	kindOpenCalls    = 's'
 	kindEnded        = 'e'
 	kindFinished     = 'f'
 	kindListed       = 'l'
@@ -163,6 +165,8 @@ func appendMilli(b []byte, at time.Time) []byte {
 func usageKey(partition int32, account string) []byte {
 	return append(prefix(partition, kindUsage), account...)
 }
+
+func openCallsKey(partition int32) []byte { return prefix(partition, kindOpenCalls) }
 
 func endedKey(partition int32, key schemas.ConversationKey) []byte {
 	return append(prefix(partition, kindEnded), key...)

@@ -426,6 +426,7 @@ func (m *model) agrees(t *rapid.T) {
 	}
 	want.agree(t, m.store)
 	m.usageAgrees(t, v)
+	m.openCallsAgree(t, v)
 	if meta, err := m.store.Meta(modelPartition); err != nil || !reflect.DeepEqual(meta, m.meta) {
 		t.Fatalf("partition is %+v, %v, want %+v", meta, err, m.meta)
 	}
@@ -455,6 +456,34 @@ func (m *model) usageAgrees(t *rapid.T, v *View) {
 		if got, err := v.Usage(account); err != nil || got != u {
 			t.Fatalf("usage of %s is %+v, %v, want %+v", account, got, err, u)
 		}
+	}
+}
+
+// openCallsAgree counts one by one the calls that have not ended.
+func (m *model) openCallsAgree(t *rapid.T, v *View) {
+	want := map[schemas.CallStatus]int64{schemas.Staged: 0, schemas.Scheduled: 0, schemas.Waiting: 0, schemas.Executing: 0, schemas.Deferred: 0}
+	for _, s := range m.states {
+		for k := int32(1); k <= s.Calls; k++ {
+			switch turn := s.Turn; {
+			case s.Phase == conversation.Staging && s.Received.Has(k):
+				want[schemas.Staged]++
+			case s.Phase != conversation.Processing || k < turn.SequenceCode:
+			case k > turn.SequenceCode:
+				want[schemas.Waiting]++
+			case !turn.AnswerBy.IsZero():
+				want[schemas.Deferred]++
+			case !turn.LostAt.IsZero():
+				want[schemas.Executing]++
+			case !turn.NotBefore.IsZero() && turn.Attempt == 1:
+				want[schemas.Scheduled]++
+			default:
+				want[schemas.Waiting]++
+			}
+		}
+	}
+	got, err := v.OpenCalls()
+	if err != nil || !maps.Equal(got.ByStatus(), want) {
+		t.Fatalf("open calls are %v, %v, want %v", got.ByStatus(), err, want)
 	}
 }
 

@@ -176,6 +176,9 @@ func (s *Store) Glance(partition int32, f func(*View) error) error {
 	return f(v)
 }
 
+// Meta returns the record of the partition.
+func (v *View) Meta() (Meta, error) { return v.meta() }
+
 // Conversation returns a conversation's state; its phase is New when it is not known.
 func (v *View) Conversation(key schemas.ConversationKey) (conversation.State, error) {
 	r, err := v.record(key)

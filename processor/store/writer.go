@@ -20,7 +20,9 @@ type writer struct {
 	partition int32
 	// usage is what the batch adds to that of accounts; nil: nothing.
 	usage usage
-	err   error
+	// open is what the batch adds to the calls that have not ended.
+	open OpenCalls
+	err  error
 }
 
 func (w *writer) put(c Change) {
@@ -47,7 +49,7 @@ func (w *writer) deleteRange(from, to []byte) {
 
 func (w *writer) commit() error {
 	committed, err := w.sumUp()
-	if err = errors.Join(w.err, err); err != nil {
+	if err = errors.Join(w.err, err, w.addOpenCalls()); err != nil {
 		return fmt.Errorf("fill batch: %w", err)
 	}
 	defer w.store.commitsOf(w.partition).begin()()
@@ -58,10 +60,11 @@ func (w *writer) commit() error {
 	return nil
 }
 
-// indexConversation keeps the indexes and the usage of the account as the record has them: all are functions of it, but
-// for a delayed conversation's place in the queue, which Requeue may have made.
+// indexConversation keeps the indexes, the usage of the account and the open calls as the record has them: all are functions
+// of it, but for a delayed conversation's place in the queue, which Requeue may have made.
 func (w *writer) indexConversation(key schemas.ConversationKey, before, now record) {
 	w.count(key, before.usage(), now.usage())
+	w.open.move(before.state, now.state)
 	w.indexState(key, before.state, now.state)
 }
 
