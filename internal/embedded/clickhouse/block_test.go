@@ -75,6 +75,72 @@ func TestBlockReader(t *testing.T) {
 	}
 }
 
+// describingBlocks have columns that describe themselves: a JSON of version 3 and of version 0, a Dynamic and a Variant.
+var describingBlocks = []string{
+	"\x02\x01\x01j#JSON(max_dynamic_paths=1, d String)\x03\x00\x00\x00\x00\x00\x00\x00\x01\x01a\x03\x00\x00\x00\x00\x00\x00\x00\x016Array(JSON(max_dynamic_types=16, max_dynamic_paths=0))" +
+		"\x03\x00\x00\x00\x00\x00\x00\x00\x01\x01c\x03\x00\x00\x00\x00\x00\x00\x00\x01\x06String\x01y\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01x\x01z\x05UInt8\a",
+	"\x02\x01\x01j\x04JSON\x00\x00\x00\x00\x00\x00\x00\x00\x02\x02\x01a\x03b.c\x01\x00\x00\x00\x00\x00\x00\x00\x01\x01\x05Int64\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00" +
+		"\x01\x01\x06String\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x01x\x00\x00\x00\x00\x00\x00\x00\x00\x01z\x05UInt8\a",
+	"\x02\x03\x01j\aDynamic\x03\x00\x00\x00\x00\x00\x00\x00\x01\x06String\x00\x00\x01\x011\x01a\x01z\x05UInt8\a\a\a",
+	"\x02\x03\x01j\x16Variant(String, UInt8)\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\xff\x01a\x01\x01z\x05UInt8\a\a\a",
+}
+
+// TestBlockCutter cuts blocks that lie one behind the other, gives them marks, and has a blockReader take them away again.
+func TestBlockCutter(t *testing.T) {
+	t.Parallel()
+	blocks := append([]string{string(sampleBlock(t))}, describingBlocks...)
+	var c blockCutter
+	for _, revision := range []int{0, revisionMax} {
+		c.cut([]byte(strings.Join(blocks, "")))
+		for i, want := range blocks {
+			raw, _, err := c.next(revision)
+			if err != nil {
+				t.Fatalf("block %d: %v", i, err)
+			}
+			b, err := (&blockReader{r: bufio.NewReader(bytes.NewReader(raw)), max: 1 << 20, marked: revision > 0}).next()
+			if err != nil || string(b.raw) != want {
+				t.Errorf("block %d at revision %d: %q, want %q: %v", i, revision, b.raw, want, err)
+			}
+		}
+		if _, _, err := c.next(revision); !errors.Is(err, io.EOF) {
+			t.Errorf("after the last block: %v, want %v", err, io.EOF)
+		}
+	}
+	for _, whole := range blocks {
+		for n := range len(whole) - 1 {
+			c.cut([]byte(whole[:n+1]))
+			if _, _, err := c.next(revisionMax); !errors.Is(err, io.ErrUnexpectedEOF) && asException(err).Code != codeTooBigString && asException(err).Code != codeIncorrectData {
+				t.Fatalf("%q: %v", whole[:n+1], err)
+			}
+		}
+	}
+}
+
+// FuzzBlockCutter has the two ways to read a block agree.
+func FuzzBlockCutter(f *testing.F) {
+	f.Add(sampleBlock(f))
+	for _, b := range describingBlocks {
+		f.Add([]byte(b))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var c blockCutter
+		c.cut(data)
+		marked, rows, err := c.next(revisionMax)
+		if err != nil {
+			return
+		}
+		b, err := (&blockReader{r: bufio.NewReader(bytes.NewReader(marked)), max: 1 << 20, marked: true}).next()
+		if err != nil || b.rows != rows {
+			t.Fatalf("%q is cut from %q, but cannot be read: %v", marked, data, err)
+		}
+		raw := bytes.Clone(b.raw) // its numbers are as short as they can be
+		c.cut(raw)
+		if again, _, err := c.next(0); err != nil || !bytes.Equal(again, raw) {
+			t.Errorf("%q becomes %q: %v", raw, again, err)
+		}
+	})
+}
+
 func FuzzBlockReader(f *testing.F) {
 	f.Add(sampleBlock(f))
 	f.Add([]byte("\x01\x80\x80\x80\x01\x01a\x0dArray(String)"))
@@ -94,7 +160,10 @@ func TestLayoutOf(t *testing.T) {
 		"Tuple(a Enum8('x)' = 1, 'y,' = 2), `b ``c` DateTime64(3, 'UTC'))": true, "SimpleAggregateFunction(sum, UInt64)": true,
 		"LowCardinality(Nullable(FixedString(3)))": true, "Decimal(76, 3)": true, "Polygon": true, "DateTime('UTC')": true,
 		"FixedString(0)": false, "FixedString(99999999999)": false, "FixedString": false, "Array": false, "Array(": false, "Array()": false,
-		"Array(String) x": false, "Map(String)": false, "LowCardinality(Array(String))": false, "JSON": false, "": false, "Nullable(Nosuch)": false,
+		"Array(String) x": false, "Map(String)": false, "LowCardinality(Array(String))": false, "AggregateFunction(sum, UInt8)": false,
+		"JSON": true, "JSON(max_dynamic_paths=3, a.b String, `c d` Array(JSON), SKIP x.y, SKIP REGEXP 'z')": true, "JSON(a Nosuch)": false,
+		"Dynamic": true, "Dynamic(max_types=3)": true, "Variant(Array(UInt8), String)": true, "Variant()": false, "Tuple()": true,
+		"QBit(Float32, 9)": true, "QBit(String, 9)": false, "Geometry": true, "": false, "Nullable(Nosuch)": false,
 		strings.Repeat("Array(", 100) + "UInt8" + strings.Repeat(")", 100): false,
 		"Tuple(" + strings.Repeat("UInt8,", 2000) + "UInt8)":               false,
 	} {

@@ -14,9 +14,22 @@ type described struct {
 	kind string
 }
 
+// headerOf asks for the columns of a query's rows, without running it.
+func (s *session) headerOf(ctx context.Context, st chdb.Statement) ([]column, error) {
+	columns, err := s.describe(ctx, "("+st.SQL+"\n)", st.Params...)
+	if err != nil {
+		return nil, err
+	}
+	header := make([]column, len(columns))
+	for i, d := range columns {
+		header[i] = d.column
+	}
+	return header, nil
+}
+
 // describe asks for the columns of a table, a table function or a query in parentheses, without running it.
-func (s *session) describe(ctx context.Context, target string) ([]described, error) {
-	res, err := s.run(ctx, chdb.Statement{SQL: "DESCRIBE TABLE " + target, Format: "JSONCompact"})
+func (s *session) describe(ctx context.Context, target string, params ...chdb.Param) ([]described, error) {
+	res, err := s.run(ctx, chdb.Statement{SQL: "DESCRIBE TABLE " + target, Format: "JSONCompact", Params: params})
 	if err != nil {
 		return nil, err
 	}

@@ -2,15 +2,17 @@ package clickhouse
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // layout says how the values of a data type lie in a Native block, as far as is needed to find their end.
 type layout struct {
-	kind  layoutKind
-	width int      // of layoutFixed: bytes a value
-	elems []layout // what it is made of: one of Nullable, Array and LowCardinality, any number of a tuple
+	kind     layoutKind
+	width    int      // bytes of a value of layoutFixed, of an element's number in layoutVariant
+	elems    []layout // what it is made of: one of Nullable, Array and LowCardinality, any number of the others
+	prefixed bool     // it has a prefix, or an element has
 }
 
 type layoutKind byte
@@ -22,6 +24,9 @@ const (
 	layoutArray                            // rows × 8 bytes of end offsets, then the elements
 	layoutTuple                            // one column after the other
 	layoutLowCardinality                   // a dictionary and indexes into it
+	layoutVariant                          // rows × the number of the element, then the values of each element
+	layoutDynamic                          // as its prefix says; then it is a layoutVariant
+	layoutJSON                             // as its prefix says; elems are the paths that the type names
 )
 
 // Bounds of a type's text: ClickHouse's own types stay far below.
@@ -63,8 +68,16 @@ func parseType(text string, depth int) (layout, error) {
 		return layout{kind: layoutString}, nil
 	case "FixedString", "Decimal":
 		return sizedType(name, args)
-	case "Nullable", "Array", "LowCardinality", "Tuple", "Map", "Nested", "SimpleAggregateFunction":
+	case "QBit":
+		return quantizedType(args)
+	case "Nullable", "Array", "LowCardinality", "Tuple", "Map", "Nested", "Variant", "SimpleAggregateFunction":
 		return compositeType(name, args, depth)
+	case "Dynamic":
+		return layout{kind: layoutDynamic, prefixed: true}, nil
+	case "JSON":
+		return jsonType(args, depth)
+	case "Geometry":
+		return parseType("Variant(LineString, MultiLineString, MultiPolygon, Point, Polygon, Ring)", depth)
 	case "Ring", "LineString":
 		return arrayOf(fixed(fixedWidths["Point"])), nil
 	case "Polygon", "MultiLineString":
@@ -72,7 +85,7 @@ func parseType(text string, depth int) (layout, error) {
 	case "MultiPolygon":
 		return arrayOf(arrayOf(arrayOf(fixed(fixedWidths["Point"])))), nil
 	}
-	return layout{}, exceptionf(codeNotImplemented, "data type %s is not supported by the native interface of the embedded server; use the HTTP interface", name)
+	return layout{}, exceptionf(codeNotImplemented, "data type %s is not supported in format Native by the embedded server; for an AggregateFunction use finalizeAggregation or the -Merge functions, else another format over HTTP", name)
 }
 
 // sizedType is a type whose width is its first argument, or follows from it.
@@ -114,16 +127,20 @@ func compositeType(name string, args []string, depth int) (layout, error) {
 		}
 	}
 	switch {
+	case name == "Tuple" && len(elems) == 0:
+		return fixed(1), nil
 	case name == "Tuple":
-		return layout{kind: layoutTuple, elems: elems}, nil
+		return tupleOf(elems...), nil
 	case name == "Map" && len(elems) == 2, name == "Nested" && len(elems) > 0:
-		return arrayOf(layout{kind: layoutTuple, elems: elems}), nil
+		return arrayOf(tupleOf(elems...)), nil
+	case name == "Variant" && len(elems) > 0:
+		return layout{kind: layoutVariant, width: 1, elems: elems, prefixed: true}, nil
 	case len(elems) != 1:
 		return layout{}, malformedType(name)
 	case name == "Array":
 		return arrayOf(elems[0]), nil
 	case name == "Nullable":
-		return layout{kind: layoutNullable, elems: elems}, nil
+		return layout{kind: layoutNullable, elems: elems, prefixed: elems[0].prefixed}, nil
 	case name == "LowCardinality":
 		if elems[0].kind == layoutNullable { // the dictionary's first entry stands for NULL
 			elems = elems[0].elems
@@ -131,16 +148,79 @@ func compositeType(name string, args []string, depth int) (layout, error) {
 		if elems[0].kind != layoutFixed && elems[0].kind != layoutString {
 			return layout{}, malformedType(name)
 		}
-		return layout{kind: layoutLowCardinality, elems: elems}, nil
+		return layout{kind: layoutLowCardinality, elems: elems, prefixed: true}, nil
 	case name == "SimpleAggregateFunction":
 		return elems[0], nil
 	}
 	return layout{}, malformedType(name)
 }
 
+// quantizedType is QBit(element type, dimension): a bit of each dimension's value after the other.
+func quantizedType(args []string) (layout, error) {
+	if len(args) < 2 {
+		return layout{}, malformedType("QBit")
+	}
+	n, err := strconv.Atoi(args[1])
+	if err != nil || n < 1 || n > fixedStringSizeMax || !slices.Contains([]string{"BFloat16", "Float32", "Float64"}, args[0]) {
+		return layout{}, malformedType("QBit")
+	}
+	return fixed(8 * fixedWidths[args[0]] * ((n + 7) / 8)), nil
+}
+
+// jsonType is JSON(path type, ..., name=value, ..., SKIP path, ..., SKIP REGEXP '...', ...). The paths lie sorted.
+func jsonType(args []string, depth int) (layout, error) {
+	type typed struct {
+		path string
+		layout
+	}
+	var paths []typed
+	for _, arg := range args {
+		path, typ := splitPath(arg)
+		if path == "SKIP" || strings.HasPrefix(typ, "=") {
+			continue
+		}
+		l, err := parseType(typ, depth+1)
+		if err != nil {
+			return layout{}, err
+		}
+		paths = append(paths, typed{path, l})
+	}
+	slices.SortFunc(paths, func(a, b typed) int { return strings.Compare(a.path, b.path) })
+	out := layout{kind: layoutJSON, prefixed: true}
+	for _, p := range paths {
+		out.elems = append(out.elems, p.layout)
+	}
+	return out, nil
+}
+
+// splitPath cuts a.`b c` String into the path a.b c and what follows it.
+func splitPath(arg string) (path, rest string) {
+	lex := lexer{text: arg}
+	for {
+		t := lex.next()
+		if t.kind != tokenWord && t.kind != tokenQuoted {
+			return path, arg[t.start:]
+		}
+		path += unquote(arg[t.start:t.end])
+		if lex.pos == len(arg) || arg[lex.pos] != '.' {
+			return path, strings.TrimSpace(arg[lex.pos:])
+		}
+		path += "."
+		lex.pos++
+	}
+}
+
 func fixed(width int) layout       { return layout{kind: layoutFixed, width: width} }
-func arrayOf(elem layout) layout   { return layout{kind: layoutArray, elems: []layout{elem}} }
 func malformedType(n string) error { return exceptionf(codeUnknownType, "malformed data type %s", n) }
+
+func arrayOf(elem layout) layout {
+	return layout{kind: layoutArray, elems: []layout{elem}, prefixed: elem.prefixed}
+}
+
+func tupleOf(elems ...layout) layout {
+	prefixed := slices.ContainsFunc(elems, func(l layout) bool { return l.prefixed })
+	return layout{kind: layoutTuple, elems: elems, prefixed: prefixed}
+}
 
 // splitType cuts Name(a, b(c, d)) into Name and its arguments.
 func splitType(text string) (name string, args []string, err error) {

@@ -16,7 +16,7 @@ import (
 func FuzzServer(f *testing.F) {
 	var ping, query, block proto.Buffer
 	proto.ClientCodePing.Encode(&ping)
-	proto.Query{Body: "SELECT 1", Stage: proto.StageComplete, Info: proto.ClientInfo{Interface: proto.InterfaceTCP, Query: proto.ClientQueryInitial}}.EncodeAware(&query, 54448)
+	proto.Query{Body: "SELECT 1", Stage: proto.StageComplete, Info: proto.ClientInfo{Interface: proto.InterfaceTCP, Query: proto.ClientQueryInitial}}.EncodeAware(&query, servedRevision)
 	encodeBlock(&block, []uint32{1, 2})
 	for _, seed := range [][]byte{ping.Buf, query.Buf, append(query.Buf, block.Buf...), {3, 3, 3}, {}} {
 		f.Add(seed)
@@ -34,6 +34,7 @@ func FuzzServer(f *testing.F) {
 		}
 		var b proto.Buffer
 		proto.ClientHello{Name: "raw", ProtocolVersion: rawRevision, User: "default"}.Encode(&b)
+		b.PutString("") // the addendum
 		if _, err := conn.Write(append(b.Buf, packets...)); err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ import (
 // blocks to the engine as they arrive, and commits at the empty one. A client that leaves before has inserted nothing
 // of the block that the engine was forming.
 func (c *nativeConn) insert(ctx context.Context, st statement, q query) error {
-	up, err := c.beginInsert(ctx, st)
+	up, err := c.beginInsert(ctx, st, q.params)
 	if err != nil {
 		return c.out.exception(asException(err))
 	}
@@ -39,12 +39,12 @@ func (c *nativeConn) insert(ctx context.Context, st statement, q query) error {
 }
 
 // beginInsert sends the sample block and opens the insert.
-func (c *nativeConn) beginInsert(ctx context.Context, st statement) (*upload, error) {
-	columns, err := c.sess.insertColumns(ctx, st.insert)
+func (c *nativeConn) beginInsert(ctx context.Context, st statement, params []chdb.Param) (*upload, error) {
+	columns, err := c.sess.insertColumns(ctx, st.insert, params)
 	if err != nil {
 		return nil, err
 	}
-	up, err := c.sess.upload(chdb.Statement{SQL: st.insert.head, Format: formatNative})
+	up, err := c.sess.upload(chdb.Statement{SQL: st.insert.head, Format: formatNative, Params: params})
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +100,11 @@ func (c *nativeConn) drain(blocks *blockReader) error {
 }
 
 // insertColumns are the columns that the client must send, in the order of the statement's list.
-func (s *session) insertColumns(ctx context.Context, ins insertion) ([]column, error) {
+func (s *session) insertColumns(ctx context.Context, ins insertion, params []chdb.Param) ([]column, error) {
 	if ins.matcher != "" {
-		return s.columnsOf(ctx, chdb.Statement{SQL: "SELECT " + ins.matcher + " FROM " + ins.target + " LIMIT 0"})
+		return s.columnsOf(ctx, chdb.Statement{SQL: "SELECT " + ins.matcher + " FROM " + ins.target + " LIMIT 0", Params: params})
 	}
-	described, err := s.describe(ctx, ins.target)
+	described, err := s.describe(ctx, ins.target, params...)
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ type nativeConn struct {
 
 	revision int
 	sess     *session
+	cutter   blockCutter
 }
 
 var (
@@ -120,6 +121,9 @@ func (c *nativeConn) serve(ctx context.Context) error {
 	if err := c.out.hello(c.srv.engine); err != nil {
 		return err
 	}
+	if err := c.addendum(); err != nil {
+		return c.refuse(err)
+	}
 	for {
 		code, err := c.nextPacket()
 		if err != nil {
@@ -184,6 +188,15 @@ func (c *nativeConn) handshake() error {
 		return err
 	}
 	return c.open(h.database)
+}
+
+// addendum reads what a client has to say after the server's hello: a quota key.
+func (c *nativeConn) addendum() error {
+	if !proto.FeatureAddendum.In(c.revision) {
+		return nil
+	}
+	_, err := wire{c.in}.string("quota key", wordBytesMax)
+	return err
 }
 
 // open takes a place and a session; the place is given back here if the session fails.
@@ -268,7 +281,7 @@ func (c *nativeConn) query(ctx context.Context) error {
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := c.watch(cancel)
-	err = c.execute(running, st)
+	err = c.execute(running, st, q.params)
 	return errors.Join(c.conclude(ctx, err), stop())
 }
 
@@ -307,7 +320,7 @@ func (c *nativeConn) newBlockReader(q query) *blockReader {
 	if q.compress {
 		src = bufio.NewReader(&frameReader{src: c.in})
 	}
-	return &blockReader{r: src, max: c.srv.cfg.BlockBytesMax}
+	return &blockReader{r: src, max: c.srv.cfg.BlockBytesMax, marked: marksBlocks(c.revision)}
 }
 
 // readBlock reads a Data packet behind its code.

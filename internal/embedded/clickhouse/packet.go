@@ -4,13 +4,14 @@ import (
 	"slices"
 
 	"github.com/ClickHouse/ch-go/proto"
+
+	"parley/internal/embedded/chdb"
 )
 
-// Revisions of the native protocol. The server speaks at most revisionMax: from 54454 on, blocks carry the
-// serialization of each column, which the engine's Native format does not write. Older clients than
-// revisionMin send settings in another form.
+// Revisions of the native protocol. Older clients than revisionMin send settings in another form. What comes after
+// revisionMax, such as packets cut into chunks, is for servers among themselves, or saves a client a query.
 const (
-	revisionMax = 54448
+	revisionMax = 54460
 	revisionMin = 54429
 )
 
@@ -42,8 +43,10 @@ func readHello(w wire) (h hello, err error) {
 
 // query is the packet that asks for a statement to be run.
 type query struct {
+	id       string // empty: the client gives none
 	text     string
 	settings []setting
+	params   []chdb.Param
 	compress bool // blocks, in both directions
 }
 
@@ -61,7 +64,7 @@ const flagImportant = 1
 // readQuery reads the packet behind its code, as a client of this revision sends it.
 func readQuery(w wire, revision, textMax int) (q query, err error) {
 	f := fields{w: w}
-	f.string("query id")
+	q.id = f.string("query id")
 	f.clientInfo(revision)
 	q.settings = f.settings()
 	if proto.FeatureInterServerSecret.In(revision) {
@@ -76,8 +79,13 @@ func readQuery(w wire, revision, textMax int) (q query, err error) {
 		return q, exceptionf(codeUnexpectedPacket, "query with stage %d and compression %d", stage, compression)
 	}
 	q.compress = compression == 1
-	q.text, err = w.string("query", textMax)
-	return q, err
+	if q.text, err = w.string("query", textMax); err != nil {
+		return q, err
+	}
+	if proto.FeatureParameters.In(revision) {
+		q.params = f.params()
+	}
+	return q, f.err
 }
 
 // fields reads one field after the other and keeps the first error.
@@ -127,7 +135,11 @@ func (f *fields) clientInfo(revision int) {
 	f.string("initial user")
 	f.string("initial query id")
 	f.string("initial address")
-	switch iface := f.byte(); {
+	if proto.FeatureQueryStartTime.In(revision) {
+		f.skip(8)
+	}
+	iface := f.byte()
+	switch {
 	case f.err != nil:
 		return
 	case iface == interfaceTCP:
@@ -154,12 +166,36 @@ func (f *fields) clientInfo(revision int) {
 	if proto.FeatureDistributedDepth.In(revision) {
 		f.uvarint()
 	}
-	f.uvarint() // version: patch
+	if iface == interfaceTCP {
+		f.uvarint() // version: patch
+	}
 	if proto.FeatureOpenTelemetry.In(revision) && f.byte() != 0 {
 		f.skip(16 + 8) // trace id, span id
 		f.string("trace state")
 		f.byte() // flags
 	}
+	if proto.FeatureParallelReplicas.In(revision) {
+		f.uvarint() // three things that replicas tell each other
+		f.uvarint()
+		f.uvarint()
+	}
+}
+
+// params reads the values of the statement's placeholders. They come in the form of settings, as SQL literals.
+func (f *fields) params() []chdb.Param {
+	var params []chdb.Param
+	for _, s := range f.settings() {
+		params = append(params, chdb.Param{Name: s.name, Value: literal(s.value)})
+	}
+	return params
+}
+
+// literal returns the text that a literal stands for: without quotes, if it is a string.
+func literal(text string) string {
+	if len(text) < 2 || text[0] != '\'' || text[len(text)-1] != '\'' {
+		return text
+	}
+	return unescape(text[1:len(text)-1], '\'')
 }
 
 // settings reads names, flags and values up to an empty name.

@@ -76,26 +76,46 @@ func (w *packetWriter) progress(s chdb.Stats) error {
 	return w.flushFull()
 }
 
+// profile counts what was sent.
+type profile struct{ rows, blocks, bytes int }
+
+func (p *profile) add(q profile) {
+	p.rows += q.rows
+	p.blocks += q.blocks
+	p.bytes += q.bytes
+}
+
 // profile sums up what was sent.
-func (w *packetWriter) profile(rows, blocks, bytes int) error {
-	p := proto.Profile{Rows: uint64(rows), Blocks: uint64(blocks), Bytes: uint64(bytes)}
+func (w *packetWriter) profile(sum profile) error {
+	p := proto.Profile{Rows: uint64(sum.rows), Blocks: uint64(sum.blocks), Bytes: uint64(sum.bytes)}
 	p.EncodeAware(&w.buf, w.revision)
 	return w.flushFull()
 }
 
 // header sends a block without rows: the names and types of the columns that follow, or are expected.
 func (w *packetWriter) header(columns []column) error {
+	return w.data(headerBlock(columns, w.revision))
+}
+
+// headerBlock is a block without rows.
+func headerBlock(columns []column, revision int) []byte {
 	var b proto.Buffer
 	b.PutInt(len(columns))
 	b.PutInt(0)
 	for _, c := range columns {
 		b.PutString(c.name)
 		b.PutString(c.typ)
+		if marksBlocks(revision) {
+			b.PutByte(0)
+		}
 	}
-	return w.data(b.Buf)
+	return b.Buf
 }
 
-// data sends a block in format Native.
+// marksBlocks reports whether the columns of a block have their marks at this revision.
+func marksBlocks(revision int) bool { return proto.FeatureCustomSerialization.In(revision) }
+
+// data sends a block, as it is at the client's revision.
 func (w *packetWriter) data(raw []byte) error {
 	proto.ServerCodeData.Encode(&w.buf)
 	w.buf.PutString("") // the name of a temporary table, of which there is none

@@ -255,16 +255,16 @@ func TestHostileClients(t *testing.T) {
 		{"second hello", true, hello, 99},
 		{"data without query", true, func(b *proto.Buffer) { encodeBlock(b, nil) }, 101},
 		{"huge query", true, func(b *proto.Buffer) {
-			proto.Query{Stage: proto.StageComplete, Info: proto.ClientInfo{Interface: proto.InterfaceTCP, Query: proto.ClientQueryInitial}}.EncodeAware(b, 54448)
-			b.Buf = b.Buf[:len(b.Buf)-1] // the length of the empty text
+			proto.Query{Stage: proto.StageComplete, Info: proto.ClientInfo{Interface: proto.InterfaceTCP, Query: proto.ClientQueryInitial}}.EncodeAware(b, servedRevision)
+			b.Buf = b.Buf[:len(b.Buf)-2] // the length of the empty text, and no parameters
 			b.PutUVarInt(1 << 62)
 		}, 131},
 		{"external table", true, func(b *proto.Buffer) {
-			proto.Query{Body: "SELECT 1", Stage: proto.StageComplete, Info: proto.ClientInfo{Interface: proto.InterfaceTCP, Query: proto.ClientQueryInitial}}.EncodeAware(b, 54448)
+			proto.Query{Body: "SELECT 1", Stage: proto.StageComplete, Info: proto.ClientInfo{Interface: proto.InterfaceTCP, Query: proto.ClientQueryInitial}}.EncodeAware(b, servedRevision)
 			encodeBlock(b, []uint32{1})
 		}, 48},
 		{"corrupt frame", true, func(b *proto.Buffer) {
-			proto.Query{Body: "SELECT 1", Stage: proto.StageComplete, Compression: proto.CompressionEnabled, Info: proto.ClientInfo{Interface: proto.InterfaceTCP, Query: proto.ClientQueryInitial}}.EncodeAware(b, 54448)
+			proto.Query{Body: "SELECT 1", Stage: proto.StageComplete, Compression: proto.CompressionEnabled, Info: proto.ClientInfo{Interface: proto.InterfaceTCP, Query: proto.ClientQueryInitial}}.EncodeAware(b, servedRevision)
 			proto.ClientCodeData.Encode(b)
 			b.PutString("")
 			b.PutRaw(make([]byte, 16))
@@ -291,18 +291,30 @@ func TestHostileBlocks(t *testing.T) {
 	t.Parallel()
 	conn, db := embedded(t)
 	mustExec(t, conn, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
+	column := func(typ string, data ...byte) func(*proto.Buffer) {
+		return func(b *proto.Buffer) {
+			b.PutInt(1)
+			b.PutInt(1)
+			b.PutString("a")
+			b.PutString(typ)
+			b.PutRaw(data)
+		}
+	}
 	for name, h := range map[string]struct {
 		block func(*proto.Buffer)
 		code  int
 	}{
-		"rows without end": {func(b *proto.Buffer) { b.PutUVarInt(1); b.PutUVarInt(1 << 50) }, 117},
-		"columns":          {func(b *proto.Buffer) { b.PutUVarInt(1 << 50); b.PutUVarInt(1) }, 117},
-		"unknown type":     {func(b *proto.Buffer) { b.PutInt(1); b.PutInt(1); b.PutString("a"); b.PutString("JSON") }, 48},
+		"rows without end":  {func(b *proto.Buffer) { b.PutUVarInt(1); b.PutUVarInt(1 << 50) }, 117},
+		"columns":           {func(b *proto.Buffer) { b.PutUVarInt(1 << 50); b.PutUVarInt(1) }, 117},
+		"unknown type":      {column("AggregateFunction(sum, UInt8)", 0), 48},
+		"own serialization": {column("UInt32", 1), 48},
+		"json of a version": {column("JSON", 0, 9, 0, 0, 0, 0, 0, 0, 0), 117},
 		"too big": {func(b *proto.Buffer) {
 			b.PutInt(1)
 			b.PutInt(90_000_000)
 			b.PutString("a")
 			b.PutString("FixedString(16777216)")
+			b.PutByte(0)
 		}, 131},
 	} {
 		t.Run(name, func(t *testing.T) {

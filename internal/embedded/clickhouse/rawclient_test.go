@@ -16,7 +16,10 @@ type rawClient struct {
 }
 
 // rawRevision is what the client says of itself: a recent revision, which the server lowers.
-const rawRevision = 54460
+const rawRevision = 54470
+
+// servedRevision is what the server speaks.
+const servedRevision = 54460
 
 // dialRaw connects and greets the embedded server.
 func dialRaw(t *testing.T, database string) *rawClient {
@@ -42,11 +45,12 @@ func (c *rawClient) greeted() (exception int) {
 	switch code := c.code(); code {
 	case proto.ServerCodeHello:
 		var h proto.ServerHello
-		c.decode(h.DecodeAware(c.r, 54448))
+		c.decode(h.DecodeAware(c.r, servedRevision))
+		c.write(func(b *proto.Buffer) { b.PutString("") }) // the addendum
 		return 0
 	case proto.ServerCodeException:
 		var e proto.Exception
-		c.decode(e.DecodeAware(c.r, 54448))
+		c.decode(e.DecodeAware(c.r, servedRevision))
 		return int(e.Code)
 	default:
 		c.t.Fatalf("packet %v instead of a hello", code)
@@ -84,7 +88,7 @@ func (c *rawClient) query(text string, settings ...proto.Setting) {
 		proto.Query{
 			Body: text, Stage: proto.StageComplete, Compression: proto.CompressionDisabled, Settings: settings,
 			Info: proto.ClientInfo{ProtocolVersion: rawRevision, Interface: proto.InterfaceTCP, Query: proto.ClientQueryInitial},
-		}.EncodeAware(b, 54448)
+		}.EncodeAware(b, servedRevision)
 		encodeBlock(b, nil)
 	})
 }
@@ -108,6 +112,7 @@ func encodeBlock(b *proto.Buffer, values []uint32) {
 	b.PutInt(len(values))
 	b.PutString("a")
 	b.PutString("UInt32")
+	b.PutByte(0)
 	for _, v := range values {
 		b.PutUInt32(v)
 	}
@@ -146,20 +151,20 @@ func (c *rawClient) read(a *answer) bool {
 			c.t.Fatal(err)
 		}
 		var b proto.Block
-		if err := b.DecodeBlock(c.r, 54448, a.columns.Auto()); err != nil {
+		if err := b.DecodeBlock(c.r, servedRevision, a.columns.Auto()); err != nil {
 			c.t.Fatal(err)
 		}
 		a.blocks++
 		a.rows += b.Rows
 	case proto.ServerCodeProgress:
 		var p proto.Progress
-		c.decode(p.DecodeAware(c.r, 54448))
+		c.decode(p.DecodeAware(c.r, servedRevision))
 	case proto.ServerCodeProfile:
 		var p proto.Profile
-		c.decode(p.DecodeAware(c.r, 54448))
+		c.decode(p.DecodeAware(c.r, servedRevision))
 	case proto.ServerCodeException:
 		var e proto.Exception
-		c.decode(e.DecodeAware(c.r, 54448))
+		c.decode(e.DecodeAware(c.r, servedRevision))
 		a.code, a.message = int(e.Code), e.Message
 		return false
 	case proto.ServerCodeEndOfStream:

@@ -1,10 +1,7 @@
 package clickhouse
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 
@@ -15,18 +12,19 @@ import (
 const formatNative = "Native"
 
 // execute runs a statement and sends its rows.
-func (c *nativeConn) execute(ctx context.Context, st statement) error {
+func (c *nativeConn) execute(ctx context.Context, st statement, params []chdb.Param) error {
 	if st.kind == kindSet {
-		return c.sess.set(ctx, chdb.Statement{SQL: st.text})
+		return c.sess.set(ctx, chdb.Statement{SQL: st.text, Params: params})
 	}
 	analysis, err := c.sess.check(st)
 	if err != nil {
 		return err
 	}
+	run := chdb.Statement{SQL: st.text, Format: formatNative, Params: params}
 	if st.kind == kindSelect {
-		return c.selectRows(ctx, st.text)
+		return c.selectRows(ctx, run)
 	}
-	res, err := c.sess.runChecked(ctx, chdb.Statement{SQL: st.text, Format: formatNative}, analysis)
+	res, err := c.sess.runChecked(ctx, run, analysis)
 	if err != nil {
 		return err
 	}
@@ -34,9 +32,10 @@ func (c *nativeConn) execute(ctx context.Context, st statement) error {
 		return err
 	}
 	if len(res.Data) > 0 || !analysis.ReadOnly {
-		return c.sendBlocks(res.Data)
+		_, err := c.sendBlocks(res.Data)
+		return err
 	}
-	columns, err := c.sess.columnsOf(ctx, chdb.Statement{SQL: st.text})
+	columns, err := c.sess.columnsOf(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -44,13 +43,13 @@ func (c *nativeConn) execute(ctx context.Context, st statement) error {
 }
 
 // selectRows streams the rows of a query, in as much memory as one block takes.
-func (c *nativeConn) selectRows(ctx context.Context, text string) error {
-	rows, err := c.sess.stream(ctx, chdb.Statement{SQL: text, Format: formatNative})
+func (c *nativeConn) selectRows(ctx context.Context, st chdb.Statement) error {
+	rows, err := c.sess.stream(ctx, st)
 	if err != nil {
 		return err
 	}
 	defer rows.close()
-	var count, blocks, size int
+	var sum profile
 	for {
 		piece, err := rows.next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -59,52 +58,44 @@ func (c *nativeConn) selectRows(ctx context.Context, text string) error {
 		if err != nil {
 			return err
 		}
-		if err := c.out.data(piece); err != nil {
+		sent, err := c.sendBlocks(piece)
+		if err != nil {
 			return err
 		}
 		if err := c.out.progress(rows.stats()); err != nil {
 			return err
 		}
-		count, blocks, size = count+rowsOf(piece), blocks+1, size+len(piece)
+		sum.add(sent)
 	}
-	if blocks == 0 {
-		return c.emptySelect(ctx, text)
+	if sum.blocks == 0 {
+		return c.emptySelect(ctx, st)
 	}
-	return c.out.profile(count, blocks, size)
+	return c.out.profile(sum)
 }
 
 // emptySelect sends the columns of a query without rows: the engine writes no block then, but a client waits for one.
-func (c *nativeConn) emptySelect(ctx context.Context, text string) error {
-	columns, err := c.sess.describe(ctx, "("+text+"\n)")
+func (c *nativeConn) emptySelect(ctx context.Context, st chdb.Statement) error {
+	header, err := c.sess.headerOf(ctx, st)
 	if err != nil {
 		return err
-	}
-	header := make([]column, len(columns))
-	for i, d := range columns {
-		header[i] = d.column
 	}
 	return c.out.header(header)
 }
 
-// rowsOf reads the number of rows at the beginning of a block.
-func rowsOf(raw []byte) int {
-	_, n := binary.Uvarint(raw)
-	rows, _ := binary.Uvarint(raw[max(n, 0):])
-	return int(rows)
-}
-
 // sendBlocks sends the blocks that lie one behind the other in data.
-func (c *nativeConn) sendBlocks(data []byte) error {
-	blocks := &blockReader{r: bufio.NewReader(bytes.NewReader(data)), max: len(data)}
-	for sent := 0; sent < len(data); {
-		b, err := blocks.next()
+func (c *nativeConn) sendBlocks(data []byte) (sent profile, err error) {
+	c.cutter.cut(data)
+	for {
+		raw, rows, err := c.cutter.next(c.revision)
+		if errors.Is(err, io.EOF) {
+			return sent, nil
+		}
 		if err != nil {
-			return err
+			return sent, err
 		}
-		if err := c.out.data(b.raw); err != nil {
-			return err
+		if err := c.out.data(raw); err != nil {
+			return sent, err
 		}
-		sent += len(b.raw)
+		sent.add(profile{rows: rows, blocks: 1, bytes: len(raw)})
 	}
-	return nil
 }

@@ -4,8 +4,8 @@
 // per client, and passes statements, blocks and exceptions through as they are.
 //
 // What it leaves to a full server: users other than default, TLS, external tables, totals and extremes as
-// packets of their own, data types whose blocks it cannot measure (JSON, Variant, Dynamic,
-// AggregateFunction; only inserts of them through the native protocol are refused).
+// packets of their own, and AggregateFunction columns in format Native, whose states have no length: they are read with
+// finalizeAggregation or the -Merge functions.
 package clickhouse
 
 import (

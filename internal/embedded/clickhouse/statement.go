@@ -293,10 +293,30 @@ func unquote(s string) string {
 	if s[0] != '`' && s[0] != '"' {
 		return s
 	}
-	quote := s[:1]
-	s = strings.TrimSuffix(s[1:], quote)
-	s = strings.ReplaceAll(s, quote+quote, quote)
-	return strings.NewReplacer(`\\`, `\`, "\\"+quote, quote).Replace(s)
+	return unescape(strings.TrimSuffix(s[1:], s[:1]), s[0])
+}
+
+// escapes are the characters that stand for others behind a backslash; all else stands for itself.
+var escapes = map[byte]byte{'b': '\b', 'f': '\f', 'r': '\r', 'n': '\n', 't': '\t', '0': 0, 'a': '\a', 'v': '\v'}
+
+// unescape returns what lies between quotes as it was meant: with a backslash, or doubling the quote, for what has a
+// meaning of its own.
+func unescape(s string, quote byte) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if i+1 < len(s) && c == '\\' {
+			i++
+			c = s[i]
+			if meant, ok := escapes[c]; ok {
+				c = meant
+			}
+		} else if i+1 < len(s) && c == quote && s[i+1] == quote {
+			i++
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 // wordIs reports whether t is the keyword, in any case.

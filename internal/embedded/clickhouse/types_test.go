@@ -70,6 +70,22 @@ var types = []struct {
 	{"IPv4", []any{net.ParseIP("192.0.2.7").To4()}},
 	{"IPv6", []any{net.ParseIP("2001:db8::7")}},
 	{"SimpleAggregateFunction(sum, UInt64)", []any{uint64(5)}},
+	{"Int128", []any{*big.NewInt(-7)}},
+	{"UInt256", []any{*new(big.Int).Lsh(big.NewInt(1), 255)}},
+	{"Decimal(76, 20)", []any{decimal.RequireFromString("-1.00000000000000000001")}},
+	{"Nullable(UUID)", []any{ptr(uuid.MustParse("61f0c404-5cb3-11e7-907b-a6006ad3dba0")), (*uuid.UUID)(nil)}},
+	{"LowCardinality(Nullable(FixedString(2)))", []any{ptr("ab"), (*string)(nil)}},
+	{"Array(Tuple(UInt8, Nullable(String)))", []any{[][]any{{uint8(1), ptr("a")}, {uint8(2), (*string)(nil)}}}},
+	{"Map(UInt8, Map(String, Array(Nullable(Int64))))", []any{map[uint8]map[string][]*int64{1: {"a": {ptr(int64(1)), nil}}}}},
+	{"Variant(Array(UInt8), String, UInt64)", []any{
+		ch.NewVariantWithType("text", "String"), ch.NewVariantWithType(uint64(7), "UInt64"),
+		ch.NewVariantWithType([]uint8{1, 2}, "Array(UInt8)"), ch.NewVariant(nil),
+	}},
+	{"Dynamic", []any{
+		ch.NewDynamicWithType("text", "String"), ch.NewDynamicWithType(int64(7), "Int64"),
+		ch.NewDynamicWithType([]string{"a"}, "Array(String)"), ch.NewDynamic(nil),
+	}},
+	{"Array(Dynamic)", []any{[]ch.Dynamic{ch.NewDynamicWithType("text", "String"), ch.NewDynamicWithType(true, "Bool")}, []ch.Dynamic{}}},
 }
 
 func TestTypes(t *testing.T) {
