@@ -3,26 +3,33 @@ package results_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"parley/internal/testkit"
+	"parley/internal/topics"
 	"parley/results/recordtest"
 	"parley/results/sink"
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
 )
 
-func TestMain(m *testing.M) { os.Exit(recordtest.Run(m)) }
+func TestMain(m *testing.M) {
+	testkit.BrokerMain()
+	os.Exit(recordtest.Run(m))
+}
 
 const (
 	benchCalls      = 100_000 // each alone in its conversation, with two objects: 4 rows a call
@@ -31,18 +38,16 @@ const (
 )
 
 // BenchmarkSink stores events that wait in a broker, and then the same rows by plain clickhouse-go batches of 50,000
-// rows, prepared beforehand, into tables of the same kind. Broker and ClickHouse share the machine, and the process.
+// rows, prepared beforehand, into tables of the same kind. Broker and ClickHouse are processes of their own, for both; they
+// share the machine.
 func BenchmarkSink(b *testing.B) {
-	topics := schemas.TopicsOf("parley")
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(benchPartitions, topics.Results), kfake.SeedTopics(1, topics.Dead))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer cluster.Close()
-	brokers := kgo.SeedBrokers(cluster.ListenAddrs()...)
+	names := schemas.TopicsOf("parley")
+	brokers := newBroker(b, names)
 	events := benchEvents()
-	produce(b, brokers, topics.Results, events)
+	produce(b, brokers, names.Results, events)
 	tables := benchTables(events)
+	events = nil
+	runtime.GC() // what is prepared for the one shall not be marked again and again while the other works
 
 	var throughSink, raw time.Duration
 	for b.Loop() {
@@ -54,6 +59,21 @@ func BenchmarkSink(b *testing.B) {
 	b.ReportMetric(rows/raw.Seconds(), "raw-rows/s")
 	b.ReportMetric(raw.Seconds()/throughSink.Seconds(), "sink/raw")
 	b.ReportMetric(0, "ns/op")
+}
+
+// newBroker starts a broker with the topics, of which that of the results has benchPartitions partitions.
+func newBroker(b *testing.B, names schemas.Topics) kgo.Opt {
+	brokers := kgo.SeedBrokers(testkit.Broker(b))
+	client, err := kgo.NewClient(brokers)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer client.Close()
+	spec := topics.Spec{Topics: names, Layout: topics.Layout{Partitions: benchPartitions, ResultPartitions: benchPartitions}, Replication: 1}
+	if _, err := topics.Ensure(b.Context(), client, spec); err != nil {
+		b.Fatal(err)
+	}
+	return brokers
 }
 
 // timeSink is how long a sink that is the first of its group takes to store everything.
@@ -142,12 +162,12 @@ func benchEvents() []*parleyv1.ResultEvent {
 	for i := range int64(benchCalls) {
 		partition, sequence, ms := int32(i%benchPartitions), 2*(i/benchPartitions)+1, at+i
 		id := schemas.LogRequestID("acc", partition, i).String()
-		name := fmt.Sprintf("order-%d", i)
+		name, digest := fmt.Sprintf("order-%d", i), sha256.Sum256([]byte(id))
 		call := &parleyv1.CallEvent{
 			RequestId: id, ConversationId: name, SequenceCode: 1, CallsInConversation: 1, Method: "Create", Status: "OK", Attempts: 1,
-			AcceptedAtMs: ms, StartedAtMs: ms + 2, CompletedAtMs: ms + 9, Digest: make([]byte, 32),
+			AcceptedAtMs: ms, StartedAtMs: ms + 2, CompletedAtMs: ms + 9, Digest: digest[:], Route: "crm", TraceId: digest[:16],
 			Results: []*parleyv1.ObjectResult{
-				{CorrelationId: fmt.Sprintf("a-%d", i), ObjectType: "DataExtensionObject", CustomerKey: fmt.Sprintf("row-%d", i), Status: "OK"},
+				{CorrelationId: fmt.Sprintf("a-%d", i), ObjectType: "DataExtensionObject", CustomerKey: fmt.Sprintf("row-%d", i), Status: "OK", Subject: uint64(i)},
 				{CorrelationId: fmt.Sprintf("b-%d", i), ObjectType: "Subscriber", CustomerKey: fmt.Sprintf("sub-%d", i), Status: "OK"},
 			},
 		}
@@ -187,17 +207,18 @@ func produce(b *testing.B, brokers kgo.Opt, topic string, events []*parleyv1.Res
 // benchTables are the rows of the events, table by table.
 func benchTables(events []*parleyv1.ResultEvent) []benchTable {
 	results := benchTable{insert: `INSERT INTO results_log (account, conversation_id, request_id, sequence_code, ordinal, correlation_id, method,
-		object_type, customer_key, status, error_code, message, accepted_at, started_at, completed_at, partition, sequence)`}
+		object_type, customer_key, status, error_code, message, accepted_at, started_at, completed_at, partition, sequence, route, subject)`}
 	calls := benchTable{insert: `INSERT INTO calls_log (account, conversation_id, request_id, sequence_code, calls_in_conversation, method, action,
-		status, error_code, message, attempts, total, processed, errors, accepted_at, started_at, completed_at, partition, sequence, digest)`}
+		status, error_code, message, attempts, total, processed, errors, accepted_at, started_at, completed_at, partition, sequence, digest, route,
+		content, trace_id)`}
 	conversations := benchTable{insert: `INSERT INTO conversations_log (account, conversation_id, request_id, status, error_code, message,
-		calls_in_conversation, received, processed, errors, accepted_at, started_at, completed_at, partition, sequence)`}
+		calls_in_conversation, received, processed, errors, accepted_at, started_at, completed_at, partition, sequence, continues, continued_by)`}
 	at := func(ms int64) time.Time { return time.UnixMilli(ms) }
 	for _, e := range events {
 		if c := e.GetConversation(); c != nil {
 			conversations.rows = append(conversations.rows, []any{
 				e.Account, c.ConversationId, (*uuid.UUID)(nil), c.Status, c.ErrorCode, c.Message, c.CallsInConversation, c.Received, c.Processed,
-				c.Errors, at(c.AcceptedAtMs), at(c.StartedAtMs), at(c.CompletedAtMs), e.Partition, e.Sequence,
+				c.Errors, at(c.AcceptedAtMs), at(c.StartedAtMs), at(c.CompletedAtMs), e.Partition, e.Sequence, c.Continues, c.ContinuedBy,
 			})
 			continue
 		}
@@ -205,12 +226,13 @@ func benchTables(events []*parleyv1.ResultEvent) []benchTable {
 		id := uuid.MustParse(c.RequestId)
 		calls.rows = append(calls.rows, []any{
 			e.Account, c.ConversationId, id, c.SequenceCode, c.CallsInConversation, c.Method, c.Action, c.Status, c.ErrorCode, c.Message, c.Attempts,
-			int32(2), int32(2), int32(0), at(c.AcceptedAtMs), at(c.StartedAtMs), at(c.CompletedAtMs), e.Partition, e.Sequence, string(c.Digest),
+			int32(2), int32(2), int32(0), at(c.AcceptedAtMs), at(c.StartedAtMs), at(c.CompletedAtMs), e.Partition, e.Sequence, string(c.Digest), c.Route, c.Content,
+			hex.EncodeToString(c.TraceId),
 		})
 		for i, o := range c.Results {
 			results.rows = append(results.rows, []any{
 				e.Account, c.ConversationId, id, c.SequenceCode, int32(i), o.CorrelationId, c.Method, o.ObjectType, o.CustomerKey, o.Status,
-				o.ErrorCode, o.Message, at(c.AcceptedAtMs), at(c.StartedAtMs), at(c.CompletedAtMs), e.Partition, e.Sequence,
+				o.ErrorCode, o.Message, at(c.AcceptedAtMs), at(c.StartedAtMs), at(c.CompletedAtMs), e.Partition, e.Sequence, c.Route, o.Subject,
 			})
 		}
 	}

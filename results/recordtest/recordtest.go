@@ -1,6 +1,6 @@
 // Package recordtest gives tests a ClickHouse: the server that PARLEY_TEST_CLICKHOUSE_DSN names, or an embedded one
-// for the test binary. An engine can start once in a process, so that all tests of a package share it and each
-// takes a database of its own.
+// in a process of its own, as in production. All tests of a package share it, and each takes a database of its own; a
+// test that does harm to a server has one of its own.
 package recordtest
 
 import (
@@ -17,15 +17,16 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"parley/internal/embedded/chdb"
-	embedded "parley/internal/embedded/clickhouse"
 	"parley/results/record"
 )
 
 const envDSN = "PARLEY_TEST_CLICKHOUSE_DSN"
 
-// Run runs the tests of a package with a ClickHouse and returns their exit code; TestMain calls it.
+// Run runs the tests of a package with a ClickHouse and returns their exit code; TestMain calls it first.
 func Run(m *testing.M) int {
+	if code, isServer := serveMain(); isServer {
+		return code
+	}
 	if os.Getenv(envDSN) != "" {
 		return m.Run()
 	}
@@ -38,32 +39,22 @@ func Run(m *testing.M) int {
 	return m.Run()
 }
 
-// start serves an embedded engine and names it in the environment. stop reports on the standard log what went wrong.
+// start starts a server and names it in the environment. stop reports on the standard log what went wrong.
 func start() (stop func(), err error) {
-	library, err := chdb.Find(os.Getenv("PARLEY_CHDB_LIB"))
-	if err != nil {
-		return nil, err
-	}
 	dir, err := os.MkdirTemp("", "parley-clickhouse-")
 	if err != nil {
 		return nil, err
 	}
-	server, err := embedded.Open(embedded.Config{
-		Library: library,
-		DataDir: filepath.Join(dir, "data"),
-		Addr:    "127.0.0.1:0",
-	})
-	if err != nil {
+	server := &Server{dir: filepath.Join(dir, "data"), addr: "127.0.0.1:0"}
+	if err := server.Start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve() }()
 	stop = func() {
-		if err := errors.Join(server.Close(), <-served, os.RemoveAll(dir)); err != nil {
+		if err := errors.Join(server.Stop(), os.RemoveAll(dir)); err != nil {
 			slog.Error("close ClickHouse of the tests", "error", err)
 		}
 	}
-	return stop, os.Setenv(envDSN, "clickhouse://"+server.Addr())
+	return stop, os.Setenv(envDSN, "clickhouse://"+server.addr)
 }
 
 // DSN returns the DSN of a database that is not there yet and that is dropped when the test ends.
