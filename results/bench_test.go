@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
 	"testing"
 	"time"
 
@@ -46,8 +45,6 @@ func BenchmarkSink(b *testing.B) {
 	events := benchEvents()
 	produce(b, brokers, names.Results, events)
 	tables := benchTables(events)
-	events = nil
-	runtime.GC() // what is prepared for the one shall not be marked again and again while the other works
 
 	var throughSink, raw time.Duration
 	for b.Loop() {

@@ -47,11 +47,10 @@ func CallResourceOf(e *parleyv1.ResultEvent) CallResource {
 func (r *CallResource) Count() {
 	r.Total, r.Processed, r.Errors = len(r.Results), 0, 0
 	for _, o := range r.Results {
-		switch o.Status {
-		case OK:
+		if o.Status.CarriedOut() {
 			r.Processed++
-		case Error:
-			r.Processed++
+		}
+		if o.Status == Error {
 			r.Errors++
 		}
 	}

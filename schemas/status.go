@@ -29,6 +29,9 @@ func (s CallStatus) Final() bool {
 	return false
 }
 
+// CarriedOut reports whether an object that ended with s was carried out, well or not.
+func (s ResultStatus) CarriedOut() bool { return s == OK || s == Error }
+
 // ResultStatus is how one object of a call ended: one of OK, Error, NotProcessed, Rejected, Cancelled, Expired,
 // spelled as the CallStatus of that name.
 type ResultStatus = CallStatus

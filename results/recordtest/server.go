@@ -61,7 +61,7 @@ func (s *Server) Start() error {
 	if err != nil {
 		return fmt.Errorf("find test binary: %w", err)
 	}
-	cmd := exec.Command(self) //nolint:noctx // it ends with its standard input, and cleanly
+	cmd := exec.Command(self) // it ends with its standard input, and cleanly
 	cmd.Env = append(os.Environ(), envServer+"="+s.dir, envAddr+"="+s.addr, envMemory+"="+strconv.FormatInt(s.MemoryBytesMax, 10))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
@@ -121,7 +121,7 @@ func serve(dir string) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve() }()
-	fmt.Println(server.Addr())           //nolint:forbidigo // its standard output is the pipe to Start
+	fmt.Println(server.Addr())           // its standard output is the pipe to Start
 	_, _ = io.Copy(io.Discard, os.Stdin) // ends when the parent does
 	return errors.Join(server.Close(), <-served)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
-	"google.golang.org/protobuf/proto"
 
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
@@ -24,13 +23,13 @@ const timeMaxMS = 9_214_646_400_000
 
 var errNoEvent = errors.New("neither a call nor a conversation nor a delivery")
 
-// decodeEvent reads the value of a record. Its error says why the event cannot be stored.
+// decodeEvent reads the value of a record, which must not change from now on. Its error says why the event cannot be stored.
 func decodeEvent(value []byte) (event, error) {
-	e := event{ResultEvent: &parleyv1.ResultEvent{}}
-	if err := proto.Unmarshal(value, e.ResultEvent); err != nil {
+	decoded, err := decodeResultEvent(value)
+	if err != nil {
 		return event{}, fmt.Errorf("decode event: %w", err)
 	}
-	var err error
+	e := event{ResultEvent: decoded}
 	switch kind := e.Event.(type) {
 	case *parleyv1.ResultEvent_Call:
 		c := kind.Call

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -40,10 +41,8 @@ func (s *store) insert(ctx context.Context, t table, token string) error {
 	if err != nil {
 		return fmt.Errorf("begin insert into %s: %w", t.name, err)
 	}
-	for i, c := range t.columns {
-		if err := batch.Column(i).Append(c.values()); err != nil {
-			return fmt.Errorf("append column %s of %s: %w", c.name, t.name, err)
-		}
+	if err := t.fill(batch); err != nil {
+		return errors.Join(err, batch.Abort())
 	}
 	if err := batch.Send(); err != nil {
 		return fmt.Errorf("insert into %s: %w", t.name, err)

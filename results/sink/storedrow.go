@@ -17,7 +17,7 @@ func (b *block) storedRows() []storedRow {
 
 func storedColumns() []column[storedRow] {
 	return []column[storedRow]{
-		of("partition", func(r storedRow) int32 { return r.partition }),
-		of("sequence", func(r storedRow) int64 { return r.sequence }),
+		of("partition", func(r *storedRow) int32 { return r.partition }),
+		of("sequence", func(r *storedRow) int64 { return r.sequence }),
 	}
 }
