@@ -2,9 +2,9 @@ package record
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -12,8 +12,6 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/pressly/goose/v3"
-
-	"parley/schemas"
 )
 
 // collisionsMax bounds how often Migrate starts over after a statement that the server refused.
@@ -34,7 +32,7 @@ func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
 	for collisions := 0; ; collisions++ {
 		err = migrate(ctx, opts, log)
 		var refused *clickhouse.Exception
-		if !errors.As(err, &refused) || collisions == collisionsMax {
+		if !errors.As(err, &refused) && !errors.Is(err, errInMotion) || collisions == collisionsMax {
 			return err
 		}
 		log.Debug("migration refused, starting over", "error", err)
@@ -52,14 +50,9 @@ func migrate(ctx context.Context, opts *clickhouse.Options, log *slog.Logger) er
 	}
 	db := clickhouse.OpenDB(opts)
 	defer db.Close()
-	files, err := fs.Sub(schemas.Migrations, "clickhouse")
+	steps, err := provider(db)
 	if err != nil {
-		return fmt.Errorf("open migrations: %w", err)
-	}
-	steps, err := goose.NewProvider(goose.DialectClickHouse, db, files, goose.WithDisableGlobalRegistry(true),
-		goose.WithGoMigrations(goose.NewGoMigration(reorderVersion, &goose.GoFunc{RunDB: reorder}, nil)))
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
+		return err
 	}
 	applied, err := steps.Up(ctx)
 	if err != nil {
@@ -69,6 +62,23 @@ func migrate(ctx context.Context, opts *clickhouse.Options, log *slog.Logger) er
 		log.Info("ClickHouse migrated", "database", opts.Auth.Database, "version", step.Source.Version)
 	}
 	return nil
+}
+
+// provider applies the steps that a database lacks.
+func provider(db *sql.DB) (*goose.Provider, error) {
+	all, err := steps()
+	if err != nil {
+		return nil, err
+	}
+	migrations := make([]*goose.Migration, len(all))
+	for i, s := range all {
+		migrations[i] = goose.NewGoMigration(s.version, &goose.GoFunc{RunDB: s.run}, nil)
+	}
+	p, err := goose.NewProvider(goose.DialectClickHouse, db, nil, goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(migrations...))
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return p, nil
 }
 
 // createDatabase works from the database system, as a connection needs one that is there. It asks before it creates:
