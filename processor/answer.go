@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"parley/processor/conversation"
-	"parley/processor/executor"
 	"parley/processor/store"
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
@@ -86,7 +85,7 @@ func (t *turn) takeAnswer(p *partTurn, in *received, a store.Answer, s conversat
 	if err := p.tx.PutAnswer(in.token.RequestID, a); err != nil {
 		return err
 	}
-	outcome := executor.Outcome(in.answer, call)
+	outcome := lateOutcome(in.answer, call, s.Turn.Attempt)
 	t.noteAnswer(in, call, outcome)
 	return t.step(p, a.Conversation, conversation.AnswerReceived{SequenceCode: a.SequenceCode, At: t.now, Outcome: outcome, Ending: end}, nil)
 }
@@ -127,7 +126,11 @@ func (t *turn) takeEarly(p *partTurn, at place, call *parleyv1.Call, end convers
 	if err := p.tx.PutAnswer(id, a); err != nil {
 		return false, err
 	}
-	outcome := executor.Outcome(said, call)
+	state, err := p.tx.Conversation(at.key)
+	if err != nil {
+		return false, err
+	}
+	outcome := lateOutcome(said, call, state.Turn.Attempt)
 	t.noteAnswer(nil, call, outcome)
 	return true, t.step(p, at.key, conversation.AnswerReceived{SequenceCode: at.sequenceCode, At: t.now, Outcome: outcome, Ending: end}, nil)
 }

@@ -56,6 +56,9 @@ func (d *dispatcher) carryOut(l *line, q request) verdict {
 		return verdict{at: f.startedAt}
 	}
 	f.id = requestID(f.call)
+	if executor.Withheld(f.call) {
+		return d.withhold(*f)
+	}
 	if d.tooLate(q.work, f.startedAt) {
 		f.outcome = conversation.Outcome{Kind: conversation.Transient, Unsent: true, Code: schemas.CallFailed, Message: "the attempt could not begin in time"}
 		f.at = f.startedAt
@@ -74,6 +77,13 @@ func (d *dispatcher) carryOut(l *line, q request) verdict {
 	return d.tell(l, *f)
 }
 
+// withhold ends an attempt of which nothing goes out.
+func (d *dispatcher) withhold(f finished) verdict {
+	f.at, f.outcome = f.startedAt, conversation.Outcome{Kind: conversation.Withheld}
+	d.deliver(f)
+	return verdict{at: f.at}
+}
+
 func (d *dispatcher) carryOutBatch(l *line, q request) verdict {
 	all := make([]finished, 0, 1+len(q.more))
 	requests := make([]executor.Request, 0, 1+len(q.more))
@@ -83,7 +93,12 @@ func (d *dispatcher) carryOutBatch(l *line, q request) verdict {
 		if !ok {
 			continue
 		}
-		all = append(all, finished{work: w, route: q.route, startedAt: now, call: call, id: requestID(call)})
+		f := finished{work: w, route: q.route, startedAt: now, call: call, id: requestID(call)}
+		if executor.Withheld(call) {
+			d.withhold(f)
+			continue
+		}
+		all = append(all, f)
 		requests = append(requests, d.requestOf(q.route, w, call))
 	}
 	if len(all) == 0 {
@@ -124,7 +139,7 @@ func (d *dispatcher) byKafka(ctx context.Context, r *route.Route, w *work, call 
 	case r.Executor.ReplyTopic != "":
 		return record, conversation.Outcome{Kind: conversation.Deferred}
 	}
-	return record, conversation.Outcome{Kind: conversation.Answered, Results: make([]conversation.ObjectOutcome, len(call.Objects))}
+	return record, executor.Outcome(&schemas.Answer{}, call)
 }
 
 // payload returns the call of an attempt. false: it does not go out; if somebody is to know, the mailbox has why.

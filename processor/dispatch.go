@@ -230,6 +230,21 @@ func (d *dispatcher) withdraw(key schemas.ConversationKey) bool {
 	return !w.is(begun)
 }
 
+// recall keeps a conversation's attempt from beginning as withdraw does, and takes its place on the route from it: what is
+// to begin is another attempt, with another payload. false: it has begun.
+func (d *dispatcher) recall(key schemas.ConversationKey) bool {
+	w := d.running.of(key)
+	if w == nil {
+		return true
+	}
+	for w.is(waiting) || w.is(holding) { // it may come from the one to the other meanwhile
+		if w.moves(waiting, withdrawn) || w.is(holding) {
+			w.line.Load().leave(w)
+		}
+	}
+	return !w.is(begun)
+}
+
 // restore undoes a withdraw.
 func (d *dispatcher) restore(key schemas.ConversationKey) {
 	if w := d.running.of(key); w != nil && w.moves(withdrawn, waiting) {

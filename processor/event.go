@@ -37,7 +37,7 @@ func (t *turn) callEvent(call *parleyv1.Call, p store.Part, end conversation.End
 		r := &all[i]
 		r.CorrelationId, r.ObjectType, r.CustomerKey = o.GetCorrelationId(), o.GetType(), o.GetCustomerKey()
 		r.Subject = schemas.Subject(call.Account, o.GetSubscriberKey())
-		r.Status, r.ErrorCode, r.Message = objectResult(i, end)
+		r.Status, r.ErrorCode, r.Message = objectResult(i, o, end)
 		e.Results[i] = r
 	}
 	return e
@@ -61,8 +61,12 @@ func (t *turn) routeOf(call *parleyv1.Call) string {
 }
 
 // objectResult is the status, code and message of one object: its own, or those of the call as a whole.
-func objectResult(ordinal int, end conversation.EndCall) (status, code, message string) {
-	if len(end.Results) == 0 {
+func objectResult(ordinal int, o *parleyv1.Object, end conversation.EndCall) (status, code, message string) {
+	withheld := len(end.Results) > 0 && end.Results[ordinal].Withheld || len(end.Results) == 0 && o.Erased > 0 && o.Erased <= end.Attempts
+	switch {
+	case withheld:
+		return string(schemas.Cancelled), string(schemas.Erased), "the object was erased before it was carried out"
+	case len(end.Results) == 0:
 		return string(end.Status), string(end.Code), end.Message
 	}
 	r := end.Results[ordinal]

@@ -53,6 +53,8 @@ type partition struct {
 	// nextTimer and nextWake are not after the earliest timer, by the log's and by our clock; zero: there is none.
 	nextTimer, nextWake time.Time
 	ticked, swept       time.Time
+	// erasures are those that are not forgotten, in the order of their records.
+	erasures []store.Erasure
 }
 
 func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loop, error) {
@@ -247,6 +249,9 @@ func (l *loop) alarm() time.Time {
 	at := earliest(time.Now().Add(housekeepEvery), l.dispatch.next())
 	for _, p := range l.partitions {
 		at = earliest(at, p.wakesAt())
+		if p.nextErasure() >= 0 {
+			at = earliest(at, time.Now().Add(eraseEvery))
+		}
 	}
 	return at
 }
@@ -254,7 +259,7 @@ func (l *loop) alarm() time.Time {
 // decide applies everything that was taken, and what comes of it before the commit, on this turn's copy of the state.
 // It returns all that executions had to say.
 func (l *loop) decide(t *turn, records []*kgo.Record, outcomes []finished) ([]finished, error) {
-	if err := l.hear(t, outcomes); err != nil {
+	if err := errors.Join(l.erase(t), l.hear(t, outcomes)); err != nil {
 		return nil, err
 	}
 	for _, in := range l.decodeAll(records) {
@@ -386,7 +391,7 @@ func (l *loop) apply(t *turn, changelog [][]*kgo.Record) error {
 		if err := p.tx.Apply(applied, offsets); err != nil {
 			return fmt.Errorf("apply partition %d: %w", p.id, err)
 		}
-		p.meta, p.applied, p.nextTimer, p.nextWake = p.tx.Meta, applied, p.due, p.wake
+		p.meta, p.applied, p.nextTimer, p.nextWake, p.erasures = p.tx.Meta, applied, p.due, p.wake, p.erasing
 	}
 	return nil
 }

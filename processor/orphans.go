@@ -91,7 +91,10 @@ func orphanAnswer(f finished) *schemas.Answer {
 
 func answerResult(ordinal int32, r conversation.ObjectOutcome) schemas.AnswerResult {
 	out := schemas.AnswerResult{Ordinal: &ordinal, Status: schemas.OK, Message: r.Message}
-	if r.Failed {
+	switch {
+	case r.Withheld:
+		out.Status, out.ErrorCode = schemas.Error, schemas.Erased
+	case r.Failed:
 		out.Status, out.ErrorCode = schemas.Error, r.Code
 	}
 	return out

@@ -69,6 +69,7 @@ func (t *turn) outcome(p *partTurn, f finished, call *parleyv1.Call, end convers
 	if f.record != nil {
 		t.request(&f)
 	}
+	f.outcome = withoutWords(f.outcome, call)
 	in := conversation.OutcomeReceived{
 		SequenceCode: attempt.SequenceCode,
 		Attempt:      attempt.Attempt,

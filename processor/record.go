@@ -18,7 +18,8 @@ import (
 	parleyv1 "parley/schemas/parley/v1"
 )
 
-// received is a record of parley.calls and what it means. Of tick, dead, call, answer, cancel and resubmit one is set.
+// received is a record of parley.calls and what it means. Of tick, dead, call, answer, cancel, resubmit and erase one is
+// set.
 type received struct {
 	record *kgo.Record
 	// at is when the broker first appended it.
@@ -35,7 +36,7 @@ type received struct {
 	part store.Part
 	// route is the one that takes the call; empty: none does.
 	route string
-	// conversation is the key of the conversation that the record speaks of, unless it is an answer.
+	// conversation is the key of the conversation that the record speaks of, unless it is an answer or an erasure.
 	conversation schemas.ConversationKey
 	// answer is a late answer to the call that token names.
 	answer *schemas.Answer
@@ -43,6 +44,8 @@ type received struct {
 	// cancel and resubmit ask something of the conversation.
 	cancel   *schemas.Cancel
 	resubmit *schemas.Resubmit
+	// erase asks something of the whole partition.
+	erase *schemas.Erase
 	// problem is what is wrong with the call; nil: nothing.
 	problem *schemas.Problem
 }
@@ -66,6 +69,8 @@ func (c *Config) decode(r *kgo.Record) received {
 		in.dead = c.decodeCancel(&in)
 	case schemas.RecordResubmit:
 		in.dead = c.decodeResubmit(&in)
+	case schemas.RecordErase:
+		in.erase, in.dead = schemas.DecodeErase(r.Value)
 	case "", schemas.RecordCall:
 		in.dead = c.decodeCall(&in)
 	default:

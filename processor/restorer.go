@@ -103,8 +103,12 @@ func (r *restorer) catchUp(ctx context.Context, p *partition, committed int64) (
 		return err
 	}
 	wakes, err := r.store.Wakes(p.id, time.Time{}, 1)
+	if err != nil {
+		return err
+	}
 	p.nextTimer, p.nextWake = first(timers), first(wakes)
 	p.adopted, p.adoptedAt = p.meta.NextOffset, time.Now()
+	p.erasures, err = r.store.Erasures(p.id)
 	return err
 }
 

@@ -48,7 +48,7 @@ func (t *turn) resubmit(p *partTurn, key schemas.ConversationKey, state conversa
 }
 
 // resubmitted is a call as a part of another conversation. It has no startBy: the first one has passed. Nor does anybody
-// wait for it any more.
+// wait for it any more. What was erased of it stays erased.
 func resubmitted(first *parleyv1.Call, as string, sequenceCode, calls int) ([]byte, error) {
 	call := proto.CloneOf(first)
 	call.RequestId = ""
@@ -60,5 +60,8 @@ func resubmitted(first *parleyv1.Call, as string, sequenceCode, calls int) ([]by
 	call.Options.CallsInConversation = proto.Int32(int32(calls))
 	call.Options.StartByMs = nil
 	call.Options.RequestType = ""
+	for _, o := range call.Objects {
+		o.Erased = min(o.Erased, 1) // its attempts are counted anew
+	}
 	return proto.Marshal(call)
 }

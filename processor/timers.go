@@ -104,7 +104,7 @@ func (t *turn) wakeUp(p *partTurn, key schemas.ConversationKey) error {
 // sweepEvery is how often answers are forgotten whose tokens have expired.
 const sweepEvery = 10 * time.Second
 
-// sweep forgets answers whose tokens have expired.
+// sweep forgets answers whose tokens have expired, and old erasures.
 func (l *loop) sweep(t *turn) error {
 	for _, p := range l.partitions {
 		if t.now.Sub(p.swept) < sweepEvery {
@@ -116,6 +116,9 @@ func (l *loop) sweep(t *turn) error {
 		}
 		if len(ids) < timersMax {
 			p.swept = t.now // else there are more
+		}
+		if len(p.erasures) > 0 {
+			t.forgetErasures(t.on(p))
 		}
 		for _, id := range ids {
 			if err := t.on(p).tx.DropAnswer(id); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -53,6 +54,8 @@ type partTurn struct {
 	// earliest that the turn has set, which the store does not have yet.
 	due, set      time.Time
 	wake, wakeSet time.Time
+	// erasing are the partition's erasures when the turn is committed.
+	erasing []store.Erasure
 
 	results  []*kgo.Record
 	releases []release
@@ -103,7 +106,7 @@ func (l *loop) newTurn() *turn {
 func (t *turn) on(p *partition) *partTurn {
 	pt, ok := t.byID[p.id]
 	if !ok {
-		pt = &partTurn{partition: p, due: p.nextTimer, wake: p.nextWake, tx: t.store.Begin(p.id, p.meta)}
+		pt = &partTurn{partition: p, due: p.nextTimer, wake: p.nextWake, erasing: slices.Clone(p.erasures), tx: t.store.Begin(p.id, p.meta)}
 		if !p.fenced {
 			pt.tx.Meta.Fence++
 		}
@@ -137,6 +140,8 @@ func (t *turn) received(p *partTurn, in received) error {
 		return t.answer(p, &in)
 	case in.cancel != nil:
 		return t.cancel(p, in.conversation)
+	case in.erase != nil:
+		return t.eraseRequested(p, &in)
 	case in.resubmit != nil:
 		return t.step(p, in.conversation, conversation.ResubmitRequested{As: in.resubmit.As, IncludeFailed: in.resubmit.IncludeFailed}, nil)
 	}

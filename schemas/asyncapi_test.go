@@ -56,7 +56,7 @@ func TestAsyncAPIDescribesTheTopics(t *testing.T) {
 	if got := call.Properties[schemas.HeaderType].Const; got != schemas.RecordCall {
 		t.Errorf("type of a call %q", got)
 	}
-	for _, kind := range []string{schemas.RecordTick, schemas.RecordAnswer, schemas.RecordCancel, schemas.RecordResubmit} {
+	for _, kind := range []string{schemas.RecordTick, schemas.RecordAnswer, schemas.RecordCancel, schemas.RecordResubmit, schemas.RecordErase} {
 		if got := d.Components.Messages[kind].Headers.Properties[schemas.HeaderType].Const; got != kind {
 			t.Errorf("type of a %s is %q", kind, got)
 		}

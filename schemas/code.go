@@ -51,8 +51,10 @@ const (
 	DeferredTimeout             Code = "DeferredTimeout"
 	StartByPassed               Code = "StartByPassed"
 	CodeCancelled               Code = "Cancelled"
-	InvalidResponse             Code = "InvalidResponse"
-	Internal                    Code = "Internal"
+	// Erased is of an object whose data was erased before it was carried out (Cancelled), and of a call that had no other.
+	Erased          Code = "Erased"
+	InvalidResponse Code = "InvalidResponse"
+	Internal        Code = "Internal"
 	// ConversationIDUsed is both: of a part that came after the end, and of a resubmission under an id that is not new.
 	ConversationIDUsed Code = "ConversationIdUsed"
 	// CodeExpired is both: a deferred token that is too old, and a conversation that began too late.

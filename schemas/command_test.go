@@ -20,6 +20,14 @@ func TestDecodeCommands(t *testing.T) {
 	if want := (schemas.Cancel{Account: "acme", RequestID: someID}); p != nil || *cancel != want {
 		t.Errorf("cancel %+v, %v, want %+v", cancel, p, want)
 	}
+	erase, p := schemas.DecodeErase([]byte(`{"account": "acme", "subject": "9f86d081884c7d65", "dryRun": true}`))
+	if want := (schemas.Erase{Account: "acme", Subject: 0x9f86d081884c7d65, DryRun: true}); p != nil || *erase != want {
+		t.Errorf("erase %+v, %v, want %+v", erase, p, want)
+	}
+	erasure, p := schemas.DecodeErasure([]byte(`{"subscriberKey": "a@example.com"}`))
+	if want := (schemas.Erasure{SubscriberKey: "a@example.com"}); p != nil || *erasure != want {
+		t.Errorf("erasure %+v, %v, want %+v", erasure, p, want)
+	}
 	resubmit, p := limits.DecodeResubmit([]byte(`{"account": "acme", "conversationId": "a", "as": "b", "includeFailed": true}`))
 	if want := (schemas.Resubmit{Account: "acme", ConversationID: "a", As: "b", IncludeFailed: true}); p != nil || *resubmit != want {
 		t.Errorf("resubmit %+v, %v, want %+v", resubmit, p, want)
@@ -32,6 +40,8 @@ func TestDecodeCommandsRefuse(t *testing.T) {
 	cancel := func(b []byte) *schemas.Problem { _, p := limits.DecodeCancel("", b); return p }
 	resubmit := func(b []byte) *schemas.Problem { _, p := limits.DecodeResubmit(b); return p }
 	both := []func([]byte) *schemas.Problem{cancel, resubmit}
+	erase := []func([]byte) *schemas.Problem{func(b []byte) *schemas.Problem { _, p := schemas.DecodeErase(b); return p }}
+	erasure := []func([]byte) *schemas.Problem{func(b []byte) *schemas.Problem { _, p := schemas.DecodeErasure(b); return p }}
 	long := strings.Repeat("x", 201)
 	tests := []struct {
 		name, body    string
@@ -54,6 +64,14 @@ func TestDecodeCommandsRefuse(t *testing.T) {
 		{"no new id", `{"account": "a", "conversationId": "c"}`, both[1:], schemas.ConversationIDRequired, "/as", "an id of its own"},
 		{"long new id", `{"account": "a", "conversationId": "c", "as": "` + long + `"}`, both[1:], schemas.InvalidParameter, "/as", "at most 200 bytes, this has 201"},
 		{"the old id", `{"account": "a", "conversationId": "c", "as": "c"}`, both[1:], schemas.InvalidParameter, "/as", "has been used"},
+		{"nobody's account", `{"subject": "9f86d081884c7d65"}`, erase, schemas.InvalidParameter, "/account", "an account is"},
+		{"no subject", `{"account": "a"}`, erase, schemas.InvalidParameter, "/subject", "not all zero"},
+		{"short subject", `{"account": "a", "subject": "9f86"}`, erase, schemas.InvalidBody, "/subject", ""},
+		{"upper case subject", `{"account": "a", "subject": "9F86D081884C7D65"}`, erase, schemas.InvalidBody, "/subject", ""},
+		{"no subscriberKey", `{"account": "a"}`, erasure, schemas.InvalidParameter, "/subscriberKey", "whose data"},
+		{"empty subscriberKey", `{"subscriberKey": ""}`, erasure, schemas.InvalidParameter, "/subscriberKey", "whose data"},
+		{"bad account of an erasure", `{"account": "a/b", "subscriberKey": "k"}`, erasure, schemas.InvalidParameter, "/account", "an account is"},
+		{"an erasure with more", `{"subscriberKey": "k", "customerKey": "c"}`, erasure, schemas.InvalidBody, "/customerKey", "there is no such member"},
 		{"too long", strings.Repeat(" ", 64<<10) + `{}`, both, schemas.TooLarge, "", "at most 65536 bytes"},
 	}
 	for _, tt := range tests {
@@ -102,6 +120,23 @@ func FuzzDecodeResubmit(f *testing.F) {
 			t.Fatalf("cannot be encoded: %v", err)
 		}
 		if again, p := limits.DecodeResubmit(encoded); p != nil || *again != *r {
+			t.Fatalf("encoded as %s, decoded as %+v, %v", encoded, again, p)
+		}
+	})
+}
+
+func FuzzDecodeErase(f *testing.F) {
+	f.Add([]byte(`{"account":"acme","subject":"9f86d081884c7d65","dryRun":true}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e, p := schemas.DecodeErase(body)
+		if p != nil {
+			return
+		}
+		encoded, err := schemas.EncodeErase(e)
+		if err != nil {
+			t.Fatalf("cannot be encoded: %v", err)
+		}
+		if again, p := schemas.DecodeErase(encoded); p != nil || *again != *e {
 			t.Fatalf("encoded as %s, decoded as %+v, %v", encoded, again, p)
 		}
 	})

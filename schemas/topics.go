@@ -77,6 +77,8 @@ const (
 	RecordAnswer = "answer"
 	// RecordCancel asks to cancel a conversation: Cancel.
 	RecordCancel = "cancel"
+	// RecordErase asks to erase what a partition holds of a person: Erase.
+	RecordErase = "erase"
 	// RecordResubmit asks to run the unfinished parts of a failed conversation again: Resubmit.
 	RecordResubmit = "resubmit"
 )

@@ -163,6 +163,9 @@ func (h history) endTurn(in Input, o Outcome, at time.Time) []Effect {
 
 func (h history) endCall(in Input, o Outcome, at time.Time) EndCall {
 	t := h.turn()
+	if o.Kind == Withheld {
+		o.Code, t.Attempt = schemas.Erased, t.Attempt-1
+	}
 	return EndCall{
 		SequenceCode: t.SequenceCode,
 		Status:       statusOf(o),
@@ -223,11 +226,14 @@ func notBefore(n Next, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// statusOf says what INTERFACES.md says of a call: OK all good, HasErrors some failed, Error all or as a whole.
+// statusOf says what INTERFACES.md says of a call: OK all good, HasErrors some failed, Error all or as a whole; of those
+// objects that were carried out, and Cancelled when none was.
 func statusOf(o Outcome) schemas.CallStatus {
-	good := slices.ContainsFunc(o.Results, func(r ObjectOutcome) bool { return !r.Failed })
+	good := slices.ContainsFunc(o.Results, func(r ObjectOutcome) bool { return !r.Failed && !r.Withheld })
 	bad := slices.ContainsFunc(o.Results, func(r ObjectOutcome) bool { return r.Failed })
 	switch {
+	case o.Kind == Withheld:
+		return schemas.Cancelled
 	case o.Kind != Answered, bad && !good:
 		return schemas.Error
 	case bad:
@@ -243,5 +249,5 @@ func fails(failOn schemas.FailOn, status schemas.CallStatus) bool {
 	case schemas.FailOnError:
 		return status == schemas.Error
 	}
-	return status != schemas.OK
+	return status == schemas.HasErrors || status == schemas.Error
 }

@@ -16,7 +16,7 @@ func (h history) state() (State, []int32) {
 		Priority:   first.Priority,
 		StartBy:    h.startBy(),
 		AcceptedAt: first.At,
-		StartedAt:  h.startedAt(1),
+		StartedAt:  h.firstStartedAt(),
 		Turn:       h.turn(),
 		Continues:  first.Continues,
 	}
@@ -64,7 +64,7 @@ func (h history) end() (schemas.ConversationStatus, schemas.Code) {
 		last := calls[len(calls)-1]
 		_, defect := e.in.(DecisionFailed)
 		switch {
-		case last.Status == schemas.Cancelled:
+		case last.Status == schemas.Cancelled && last.Code != schemas.Erased:
 			return schemas.ConversationCancelled, last.Code
 		case last.Status == schemas.Expired:
 			return schemas.ConversationExpired, last.Code

@@ -119,12 +119,24 @@ func (h history) startedAt(sequenceCode int32) time.Time {
 				return in.At
 			}
 		case OutcomeReceived:
-			if in.SequenceCode == sequenceCode {
+			if in.SequenceCode == sequenceCode && in.Outcome.Kind != Withheld {
 				return in.StartedAt
 			}
 		case AnswerReceived:
 			if in.SequenceCode == sequenceCode {
 				return in.At
+			}
+		}
+	}
+	return time.Time{}
+}
+
+// firstStartedAt is when the first attempt of all began; parts whose objects are withheld have none.
+func (h history) firstStartedAt() time.Time {
+	for _, e := range with[Accept](h) {
+		for k := int32(1); k <= e.Calls; k++ {
+			if at := h.startedAt(k); !at.IsZero() {
+				return at
 			}
 		}
 	}
@@ -140,7 +152,7 @@ func (h history) startBy() time.Time {
 		}
 	}
 	seen := slices.ContainsFunc(h.list, func(e happened) bool { _, ok := e.in.(ClockDue); return ok })
-	if seen || h.phase() == Ended || !h.startedAt(1).IsZero() {
+	if seen || h.phase() == Ended || !h.startedAt(1).IsZero() || len(all[EndCall](h)) > 0 {
 		return time.Time{}
 	}
 	return earliest
@@ -152,7 +164,7 @@ func (h history) untouched(begun bool) bool {
 	case Staging:
 		return true
 	case Processing:
-		return !begun && h.startedAt(1).IsZero()
+		return !begun && h.startedAt(1).IsZero() && len(all[EndCall](h)) == 0
 	}
 	return false
 }

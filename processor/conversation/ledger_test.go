@@ -107,6 +107,9 @@ func (l *ledger) endCall(e EndCall) (wrong string) {
 	l.ended = append(l.ended, e.SequenceCode)
 	switch e.Status {
 	case schemas.Cancelled, schemas.Expired:
+		if e.Code == schemas.Erased {
+			return l.withheld(e)
+		}
 		if l.begun || l.awaited.sequenceCode > 1 || l.awaited.number > 1 {
 			return "the conversation has begun"
 		}
@@ -115,6 +118,15 @@ func (l *ledger) endCall(e EndCall) (wrong string) {
 		if !l.begun || !unknown {
 			l.again = append(l.again, e.SequenceCode)
 		}
+	}
+	l.begun = false
+	return ""
+}
+
+// withheld ends a part whose objects have been erased: all attempts that it had are over.
+func (l *ledger) withheld(e EndCall) (wrong string) {
+	if l.awaited != (attempt{e.SequenceCode, e.Attempts + 1}) {
+		return "another attempt is in turn"
 	}
 	l.begun = false
 	return ""

@@ -42,6 +42,7 @@ func (l *life) outcome(t *rapid.T) {
 		Outcome{Kind: Transient, Code: "Unreachable", Message: "no connection"},
 		Outcome{Kind: Transient, Code: "Busy", Message: "busy", RetryAfter: time.Minute, Unsent: true},
 		Outcome{Kind: Deferred},
+		Outcome{Kind: Withheld},
 	)
 	l.step(t, OutcomeReceived{
 		SequenceCode: a.sequenceCode,
@@ -59,11 +60,15 @@ func (l *life) outcome(t *rapid.T) {
 // answers are the outcomes that are an answer.
 func answers() []Outcome {
 	good, bad := ObjectOutcome{}, ObjectOutcome{Failed: true, Code: "NoSuchRow", Message: "no such row"}
+	withheld := ObjectOutcome{Withheld: true}
 	return []Outcome{
 		{}, {}, {},
 		{Results: []ObjectOutcome{good, good}},
 		{Results: []ObjectOutcome{good, bad}},
 		{Results: []ObjectOutcome{bad, bad}},
+		{Results: []ObjectOutcome{withheld, good}},
+		{Results: []ObjectOutcome{bad, withheld}},
+		{Results: []ObjectOutcome{good, withheld, bad}},
 		{Kind: Failed, Code: "NotAllowed", Message: "not allowed"},
 	}
 }

@@ -21,6 +21,8 @@ const (
 	Transient
 	// Deferred says that the answer comes later, from whoever holds the call's token.
 	Deferred
+	// Withheld says that there was no attempt: all objects of the call have been erased.
+	Withheld
 )
 
 // Outcome is what an executor says of one attempt.
@@ -44,18 +46,26 @@ type ObjectOutcome struct {
 	Failed  bool
 	Code    schemas.Code
 	Message string
+	// Withheld is set for an object that had been erased when the attempt began, and was no part of it.
+	Withheld bool
 }
 
-// Status is the status of a call with this outcome, which is Answered or Failed.
+// Status is the status of a call with this outcome, which is Answered, Failed or Withheld. Objects that were withheld are
+// neither well nor failed.
 func (o Outcome) Status() schemas.CallStatus {
-	failed := 0
+	failed, withheld := 0, 0
 	for _, r := range o.Results {
-		if r.Failed {
+		switch {
+		case r.Withheld:
+			withheld++
+		case r.Failed:
 			failed++
 		}
 	}
 	switch {
-	case o.Kind == Failed, failed > 0 && failed == len(o.Results):
+	case o.Kind == Withheld:
+		return schemas.Cancelled
+	case o.Kind == Failed, failed > 0 && failed+withheld == len(o.Results):
 		return schemas.Error
 	case failed > 0:
 		return schemas.HasErrors
@@ -96,8 +106,12 @@ func (r Rules) outcomeReceived(s State, in OutcomeReceived) (State, []Effect, er
 	if !s.Awaits(in.SequenceCode, in.Attempt) {
 		return s, nil, nil // of an attempt that is not awaited any more
 	}
-	s = s.begun(in.StartedAt)
 	o := in.Outcome
+	if o.Kind == Withheld {
+		s.StartBy = time.Time{} // it has come to its first part in time
+		return r.callEnded(s, o, in.At, in.Ending)
+	}
+	s = s.begun(in.StartedAt)
 	switch {
 	case o.Kind == Deferred:
 		s.Turn.AnswerBy, s.Turn.NotBefore = in.AnswerBy, time.Time{}
@@ -132,7 +146,7 @@ func (s State) again(in OutcomeReceived) (State, []Effect, error) {
 	return s, []Effect{s.InTurn()}, nil
 }
 
-// callEnded ends the part in turn with an outcome that is Answered or Failed, and goes on to the next.
+// callEnded ends the part in turn with an outcome that is Answered, Failed or Withheld, and goes on to the next.
 func (r Rules) callEnded(s State, o Outcome, at time.Time, end Ending) (State, []Effect, error) {
 	s, call := s.endTurn(o, at)
 	k := call.SequenceCode
@@ -146,7 +160,7 @@ func (r Rules) callEnded(s State, o Outcome, at time.Time, end Ending) (State, [
 	return s, []Effect{call, s.InTurn()}, nil
 }
 
-// endTurn counts the part in turn as carried out.
+// endTurn counts the part in turn as carried out, unless its objects were withheld.
 func (s State) endTurn(o Outcome, at time.Time) (State, EndCall) {
 	call := EndCall{
 		SequenceCode: s.Turn.SequenceCode,
@@ -157,6 +171,11 @@ func (s State) endTurn(o Outcome, at time.Time) (State, EndCall) {
 		Attempts:     s.Turn.Attempt,
 		StartedAt:    s.Turn.StartedAt,
 		At:           at,
+	}
+	if o.Kind == Withheld {
+		call.Code, call.Message = schemas.Erased, "all of its objects have been erased"
+		call.Attempts--
+		return s, call
 	}
 	s.Processed++
 	if call.Status != schemas.OK {

@@ -20,11 +20,12 @@ import (
 //	part seq=K of=N at=T [content=WORD] [problem=CODE] [priority=High|Low] [start-by=T] [scheduled=T]
 //	begun seq=K at=T lost-at=T                  an attempt that must not be repeated has its place on the route
 //	lost seq=K at=T                             it is not known what came of it
-//	answered seq=K at=T [objects=(OK,CODE,…)]   the backend answered, by default that all is well
+//	answered seq=K at=T [objects=(OK,CODE,…)]   the backend answered, by default that all is well; withheld: of an object not
 //	failed seq=K at=T code=CODE                 it refused the call as a whole
 //	no-answer seq=K at=T [retry-after=D]        nothing is known to be wrong with the call
 //	          [unsent]                          ... and it is proven that nothing was handed over
 //	deferred seq=K at=T answer-by=T             it will answer later
+//	withheld seq=K at=T                         nothing is left of the call's objects: there was no attempt
 //	answer seq=K at=T [objects=(…)] [code=CODE] that answer, by default that all is well
 //	progress seq=K processed=N                  so far it has processed as many objects
 //	cancel at=T [executing]
@@ -95,7 +96,7 @@ func (s *scenario) input(t *testing.T, d *datadriven.TestData) Input {
 		return AttemptBegun{SequenceCode: k, Attempt: attempt, At: at, LostAt: instant(t, d, "lost-at")}
 	case "lost":
 		return AttemptLost{SequenceCode: k, Attempt: attempt, At: at, Ending: ending}
-	case "answered", "failed", "no-answer", "deferred":
+	case "answered", "failed", "no-answer", "deferred", "withheld":
 		return OutcomeReceived{
 			SequenceCode: k,
 			Attempt:      attempt,
@@ -156,6 +157,8 @@ func outcome(t *testing.T, d *datadriven.TestData) Outcome {
 	switch {
 	case d.Cmd == "deferred":
 		return Outcome{Kind: Deferred}
+	case d.Cmd == "withheld":
+		return Outcome{Kind: Withheld}
 	case d.Cmd == "no-answer":
 		return Outcome{
 			Kind:       Transient,
@@ -170,8 +173,8 @@ func outcome(t *testing.T, d *datadriven.TestData) Outcome {
 	var o Outcome
 	objects, _ := d.Arg("objects")
 	for _, said := range objects.Vals {
-		result := ObjectOutcome{}
-		if said != "OK" {
+		result := ObjectOutcome{Withheld: said == "withheld"}
+		if said != "OK" && !result.Withheld {
 			result = ObjectOutcome{Failed: true, Code: schemas.Code(said), Message: "as the backend says"}
 		}
 		o.Results = append(o.Results, result)

@@ -147,7 +147,10 @@ func endCallWords(e EndCall) string {
 }
 
 func objectWords(r ObjectOutcome) string {
-	if !r.Failed {
+	switch {
+	case r.Withheld:
+		return "withheld"
+	case !r.Failed:
 		return "OK"
 	}
 	return fmt.Sprintf("Error %s", r.Code)

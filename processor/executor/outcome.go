@@ -3,6 +3,7 @@ package executor
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -22,15 +23,19 @@ const (
 // objects by ordinal, else by correlationId, else by position; an object of which nothing was said is well. A result
 // of no object, a second one of the same object, and a status that is none, are Failed as InvalidResponse. All texts of
 // an outcome are valid UTF-8 and short enough to be recorded.
+//
+// The answer is to an attempt that was just made, of which erased objects were no part: see LateOutcome.
 func Outcome(a *schemas.Answer, call *parleyv1.Call) conversation.Outcome {
-	if a.Failed {
-		return failed(a.Code, a.Message)
-	}
-	out := make([]conversation.ObjectOutcome, len(call.Objects))
-	taken := make([]bool, len(call.Objects))
+	return LateOutcome(a, call, math.MaxInt32)
+}
+
+// matched says what an answer means for the objects that its ordinals and positions count.
+func matched(a *schemas.Answer, objects []*parleyv1.Object) conversation.Outcome {
+	out := make([]conversation.ObjectOutcome, len(objects))
+	taken := make([]bool, len(objects))
 	for i := range a.Results {
 		r := &a.Results[i]
-		object, err := objectOf(i, r, call)
+		object, err := objectOf(i, r, objects)
 		if err != nil {
 			return invalid("result %d: %v", i, err)
 		}
@@ -41,38 +46,41 @@ func Outcome(a *schemas.Answer, call *parleyv1.Call) conversation.Outcome {
 			return invalid("result %d: status %q is neither OK nor Error", i, clip(string(r.Status), codeBytesMax))
 		}
 		taken[object] = true
-		out[object] = objectOutcome(r)
+		out[object] = objectOutcome(r, objects[object])
 	}
 	o := conversation.Outcome{Kind: conversation.Answered, Results: out}
 	o.Code, o.Message = common(out)
 	return o
 }
 
-func objectOf(position int, r *schemas.AnswerResult, call *parleyv1.Call) (int, error) {
+func objectOf(position int, r *schemas.AnswerResult, objects []*parleyv1.Object) (int, error) {
 	switch {
 	case r.Ordinal != nil:
 		i := int(*r.Ordinal)
-		if i < 0 || i >= len(call.Objects) {
-			return 0, fmt.Errorf("ordinal %d, but the call has %d objects", i, len(call.Objects))
+		if i < 0 || i >= len(objects) {
+			return 0, fmt.Errorf("ordinal %d, but the call has %d objects", i, len(objects))
 		}
-		if r.CorrelationID != "" && r.CorrelationID != call.Objects[i].CorrelationId {
+		if r.CorrelationID != "" && r.CorrelationID != objects[i].CorrelationId {
 			return 0, fmt.Errorf("object %d has another correlationId", i)
 		}
 		return i, nil
 	case r.CorrelationID != "":
-		for i, o := range call.Objects {
+		for i, o := range objects {
 			if o.CorrelationId == r.CorrelationID {
 				return i, nil
 			}
 		}
 		return 0, fmt.Errorf("no object has the correlationId %q", clip(r.CorrelationID, codeBytesMax))
-	case position >= len(call.Objects):
-		return 0, fmt.Errorf("the call has %d objects only", len(call.Objects))
+	case position >= len(objects):
+		return 0, fmt.Errorf("the call has %d objects only", len(objects))
 	}
 	return position, nil
 }
 
-func objectOutcome(r *schemas.AnswerResult) conversation.ObjectOutcome {
+func objectOutcome(r *schemas.AnswerResult, object *parleyv1.Object) conversation.ObjectOutcome {
+	if object.Erased > 0 && r.ErrorCode == schemas.Erased { // so a former owner says that it was no part of the attempt
+		return conversation.ObjectOutcome{Withheld: true}
+	}
 	o := conversation.ObjectOutcome{Failed: r.Status == schemas.Error, Message: text(r.Message, messageBytesMax)}
 	if o.Failed {
 		o.Code = code(r.ErrorCode)
@@ -80,17 +88,20 @@ func objectOutcome(r *schemas.AnswerResult) conversation.ObjectOutcome {
 	return o
 }
 
-// common is why a call failed all of whose objects failed: the reason that they share. Empty: not all failed.
+// common is why a call failed all of whose objects failed that went out: the reason that they share. Empty: not all failed.
 func common(objects []conversation.ObjectOutcome) (why schemas.Code, message string) {
-	if len(objects) == 0 || slices.ContainsFunc(objects, func(o conversation.ObjectOutcome) bool { return !o.Failed }) {
+	failed := func(o conversation.ObjectOutcome) bool { return o.Failed }
+	well := func(o conversation.ObjectOutcome) bool { return !o.Failed && !o.Withheld }
+	first := slices.IndexFunc(objects, failed)
+	if first < 0 || slices.ContainsFunc(objects, well) {
 		return "", ""
 	}
-	why, message = objects[0].Code, objects[0].Message
+	why, message = objects[first].Code, objects[first].Message
 	for _, o := range objects {
-		if o.Code != why {
+		if o.Failed && o.Code != why {
 			why = ""
 		}
-		if o.Message != message {
+		if o.Failed && o.Message != message {
 			message = fmt.Sprintf("all %d objects failed", len(objects))
 		}
 	}

@@ -46,13 +46,13 @@ type requestJSON struct {
 }
 
 // body is the request as it goes alone.
-func (req Request) body() ([]byte, error) { return req.json().with(req.Call.Objects) }
+func (req Request) body() ([]byte, error) { return req.json().with(remaining(req.Call)) }
 
 // element is the request as it goes in a batch.
 func (req Request) element() ([]byte, error) {
 	j := req.json()
 	j.DeferredToken, j.Fence, j.Traceparent = req.Token, req.Fence, req.Call.Traceparent
-	return j.with(req.Call.Objects)
+	return j.with(remaining(req.Call))
 }
 
 func (req Request) json() requestJSON {

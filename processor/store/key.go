@@ -18,6 +18,7 @@ import (
 //	r  request id 16                                     RequestState
 //	n  request id 16                                     AnswerState
 //	m                                                    PartitionState
+//	y  offset in parley.calls 8                          ErasureState
 //
 //	kinds kept here alone, made from the above
 //	q  route 0, priority 1, account 0, ready offset 8, conversation key    the queue of executions
@@ -46,6 +47,7 @@ const (
 	kindRequest      = 'r'
 	kindAnswer       = 'n'
 	kindPartition    = 'm'
+	kindErasure      = 'y'
 	kindQueue        = 'q'
 	kindDelayed      = 'd'
 	kindTimer        = 't'
@@ -106,6 +108,16 @@ func answerKey(partition int32, id schemas.RequestID) []byte {
 
 func expiryKey(partition int32, at time.Time, id schemas.RequestID) []byte {
 	return append(binary.BigEndian.AppendUint64(prefix(partition, kindExpiry), uint64(schemas.MilliOf(at))), id[:]...)
+}
+
+// accountPartsKey is what the keys of the parts begin with of an account's conversations whose keys have a length.
+func accountPartsKey(partition int32, account string, length int) []byte {
+	b := binary.BigEndian.AppendUint16(prefix(partition, kindPart), uint16(length))
+	return append(append(b, account...), 0)
+}
+
+func erasureKey(partition int32, offset int64) []byte {
+	return binary.BigEndian.AppendUint64(prefix(partition, kindErasure), uint64(offset))
 }
 
 func partitionKey(partition int32) []byte { return prefix(partition, kindPartition) }

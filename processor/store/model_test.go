@@ -123,6 +123,9 @@ func (m *model) decide(t *rapid.T) *decision {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if rapid.IntRange(0, 5).Draw(t, "erase") == 0 && d.erase(t, key, s) {
+			continue
+		}
 		switch s.Phase {
 		case conversation.New, conversation.Staging:
 			if s.Phase == conversation.New || rapid.IntRange(0, 4).Draw(t, "time out") > 0 {
@@ -191,6 +194,32 @@ func (d *decision) part(t *rapid.T, key schemas.ConversationKey, s conversation.
 		s.Phase, s.Deadline, s.Ready, s.Turn = conversation.Processing, time.Time{}, d.tx.Meta.NextOffset, d.turn(t, 1)
 	}
 	d.set(key, s)
+}
+
+// erase takes something from the parts that are there; false: there is none. How far it has come is kept, or forgotten.
+func (d *decision) erase(t *rapid.T, key schemas.ConversationKey, s conversation.State) bool {
+	erased := false
+	for k := int32(1); k <= s.Calls; k++ {
+		at := place{key, k}
+		if _, there := d.parts[at]; !there || rapid.Bool().Draw(t, "is not about them") {
+			continue
+		}
+		p, err := d.tx.Part(key, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Call, p.Message, p.Erased = []byte("call")[:rapid.IntRange(0, 4).Draw(t, "left")], nil, true
+		d.tx.ReplacePart(key, k, p)
+		d.parts[at] = int64(len(p.Call))
+		erased = true
+	}
+	offset := rapid.Int64Range(1, 3).Draw(t, "offset")
+	if rapid.Bool().Draw(t, "forgets the erasure") {
+		d.tx.DropErasure(offset)
+	} else if err := d.tx.PutErasure(Erasure{Offset: offset, Account: "acme", Subject: 7, Cursor: []byte(key)}); err != nil {
+		t.Fatal(err)
+	}
+	return erased
 }
 
 // turn is the turn of a part, on one of few routes.

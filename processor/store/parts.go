@@ -25,7 +25,9 @@ type turnPart struct {
 	Part
 	made    bool // the store does not have it
 	dropped bool
-	bytes   int64 // of a call that is dropped
+	// replaced: the store has another in its place.
+	replaced bool
+	bytes    int64 // of the call that the store has, of a part that is dropped or replaced
 }
 
 func newParts() parts {
@@ -48,7 +50,10 @@ func (s *parts) drop(at place, p Part) {
 	if !ok {
 		known = new(turnPart)
 	}
-	known.Part, known.dropped, known.bytes = Part{RequestID: p.RequestID}, true, int64(len(p.Call))
+	if !known.replaced {
+		known.bytes = int64(len(p.Call))
+	}
+	known.Part, known.dropped = Part{RequestID: p.RequestID}, true
 	s.add(at, known)
 }
 
@@ -96,13 +101,14 @@ func missing(key schemas.ConversationKey, sequenceCode int32) error {
 	return fmt.Errorf("part %d of conversation %q is not in the store", sequenceCode, key)
 }
 
-// Call returns the call of a part of an open conversation. known is the same, from elsewhere; nil: it is to be read.
+// Call returns the call of a part of an open conversation. known is the same, from elsewhere; nil: it is to be read. Of what
+// has been erased since the part came, known may not know.
 func (t *Tx) Call(key schemas.ConversationKey, sequenceCode int32, known *parleyv1.Call) (*parleyv1.Call, error) {
 	if _, err := t.Part(key, sequenceCode); err != nil {
 		return nil, err
 	}
 	p := t.parts.at[place{key, sequenceCode}]
-	if p.Message == nil {
+	if p.Message == nil && !p.Erased {
 		p.Message = known
 	}
 	return p.Decode()
@@ -113,11 +119,20 @@ func (t *Tx) PutPart(key schemas.ConversationKey, sequenceCode int32, p Part) {
 	t.parts.add(place{key, sequenceCode}, &turnPart{Part: p, made: true})
 }
 
+// ReplacePart puts another call in the place of one that Part returned, for the same request id and content.
+func (t *Tx) ReplacePart(key schemas.ConversationKey, sequenceCode int32, p Part) {
+	known := t.parts.at[place{key, sequenceCode}]
+	if !known.made && !known.replaced {
+		known.replaced, known.bytes = true, int64(len(known.Call))
+	}
+	known.Part = p
+}
+
 // changeParts takes down what has become of the parts.
 func (t *Tx) changeParts() error {
 	for _, at := range t.parts.order {
 		p := t.parts.at[at]
-		if p.made == p.dropped {
+		if p.made == p.dropped && (p.made || !p.replaced) {
 			continue // it was only read, or comes and goes
 		}
 		k := partKey(t.partition, at.key, at.sequenceCode)
@@ -130,15 +145,13 @@ func (t *Tx) changeParts() error {
 			return err
 		}
 		var value []byte
-		if p.made {
-			if value, err = encodePart(&p.Part); err != nil {
-				return fmt.Errorf("encode part: %w", err)
-			}
-			h.count(int64(len(p.Call)))
-		} else {
+		if p.dropped {
 			index.Value = nil
-			h.count(-p.bytes)
+		} else if value, err = encodePart(&p.Part); err != nil {
+			return fmt.Errorf("encode part: %w", err)
 		}
+		h.count(int64(len(p.Call)) - p.bytes)
+		h.dirty = true // whoever restores counts the bytes when it comes to the conversation
 		t.set(k, value)
 		if indexed {
 			t.local.set(index.Key, index.Value)

@@ -58,7 +58,7 @@ func decodePart(key, value []byte) (Part, error) {
 	if err != nil {
 		return Part{}, &FormatError{Key: key, Err: err}
 	}
-	return Part{Call: m.Call, RequestID: id, Content: m.Content, AcceptedAt: schemas.InstantOf(m.AcceptedAtMs)}, nil
+	return Part{Call: m.Call, RequestID: id, Content: m.Content, AcceptedAt: schemas.InstantOf(m.AcceptedAtMs), Erased: m.Erased}, nil
 }
 
 // encodePart encodes a part, and its Call if that has not been done.
@@ -68,7 +68,9 @@ func encodePart(p *Part) (_ []byte, err error) {
 			return nil, err
 		}
 	}
-	return encode(&parleyv1.PartState{Call: p.Call, RequestId: p.RequestID[:], Content: p.Content, AcceptedAtMs: schemas.MilliOf(p.AcceptedAt)})
+	return encode(&parleyv1.PartState{
+		Call: p.Call, RequestId: p.RequestID[:], Content: p.Content, AcceptedAtMs: schemas.MilliOf(p.AcceptedAt), Erased: p.Erased,
+	})
 }
 
 // reference returns where a request id belongs; false: it is not known.

@@ -71,7 +71,7 @@ func (r *restoration) apply(k, value []byte) error {
 		return r.part(k, value)
 	case kindAnswer:
 		return r.answer(k, value)
-	case kindRequest, kindPartition:
+	case kindRequest, kindPartition, kindErasure:
 		r.put(Change{Key: k, Value: value})
 		return nil
 	}
@@ -199,7 +199,8 @@ func (r *restoration) leaveArrived() error {
 // sequenceCodeMax is far above what can be configured: greater ones are damage, and must not size memory.
 const sequenceCodeMax = 1 << 24
 
-// part makes a part known by its request id, or forgets it. A part is written once: only when it goes is it looked up.
+// part makes a part known by its request id, or forgets it: only when it goes is it looked up. One that is written again
+// has its conversation's bytes counted anew.
 func (r *restoration) part(k, now []byte) (err error) {
 	value := now
 	if now == nil {

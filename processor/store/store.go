@@ -179,6 +179,8 @@ type Part struct {
 	RequestID  schemas.RequestID
 	Content    uint64
 	AcceptedAt time.Time
+	// Erased is set when objects of the call have been erased since it came.
+	Erased bool
 }
 
 // Decode returns the call.

@@ -150,7 +150,10 @@ type Object struct {
 	// correlation_id is the caller's own, unique among the objects of its call.
 	CorrelationId string `protobuf:"bytes,7,opt,name=correlation_id,json=correlationId,proto3" json:"correlation_id,omitempty"`
 	// properties is a JSON object as its text, kept byte for byte. Empty: none.
-	Properties    []byte `protobuf:"bytes,8,opt,name=properties,proto3" json:"properties,omitempty"`
+	Properties []byte `protobuf:"bytes,8,opt,name=properties,proto3" json:"properties,omitempty"`
+	// erased is the first attempt at its call that goes without the object, whose data has been erased: type and
+	// correlation_id alone are left. Zero: it has not been erased. It is no part of what a call asks for.
+	Erased        int32 `protobuf:"varint,9,opt,name=erased,proto3" json:"erased,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -239,6 +242,13 @@ func (x *Object) GetProperties() []byte {
 		return x.Properties
 	}
 	return nil
+}
+
+func (x *Object) GetErased() int32 {
+	if x != nil {
+		return x.Erased
+	}
+	return 0
 }
 
 // Options place a call in its conversation and say how it is to be run. Absent is not zero: a sequence code of 0
@@ -460,7 +470,7 @@ const file_parley_v1_call_proto_rawDesc = "" +
 	"\vtraceparent\x18\b \x01(\tR\vtraceparent\x12\x1e\n" +
 	"\n" +
 	"tracestate\x18\t \x01(\tR\n" +
-	"tracestate\"\xfb\x01\n" +
+	"tracestate\"\x93\x02\n" +
 	"\x06Object\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12!\n" +
 	"\fcustomer_key\x18\x02 \x01(\tR\vcustomerKey\x12%\n" +
@@ -472,7 +482,8 @@ const file_parley_v1_call_proto_rawDesc = "" +
 	"\x0ecorrelation_id\x18\a \x01(\tR\rcorrelationId\x12\x1e\n" +
 	"\n" +
 	"properties\x18\b \x01(\fR\n" +
-	"properties\"\xf3\x03\n" +
+	"properties\x12\x16\n" +
+	"\x06erased\x18\t \x01(\x05R\x06erased\"\xf3\x03\n" +
 	"\aOptions\x12!\n" +
 	"\frequest_type\x18\x01 \x01(\tR\vrequestType\x12,\n" +
 	"\x0fconversation_id\x18\x02 \x01(\tH\x00R\x0econversationId\x88\x01\x01\x12(\n" +

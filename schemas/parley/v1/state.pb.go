@@ -349,9 +349,11 @@ type PartState struct {
 	// call is a parley.v1.Call with account, request_id and digest set.
 	Call []byte `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
 	// request_id is the call's, its 16 bytes.
-	RequestId     []byte `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	Content       uint64 `protobuf:"fixed64,3,opt,name=content,proto3" json:"content,omitempty"`
-	AcceptedAtMs  int64  `protobuf:"varint,4,opt,name=accepted_at_ms,json=acceptedAtMs,proto3" json:"accepted_at_ms,omitempty"`
+	RequestId    []byte `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Content      uint64 `protobuf:"fixed64,3,opt,name=content,proto3" json:"content,omitempty"`
+	AcceptedAtMs int64  `protobuf:"varint,4,opt,name=accepted_at_ms,json=acceptedAtMs,proto3" json:"accepted_at_ms,omitempty"`
+	// erased is set when objects of the call have been erased since it came.
+	Erased        bool `protobuf:"varint,5,opt,name=erased,proto3" json:"erased,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -412,6 +414,13 @@ func (x *PartState) GetAcceptedAtMs() int64 {
 		return x.AcceptedAtMs
 	}
 	return 0
+}
+
+func (x *PartState) GetErased() bool {
+	if x != nil {
+		return x.Erased
+	}
+	return false
 }
 
 // RequestState tells where the call of a request id belongs. It is in the changelog for rejected calls and for
@@ -567,6 +576,123 @@ func (x *AnswerState) GetEarly() []byte {
 	return nil
 }
 
+// ErasureState is a request to erase what is held of a person, under the offset of its record. It stays for an hour after its
+// end, so that whoever asked can be told.
+type ErasureState struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// subject is the schemas.Subject of the person.
+	Subject uint64 `protobuf:"fixed64,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// dry_run: it only counts.
+	DryRun bool `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// cursor is the place behind the last part that was looked at; empty: none was.
+	Cursor []byte `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// waiting and kept count the calls that had objects of the person: those of open conversations, and those that are kept
+	// of conversations that failed. objects counts the objects.
+	Waiting int64 `protobuf:"varint,5,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Kept    int64 `protobuf:"varint,6,opt,name=kept,proto3" json:"kept,omitempty"`
+	Objects int64 `protobuf:"varint,7,opt,name=objects,proto3" json:"objects,omitempty"`
+	// ended_at_ms is when all parts had been looked at, by the owner's clock; zero: not yet. Behind sequence, the last event
+	// then, no event tells of the person but of calls that came later, or that were being carried out.
+	EndedAtMs     int64 `protobuf:"varint,8,opt,name=ended_at_ms,json=endedAtMs,proto3" json:"ended_at_ms,omitempty"`
+	Sequence      int64 `protobuf:"varint,9,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ErasureState) Reset() {
+	*x = ErasureState{}
+	mi := &file_parley_v1_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ErasureState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ErasureState) ProtoMessage() {}
+
+func (x *ErasureState) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_state_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ErasureState.ProtoReflect.Descriptor instead.
+func (*ErasureState) Descriptor() ([]byte, []int) {
+	return file_parley_v1_state_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ErasureState) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *ErasureState) GetSubject() uint64 {
+	if x != nil {
+		return x.Subject
+	}
+	return 0
+}
+
+func (x *ErasureState) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *ErasureState) GetCursor() []byte {
+	if x != nil {
+		return x.Cursor
+	}
+	return nil
+}
+
+func (x *ErasureState) GetWaiting() int64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *ErasureState) GetKept() int64 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
+func (x *ErasureState) GetObjects() int64 {
+	if x != nil {
+		return x.Objects
+	}
+	return 0
+}
+
+func (x *ErasureState) GetEndedAtMs() int64 {
+	if x != nil {
+		return x.EndedAtMs
+	}
+	return 0
+}
+
+func (x *ErasureState) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
 // PartitionState is what the owner of a partition knows of the whole of it.
 type PartitionState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -592,7 +718,7 @@ type PartitionState struct {
 
 func (x *PartitionState) Reset() {
 	*x = PartitionState{}
-	mi := &file_parley_v1_state_proto_msgTypes[4]
+	mi := &file_parley_v1_state_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -604,7 +730,7 @@ func (x *PartitionState) String() string {
 func (*PartitionState) ProtoMessage() {}
 
 func (x *PartitionState) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_state_proto_msgTypes[4]
+	mi := &file_parley_v1_state_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -617,7 +743,7 @@ func (x *PartitionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartitionState.ProtoReflect.Descriptor instead.
 func (*PartitionState) Descriptor() ([]byte, []int) {
-	return file_parley_v1_state_proto_rawDescGZIP(), []int{4}
+	return file_parley_v1_state_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PartitionState) GetNextOffset() int64 {
@@ -728,13 +854,14 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\vended_at_ms\x18\x1f \x01(\x03R\tendedAtMs\x12\x12\n" +
 	"\x04code\x18  \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18! \x01(\tR\amessage\x12#\n" +
-	"\rpayload_bytes\x18\" \x01(\x03R\fpayloadBytes\"~\n" +
+	"\rpayload_bytes\x18\" \x01(\x03R\fpayloadBytes\"\x96\x01\n" +
 	"\tPartState\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\fR\x04call\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\fR\trequestId\x12\x18\n" +
 	"\acontent\x18\x03 \x01(\x06R\acontent\x12$\n" +
-	"\x0eaccepted_at_ms\x18\x04 \x01(\x03R\facceptedAtMs\"\x89\x01\n" +
+	"\x0eaccepted_at_ms\x18\x04 \x01(\x03R\facceptedAtMs\x12\x16\n" +
+	"\x06erased\x18\x05 \x01(\bR\x06erased\"\x89\x01\n" +
 	"\fRequestState\x12\"\n" +
 	"\fconversation\x18\x01 \x01(\fR\fconversation\x12#\n" +
 	"\rsequence_code\x18\x02 \x01(\x05R\fsequenceCode\x12\x14\n" +
@@ -746,7 +873,17 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\x06digest\x18\x03 \x01(\x06R\x06digest\x12\x1d\n" +
 	"\n" +
 	"expires_ms\x18\x04 \x01(\x03R\texpiresMs\x12\x14\n" +
-	"\x05early\x18\x05 \x01(\fR\x05early\"\xd7\x02\n" +
+	"\x05early\x18\x05 \x01(\fR\x05early\"\xf7\x01\n" +
+	"\fErasureState\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\x06R\asubject\x12\x17\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\x12\x16\n" +
+	"\x06cursor\x18\x04 \x01(\fR\x06cursor\x12\x18\n" +
+	"\awaiting\x18\x05 \x01(\x03R\awaiting\x12\x12\n" +
+	"\x04kept\x18\x06 \x01(\x03R\x04kept\x12\x18\n" +
+	"\aobjects\x18\a \x01(\x03R\aobjects\x12\x1e\n" +
+	"\vended_at_ms\x18\b \x01(\x03R\tendedAtMs\x12\x1a\n" +
+	"\bsequence\x18\t \x01(\x03R\bsequence\"\xd7\x02\n" +
 	"\x0ePartitionState\x12\x1f\n" +
 	"\vnext_offset\x18\x01 \x01(\x03R\n" +
 	"nextOffset\x12\x1e\n" +
@@ -775,17 +912,18 @@ func file_parley_v1_state_proto_rawDescGZIP() []byte {
 	return file_parley_v1_state_proto_rawDescData
 }
 
-var file_parley_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_parley_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_parley_v1_state_proto_goTypes = []any{
 	(*ConversationState)(nil), // 0: parley.v1.ConversationState
 	(*PartState)(nil),         // 1: parley.v1.PartState
 	(*RequestState)(nil),      // 2: parley.v1.RequestState
 	(*AnswerState)(nil),       // 3: parley.v1.AnswerState
-	(*PartitionState)(nil),    // 4: parley.v1.PartitionState
-	nil,                       // 5: parley.v1.PartitionState.FinalEntry
+	(*ErasureState)(nil),      // 4: parley.v1.ErasureState
+	(*PartitionState)(nil),    // 5: parley.v1.PartitionState
+	nil,                       // 6: parley.v1.PartitionState.FinalEntry
 }
 var file_parley_v1_state_proto_depIdxs = []int32{
-	5, // 0: parley.v1.PartitionState.final:type_name -> parley.v1.PartitionState.FinalEntry
+	6, // 0: parley.v1.PartitionState.final:type_name -> parley.v1.PartitionState.FinalEntry
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
@@ -804,7 +942,7 @@ func file_parley_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_state_proto_rawDesc), len(file_parley_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
