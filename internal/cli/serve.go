@@ -18,6 +18,7 @@ import (
 
 	"parley/internal/cli/node"
 	"parley/internal/telemetry"
+	"parley/results/record"
 )
 
 // serveCmd has the settings of a node: INTERFACES, "Running".
@@ -29,13 +30,16 @@ type serveCmd struct {
 	Advertise string `name:"advertise-addr" env:"PARLEY_ADVERTISE_ADDR" placeholder:"HOST:PORT" help:"Where other nodes reach this one. They ask it about the calls that it carries out. Default: the address of --http-addr; the host name when that is all addresses." group:"This node"`
 	Routes    string `env:"PARLEY_ROUTES" placeholder:"FILE" help:"YAML file that says which backend takes which calls; it is read again when it changes, and on SIGHUP. Default: everything goes to the demo backend." group:"This node"`
 
-	KafkaBrokers     []string      `env:"PARLEY_KAFKA_BROKERS" sep:"," placeholder:"HOST:PORT,..." help:"Kafka cluster. Default: a broker of its own, embedded." group:"Kafka and ClickHouse"`
-	ClickHouseDSN    string        `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse, as clickhouse://user:password@host:9000/parley. Default: one of its own, embedded." group:"Kafka and ClickHouse"`
-	TopicPrefix      string        `default:"parley" env:"PARLEY_TOPIC_PREFIX" placeholder:"PREFIX" help:"Begins the names of topics and consumer groups." group:"Kafka and ClickHouse"`
-	Partitions       int32         `env:"PARLEY_PARTITIONS" placeholder:"N" help:"Partitions of topics that it makes, then fixed. Default: 8 embedded, else 48." group:"Kafka and ClickHouse"`
-	ResultPartitions int32         `env:"PARLEY_RESULT_PARTITIONS" placeholder:"N" help:"Partitions of the results; they divide --partitions. Default: 8." group:"Kafka and ClickHouse"`
-	SessionTimeout   time.Duration `env:"PARLEY_SESSION_TIMEOUT" placeholder:"DURATION" help:"After how long without a word from this node others take over its work; brokers usually want at least 6s. Default: 1m embedded, else 15s." group:"Kafka and ClickHouse"`
-	TrimAfter        time.Duration `default:"24h" env:"PARLEY_TRIM_AFTER" placeholder:"DURATION" help:"How long calls that were carried out, and results that are in ClickHouse, stay in Kafka for those who look back; 0: for ever." group:"Kafka and ClickHouse"`
+	KafkaBrokers      []string      `env:"PARLEY_KAFKA_BROKERS" sep:"," placeholder:"HOST:PORT,..." help:"Kafka cluster. Default: a broker of its own, embedded." group:"Kafka and ClickHouse"`
+	ClickHouseDSN     string        `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse, as clickhouse://user:password@host:9000/parley. Default: one of its own, embedded." group:"Kafka and ClickHouse"`
+	ClickHouseCluster string        `name:"clickhouse-cluster" env:"PARLEY_CLICKHOUSE_CLUSTER" placeholder:"NAME" help:"Cluster of ClickHouse servers over which the tables are spread and replicated, the same on all nodes; parley schema shows what is made there. Default: they are on the server that the DSN names." group:"Kafka and ClickHouse"`
+	ResultsRetention  span          `default:"0" env:"PARLEY_RESULTS_RETENTION" placeholder:"DURATION" help:"How long ClickHouse keeps results, calls, conversations and deliveries, as 400d: a month of them is dropped when all of it is older; the same on all nodes. 0: for ever." group:"Kafka and ClickHouse"`
+	RollupRetention   span          `default:"0" env:"PARLEY_ROLLUP_RETENTION" placeholder:"DURATION" help:"How long it keeps the figures by minute, of which those by hour are made. 0: for ever." group:"Kafka and ClickHouse"`
+	TopicPrefix       string        `default:"parley" env:"PARLEY_TOPIC_PREFIX" placeholder:"PREFIX" help:"Begins the names of topics and consumer groups." group:"Kafka and ClickHouse"`
+	Partitions        int32         `env:"PARLEY_PARTITIONS" placeholder:"N" help:"Partitions of topics that it makes, then fixed. Default: 8 embedded, else 48." group:"Kafka and ClickHouse"`
+	ResultPartitions  int32         `env:"PARLEY_RESULT_PARTITIONS" placeholder:"N" help:"Partitions of the results; they divide --partitions. Default: 8." group:"Kafka and ClickHouse"`
+	SessionTimeout    time.Duration `env:"PARLEY_SESSION_TIMEOUT" placeholder:"DURATION" help:"After how long without a word from this node others take over its work; brokers usually want at least 6s. Default: 1m embedded, else 15s." group:"Kafka and ClickHouse"`
+	TrimAfter         time.Duration `default:"24h" env:"PARLEY_TRIM_AFTER" placeholder:"DURATION" help:"How long calls that were carried out, and results that are in ClickHouse, stay in Kafka for those who look back; 0: for ever." group:"Kafka and ClickHouse"`
 
 	EmbeddedKafkaAddr          string `default:"127.0.0.1:9092" env:"PARLEY_EMBEDDED_KAFKA_ADDR" placeholder:"HOST:PORT" help:"Where the embedded broker listens." group:"Embedded engines"`
 	EmbeddedClickHouseAddr     string `name:"embedded-clickhouse-addr" default:"127.0.0.1:9000" env:"PARLEY_EMBEDDED_CLICKHOUSE_ADDR" placeholder:"HOST:PORT" help:"Where the embedded ClickHouse speaks its native protocol." group:"Embedded engines"`
@@ -161,10 +165,14 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		return node.Config{}, fmt.Errorf("find host name: %w; set PARLEY_INSTANCE", err)
 	}
 	return node.Config{
-		HTTPAddr:                   c.HTTPAddr,
-		AdvertiseAddr:              c.Advertise,
-		KafkaBrokers:               list(c.KafkaBrokers),
-		ClickHouseDSN:              c.ClickHouseDSN,
+		HTTPAddr:      c.HTTPAddr,
+		AdvertiseAddr: c.Advertise,
+		KafkaBrokers:  list(c.KafkaBrokers),
+		ClickHouseDSN: c.ClickHouseDSN,
+		ClickHouse: record.Schema{
+			Cluster:   c.ClickHouseCluster,
+			Retention: record.Retention{Results: time.Duration(c.ResultsRetention), Rollups: time.Duration(c.RollupRetention)},
+		},
 		EmbeddedKafkaAddr:          c.EmbeddedKafkaAddr,
 		EmbeddedClickHouseAddr:     c.EmbeddedClickHouseAddr,
 		EmbeddedClickHouseHTTPAddr: c.EmbeddedClickHouseHTTPAddr,

@@ -18,19 +18,19 @@ import (
 const collisionsMax = 8
 
 // Migrate creates the database that the DSN names, unless it is there, and applies to it what is missing of
-// schemas.Migrations. It only goes forward: a database that is ahead of this program is left as it is. A server
-// that does not answer is an error at once.
+// schemas.Migrations, in the form that the Schema asks for, and the retention where it is another. It only goes forward: a
+// database that is ahead of this program is left as it is. A server that does not answer is an error at once.
 //
 // Several may start at the same time, in several processes. ClickHouse has no lock that ends with its holder, so
 // none is taken: every statement may run twice, and a starter whose statement collided with another's starts over
 // and finds it done.
-func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
+func Migrate(ctx context.Context, dsn string, schema Schema, log *slog.Logger) error {
 	opts, err := ParseDSN(dsn)
-	if err != nil {
+	if err = errors.Join(err, schema.Validate()); err != nil {
 		return err
 	}
 	for collisions := 0; ; collisions++ {
-		err = migrate(ctx, opts, log)
+		err = schema.migrate(ctx, opts, log)
 		var refused *clickhouse.Exception
 		if !errors.As(err, &refused) && !errors.Is(err, errInMotion) || collisions == collisionsMax {
 			return err
@@ -44,7 +44,7 @@ func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
 	}
 }
 
-func migrate(ctx context.Context, opts *clickhouse.Options, log *slog.Logger) error {
+func (s Schema) migrate(ctx context.Context, opts *clickhouse.Options, log *slog.Logger) error {
 	if err := createDatabase(ctx, *opts); err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func migrate(ctx context.Context, opts *clickhouse.Options, log *slog.Logger) er
 	for _, step := range applied {
 		log.Info("ClickHouse migrated", "database", opts.Auth.Database, "version", step.Source.Version)
 	}
-	return nil
+	return s.retain(ctx, db, log)
 }
 
 // provider applies the steps that a database lacks.

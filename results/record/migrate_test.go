@@ -21,7 +21,7 @@ func TestMigrateConcurrently(t *testing.T) {
 	dsn := recordtest.DSN(t)
 	var starters errgroup.Group
 	for range 4 {
-		starters.Go(func() error { return record.Migrate(t.Context(), dsn, slog.New(slog.DiscardHandler)) })
+		starters.Go(func() error { return record.Migrate(t.Context(), dsn, record.Schema{}, slog.New(slog.DiscardHandler)) })
 	}
 	if err := starters.Wait(); err != nil {
 		t.Fatal(err)
@@ -63,14 +63,14 @@ func TestResultsColumns(t *testing.T) {
 func TestMigrateAgain(t *testing.T) {
 	t.Parallel()
 	dsn := recordtest.Migrated(t)
-	if err := record.Migrate(t.Context(), dsn, slog.New(slog.DiscardHandler)); err != nil {
+	if err := record.Migrate(t.Context(), dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestMigrateServerAway(t *testing.T) {
 	t.Parallel()
-	if err := record.Migrate(t.Context(), "clickhouse://127.0.0.1:1/x", slog.New(slog.DiscardHandler)); err == nil {
+	if err := record.Migrate(t.Context(), "clickhouse://127.0.0.1:1/x", record.Schema{}, slog.New(slog.DiscardHandler)); err == nil {
 		t.Fatal("no error without a server")
 	}
 }

@@ -29,7 +29,7 @@ func TestMigrateFromEachVersion(t *testing.T) {
 			t.Parallel()
 			old := databaseAt(t, v)
 			columns := old.fill(t, old.columns(t), 0, 300)
-			if err := record.Migrate(t.Context(), old.dsn, slog.New(slog.DiscardHandler)); err != nil {
+			if err := record.Migrate(t.Context(), old.dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 				t.Fatal(err)
 			}
 			old.equal(t, filled(t, columns, 300))
@@ -44,7 +44,9 @@ func TestMigrateRowsConcurrently(t *testing.T) {
 	columns := old.fill(t, old.columns(t), 0, 300)
 	var starters errgroup.Group
 	for range 5 {
-		starters.Go(func() error { return record.Migrate(t.Context(), old.dsn, slog.New(slog.DiscardHandler)) })
+		starters.Go(func() error {
+			return record.Migrate(t.Context(), old.dsn, record.Schema{}, slog.New(slog.DiscardHandler))
+		})
 	}
 	if err := starters.Wait(); err != nil {
 		t.Fatal(err)
@@ -67,7 +69,7 @@ func TestMigrateKilled(t *testing.T) {
 		if killed != nil && !errors.Is(killed, record.ErrKilled) {
 			t.Fatalf("killed before change %d: %v", before, killed)
 		}
-		if err := record.Migrate(t.Context(), old.dsn, slog.New(slog.DiscardHandler)); err != nil {
+		if err := record.Migrate(t.Context(), old.dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatalf("after a starter was killed before change %d: %v", before, err)
 		}
 		old.equal(t, want)
@@ -95,7 +97,7 @@ func TestStatementsTwice(t *testing.T) {
 			d.exec(t, s)
 		}
 	}
-	if err := record.Migrate(t.Context(), d.dsn, slog.New(slog.DiscardHandler)); err != nil {
+	if err := record.Migrate(t.Context(), d.dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	d.equal(t, filled(t, columns, 40))
@@ -112,7 +114,9 @@ func TestMigrateWhileOldSinkInserts(t *testing.T) {
 	begun := old.begin(t, insertion("results_log", columns["results_log"], calls, calls+1))
 
 	migrated := make(chan error, 1)
-	go func() { migrated <- record.Migrate(t.Context(), old.dsn, slog.New(slog.DiscardHandler)) }()
+	go func() {
+		migrated <- record.Migrate(t.Context(), old.dsn, record.Schema{}, slog.New(slog.DiscardHandler))
+	}()
 	next, done := calls+1, false
 	for !done {
 		select {
@@ -213,7 +217,7 @@ func TestReorderStaleStarter(t *testing.T) {
 			if err := record.Reorder(t.Context(), d.dsn); err != nil {
 				t.Fatal(err)
 			}
-			if err := record.Migrate(t.Context(), d.dsn, slog.New(slog.DiscardHandler)); err != nil {
+			if err := record.Migrate(t.Context(), d.dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 				t.Fatal(err)
 			}
 			d.equal(t, filled(t, columns, 40))

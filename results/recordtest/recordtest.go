@@ -89,7 +89,7 @@ func Open(t testing.TB, dsn string) driver.Conn {
 func Migrated(t testing.TB) string {
 	t.Helper()
 	dsn := DSN(t)
-	if err := record.Migrate(t.Context(), dsn, slog.New(slog.DiscardHandler)); err != nil {
+	if err := record.Migrate(t.Context(), dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	return dsn

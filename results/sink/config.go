@@ -22,6 +22,8 @@ type Config struct {
 	Topics schemas.Topics
 	// DSN names the ClickHouse database, which need not be there yet. Required; see record.ParseDSN.
 	DSN string
+	// Schema is what Run makes of the database before it stores anything. Zero: tables on one server, all kept.
+	Schema record.Schema
 	// Group is the consumer group whose members share the partitions. Zero: "parley.sink".
 	Group string
 	// BlockRowsMax bounds the rows of a block: it is full with the event that reaches it, at most 1,000 rows later.
@@ -80,6 +82,9 @@ func (c Config) Validate() error {
 	check(c.RetryMax > 0, "RetryMax: %v is not positive", c.RetryMax)
 	if _, err := record.ParseDSN(c.DSN); err != nil {
 		problems = append(problems, fmt.Errorf("DSN: %w", err))
+	}
+	if err := c.Schema.Validate(); err != nil {
+		problems = append(problems, fmt.Errorf("Schema: %w", err))
 	}
 	return errors.Join(problems...)
 }

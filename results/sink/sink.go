@@ -41,7 +41,7 @@ func (s *Sink) Run(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	blocks := &store{dsn: s.cfg.DSN, conn: conn, log: s.cfg.Log}
+	blocks := &store{dsn: s.cfg.DSN, schema: s.cfg.Schema, conn: conn, log: s.cfg.Log}
 	for {
 		err := s.join(ctx, blocks)
 		if ctx.Err() != nil {

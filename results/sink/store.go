@@ -15,13 +15,16 @@ import (
 
 // store is the ClickHouse database that receives the rows.
 type store struct {
-	dsn  string
-	conn driver.Conn
-	log  *slog.Logger
+	dsn    string
+	schema record.Schema
+	conn   driver.Conn
+	log    *slog.Logger
 }
 
 // prepare brings the database to the current schema.
-func (s *store) prepare(ctx context.Context) error { return record.Migrate(ctx, s.dsn, s.log) }
+func (s *store) prepare(ctx context.Context) error {
+	return record.Migrate(ctx, s.dsn, s.schema, s.log)
+}
 
 // insert writes the rows of a table in one batch, of one block, under a token: repeated with the same token it changes
 // nothing. After an error the rows may have been stored.
@@ -31,6 +34,7 @@ func (s *store) insert(ctx context.Context, t table, token string) error {
 		"insert_deduplication_token":                         token,
 		"deduplicate_blocks_in_dependent_materialized_views": 1, // what a crash kept from a view, the repetition brings
 		"async_insert":                                       0,
+		"distributed_foreground_insert":                      1, // of a cluster, the shards have the rows when it is answered
 		"max_partitions_per_insert_block":                    0, // a call may be as old as it likes
 	}))
 	names := make([]string, len(t.columns))

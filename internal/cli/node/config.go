@@ -15,6 +15,7 @@ import (
 	"parley/internal/account"
 	"parley/internal/embedded"
 	"parley/internal/topics"
+	"parley/results/record"
 	"parley/schemas"
 )
 
@@ -30,6 +31,9 @@ type Config struct {
 	KafkaBrokers []string
 	// ClickHouseDSN names a database, see record.ParseDSN. Empty: the node runs a ClickHouse of its own.
 	ClickHouseDSN string
+	// ClickHouse is the form of its tables and how long they keep rows, the same on all nodes. Zero: tables on one server,
+	// for ever.
+	ClickHouse record.Schema
 	// EmbeddedKafkaAddr, EmbeddedClickHouseAddr and EmbeddedClickHouseHTTPAddr are where engines of its own listen.
 	EmbeddedKafkaAddr          string
 	EmbeddedClickHouseAddr     string
@@ -163,6 +167,7 @@ func (c Config) Validate() error {
 	need(c.ForwardGrace > 0, "PARLEY_FORWARD_GRACE is %s; it is positive", c.ForwardGrace)
 	need(c.SessionTimeout >= 0, "PARLEY_SESSION_TIMEOUT is %s; it is positive, or 0 for the default", c.SessionTimeout)
 	need(c.TrimAfter >= 0, "PARLEY_TRIM_AFTER is %s; it is positive, or 0 to keep everything", c.TrimAfter)
+	errs = append(errs, c.checkClickHouse())
 	if err := (topics.Layout{Partitions: c.Partitions, ResultPartitions: c.ResultPartitions}).Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("PARLEY_PARTITIONS, PARLEY_RESULT_PARTITIONS: %w", err))
 	}
@@ -174,6 +179,20 @@ func (c Config) Validate() error {
 	need(c.Secret != "" || c.embeddedKafka(), "PARLEY_SECRET is empty; with a Kafka cluster all nodes need the same: give at least %d bytes, as openssl rand -hex 32 makes them", secretBytesMin)
 	need(c.RoutesFile != "" || c.backend(), "PARLEY_ROUTES is empty, and there is no demo backend that could take the calls; name a file of routes")
 	errs = append(errs, c.checkAddrs(), c.checkAuth(), c.Limits.Check(), c.Requests.Check(c.Limits))
+	return errors.Join(errs...)
+}
+
+func (c Config) checkClickHouse() error {
+	var errs []error
+	if err := (record.Schema{Cluster: c.ClickHouse.Cluster}).Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("PARLEY_CLICKHOUSE_CLUSTER: %w", err))
+	}
+	if c.ClickHouse.Cluster != "" && c.embeddedClickHouse() {
+		errs = append(errs, errors.New("PARLEY_CLICKHOUSE_CLUSTER is set, but the embedded ClickHouse is no cluster; name one with PARLEY_CLICKHOUSE_DSN"))
+	}
+	if err := c.ClickHouse.Retention.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("PARLEY_RESULTS_RETENTION, PARLEY_ROLLUP_RETENTION: %w", err))
+	}
 	return errors.Join(errs...)
 }
 
@@ -225,6 +244,9 @@ func (c Config) LogValue() slog.Value {
 		slog.String("advertise_addr", c.AdvertiseAddr),
 		slog.Any("kafka_brokers", c.KafkaBrokers),
 		slog.String("clickhouse", withoutPassword(c.ClickHouseDSN)),
+		slog.String("clickhouse_cluster", c.ClickHouse.Cluster),
+		slog.Duration("results_retention", c.ClickHouse.Retention.Results),
+		slog.Duration("rollup_retention", c.ClickHouse.Retention.Rollups),
 		slog.String("embedded_kafka_addr", c.EmbeddedKafkaAddr),
 		slog.String("embedded_clickhouse_addr", c.EmbeddedClickHouseAddr),
 		slog.String("embedded_clickhouse_http_addr", c.EmbeddedClickHouseHTTPAddr),

@@ -140,6 +140,7 @@ func (n *node) openSink() error {
 		Client:     append(n.memberOptions("sink"), kgo.SessionTimeout(n.sessionTimeout()), kgo.WithHooks(n.kafkaMetrics("sink"))),
 		Topics:     n.topics,
 		DSN:        n.dsn(),
+		Schema:     n.cfg.ClickHouse,
 		Group:      n.group("sink"),
 		TrimAfter:  n.cfg.TrimAfter,
 		Log:        n.log,
