@@ -124,6 +124,7 @@ func benchServer(b *testing.B, broker string) string {
 		Tokens:       startSigner(b),
 		Live:         unknowing(),
 		Record:       unknowing(),
+		Extracts:     new(fakeExtracts),
 		Log:          slog.New(slog.DiscardHandler),
 		Metrics:      prometheus.NewRegistry(),
 	})

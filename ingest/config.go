@@ -36,6 +36,8 @@ type Config struct {
 	Tokens *token.Signer
 	Live   Live
 	Record Record
+	// Extracts writes the results of an account as files.
+	Extracts Extracts
 	// Maintenances knows and changes which routes are in maintenance.
 	Maintenances Maintenances
 	Log          *slog.Logger
@@ -79,6 +81,7 @@ func (c *Config) validate() error {
 	need(c.Auth != nil, "no authenticator")
 	need(c.Tokens != nil, "no tokens")
 	need(c.Live != nil && c.Record != nil, "no live source or no record source")
+	need(c.Extracts != nil, "nobody who writes extracts")
 	need(c.Maintenances != nil, "no maintenances")
 	need(c.Log != nil, "no log")
 	need(c.Metrics != nil, "no metrics registry")

@@ -85,6 +85,7 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 		Tokens:       startSigner(t),
 		Live:         h.live,
 		Record:       h.record,
+		Extracts:     new(fakeExtracts),
 		Maintenances: h.control,
 		Log:          slog.New(slog.NewTextHandler(h.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics:      h.metrics,

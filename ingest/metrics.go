@@ -49,6 +49,7 @@ type holdings struct {
 	bytes       *budget
 	waiting     *seats
 	streams     *seats
+	extracts    *seats
 	connections connections
 }
 
@@ -62,6 +63,7 @@ func (h holdings) gauges() []prometheus.Collector {
 		gauge("parley_ingest_in_flight_limit_bytes", "What parley_ingest_in_flight_bytes may come to: beyond it requests are answered with 503.", func() int64 { return h.bytes.max }),
 		gauge("parley_ingest_waiting", "Requests that wait for the end of the call that they have sent.", h.waiting.taken.Load),
 		gauge("parley_ingest_streams", "Streams of events that are open.", h.streams.taken.Load),
+		gauge("parley_ingest_extracts", "Extracts that are under way.", h.extracts.taken.Load),
 		gauge("parley_ingest_connections", "Connections that are open.", func() int64 { return int64(len(h.connections.open)) }),
 	}
 }

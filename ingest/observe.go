@@ -10,18 +10,24 @@ import (
 )
 
 // observe measures and logs every request, gives it its name and its place in a trace, and ends its span. It answers
-// errors itself, so that their status is known.
+// errors itself, so that their status is known. An answer that has begun and cannot be ended is broken off: it must not look
+// like a whole one.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
 		span := s.enter(c)
-		if err := next(c); err != nil {
+		err := next(c)
+		broken := err != nil && c.Response().Committed
+		if err != nil {
 			s.answerError(err, c)
 		}
 		took, status := time.Since(began), c.Response().Status
 		s.metrics.observe(labels{c.Path(), methodLabel(c.Request().Method), status}, took)
 		s.logAnswered(c, status, took)
 		endSpan(span, status)
+		if broken {
+			panic(http.ErrAbortHandler)
+		}
 		return nil
 	}
 }

@@ -29,6 +29,11 @@ type RequestLimits struct {
 	StreamsMax int
 	// StreamTimeMax is how long a stream is open at the most; its client comes again.
 	StreamTimeMax time.Duration
+	// ExtractsMax bounds the extracts that are under way at once. Each takes a connection to ClickHouse and, as parquet, up
+	// to some 100 MB of memory here.
+	ExtractsMax int
+	// ExtractPatience is how long the client of an extract may take nothing of it.
+	ExtractPatience time.Duration
 	// ConnectionsMax bounds the connections that are open; beyond it the next wait until one is closed.
 	ConnectionsMax int
 	// HeaderTimeout is how long the headers of a request may take.
@@ -52,6 +57,8 @@ func DefaultRequestLimits() RequestLimits {
 		WaitingMax:       1_000,
 		StreamsMax:       10_000,
 		StreamTimeMax:    15 * time.Minute,
+		ExtractsMax:      8,
+		ExtractPatience:  30 * time.Second,
 		ConnectionsMax:   16_384,
 		HeaderTimeout:    5 * time.Second,
 		BodyTimeout:      10 * time.Second,
@@ -75,6 +82,8 @@ func (r RequestLimits) Check(calls schemas.Limits) error {
 	need(r.WaitingMax >= 1, "PARLEY_WAITING_MAX is %d; it is at least 1", r.WaitingMax)
 	need(r.StreamsMax >= 1, "PARLEY_STREAMS_MAX is %d; it is at least 1", r.StreamsMax)
 	need(r.StreamTimeMax > 0, "PARLEY_STREAM_TIME_MAX is %s; it is positive", r.StreamTimeMax)
+	need(r.ExtractsMax >= 1, "PARLEY_EXTRACTS_MAX is %d; it is at least 1", r.ExtractsMax)
+	need(r.ExtractPatience > 0, "PARLEY_EXTRACT_PATIENCE is %s; it is positive", r.ExtractPatience)
 	need(r.ConnectionsMax >= 1, "PARLEY_CONNECTIONS_MAX is %d; it is at least 1", r.ConnectionsMax)
 	need(r.HeaderTimeout > 0, "PARLEY_HEADER_TIMEOUT is %s; it is positive", r.HeaderTimeout)
 	need(r.BodyTimeout > 0, "PARLEY_BODY_TIMEOUT is %s; it is positive", r.BodyTimeout)
@@ -93,6 +102,8 @@ func (r RequestLimits) withDefaults() RequestLimits {
 	orDefault(&r.WaitingMax, byDefault.WaitingMax)
 	orDefault(&r.StreamsMax, byDefault.StreamsMax)
 	orDefault(&r.StreamTimeMax, byDefault.StreamTimeMax)
+	orDefault(&r.ExtractsMax, byDefault.ExtractsMax)
+	orDefault(&r.ExtractPatience, byDefault.ExtractPatience)
 	orDefault(&r.ConnectionsMax, byDefault.ConnectionsMax)
 	orDefault(&r.HeaderTimeout, byDefault.HeaderTimeout)
 	orDefault(&r.BodyTimeout, byDefault.BodyTimeout)

@@ -29,6 +29,7 @@ type Server struct {
 	producer        *producer
 	poller          poller
 	streams         *streams
+	extracts        *extracts
 	peers           http.Handler // nil: other nodes are not answered
 	maintenances    Maintenances
 	routeWatch      RouteWatch // nil: nothing is known
@@ -62,8 +63,9 @@ func New(cfg Config) (*Server, error) {
 	b := &budget{max: cfg.BytesInFlightMax}
 	w := &seats{max: int64(cfg.WaitingMax)}
 	st := &streams{seats: seats{max: int64(cfg.StreamsMax)}, timeMax: cfg.StreamTimeMax, heartbeat: heartbeatEvery, writeTimeout: streamWriteTimeout}
+	ex := &extracts{seats: seats{max: int64(cfg.ExtractsMax)}, source: cfg.Extracts, patience: cfg.ExtractPatience}
 	open := newConnections(cfg.ConnectionsMax)
-	m, err := newMetrics(cfg.Metrics, holdings{bytes: b, waiting: w, streams: &st.seats, connections: open})
+	m, err := newMetrics(cfg.Metrics, holdings{bytes: b, waiting: w, streams: &st.seats, extracts: &ex.seats, connections: open})
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -79,6 +81,7 @@ func New(cfg Config) (*Server, error) {
 		producer:        &producer{client: cfg.Client, timeout: cfg.ProduceTimeout, log: cfg.Log, took: m.produce},
 		poller:          poller{live: cfg.Live, record: cfg.Record, metrics: m, log: cfg.Log},
 		streams:         st,
+		extracts:        ex,
 		peers:           cfg.Peers,
 		maintenances:    cfg.Maintenances,
 		routeWatch:      cfg.RouteWatch,
@@ -123,6 +126,7 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	e.DELETE(conversationsPath+":id", takes(s.deleteConversation))
 	e.POST(conversationsPath+":id"+resubmitSuffix, takes(s.postResubmission))
 	e.POST(resubmitPath, takes(s.audited("resubmit")(s.postResubmissions)))
+	get(extractsPath, takes(s.getExtract, "columns", "conversationId", "cursor", "format", "from", "status", "to", "until"))
 	e.POST(deferredPath+":token", takes(s.postAnswer))
 	get(routesPath, takes(s.getRoutes))
 	e.PUT(maintenancePath, takes(s.audited("begin maintenance")(s.putMaintenance)))

@@ -36,6 +36,11 @@ func (s ResultStatus) CarriedOut() bool { return s == OK || s == Error }
 // spelled as the CallStatus of that name.
 type ResultStatus = CallStatus
 
+// ResultStatuses are all there are.
+func ResultStatuses() []ResultStatus {
+	return []ResultStatus{OK, Error, NotProcessed, Rejected, Cancelled, Expired}
+}
+
 // ConversationStatus is where a conversation stands.
 type ConversationStatus string
 

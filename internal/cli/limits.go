@@ -28,6 +28,8 @@ type limitFlags struct {
 	WaitingMax             int           `default:"1000" env:"PARLEY_WAITING_MAX" placeholder:"N" help:"The most requests that wait for the end of their call at once, Synchronous or by Prefer: wait." group:"Limits"`
 	StreamsMax             int           `default:"10000" env:"PARLEY_STREAMS_MAX" placeholder:"N" help:"The most streams of events (text/event-stream) that are open at once." group:"Limits"`
 	StreamTimeMax          time.Duration `default:"15m" env:"PARLEY_STREAM_TIME_MAX" placeholder:"DURATION" help:"How long a stream of events is open at the most; its client comes again." group:"Limits"`
+	ExtractsMax            int           `default:"8" env:"PARLEY_EXTRACTS_MAX" placeholder:"N" help:"The most extracts that are under way at once; beyond it they are answered with 503. Each takes a connection to ClickHouse and, as parquet, up to some 100 MB of memory." group:"Limits"`
+	ExtractPatience        time.Duration `default:"30s" env:"PARLEY_EXTRACT_PATIENCE" placeholder:"DURATION" help:"How long the client of an extract may take nothing of it before it is left." group:"Limits"`
 	ConnectionsMax         int           `default:"16384" env:"PARLEY_CONNECTIONS_MAX" placeholder:"N" help:"The most connections that are open at once; the next wait until one is closed." group:"Limits"`
 	HeaderTimeout          time.Duration `default:"5s" env:"PARLEY_HEADER_TIMEOUT" placeholder:"DURATION" help:"How long the headers of a request may take." group:"Limits"`
 	BodyTimeout            time.Duration `default:"10s" env:"PARLEY_BODY_TIMEOUT" placeholder:"DURATION" help:"How long a body may take, beyond a second for each MiB that has come; then its request is answered with 408." group:"Limits"`
@@ -55,6 +57,8 @@ func (f limitFlags) requests() ingest.RequestLimits {
 		WaitingMax:       f.WaitingMax,
 		StreamsMax:       f.StreamsMax,
 		StreamTimeMax:    f.StreamTimeMax,
+		ExtractsMax:      f.ExtractsMax,
+		ExtractPatience:  f.ExtractPatience,
 		ConnectionsMax:   f.ConnectionsMax,
 		HeaderTimeout:    f.HeaderTimeout,
 		BodyTimeout:      f.BodyTimeout,

@@ -20,7 +20,11 @@ import (
 	"parley/results/record"
 )
 
-const envDSN = "PARLEY_TEST_CLICKHOUSE_DSN"
+// The server of the tests: its DSN, and the URL of its HTTP interface.
+const (
+	envDSN  = "PARLEY_TEST_CLICKHOUSE_DSN"
+	envHTTP = "PARLEY_TEST_CLICKHOUSE_HTTP"
+)
 
 // Run runs the tests of a package with a ClickHouse and returns their exit code; TestMain calls it first.
 func Run(m *testing.M) int {
@@ -54,7 +58,17 @@ func start() (stop func(), err error) {
 			slog.Error("close ClickHouse of the tests", "error", err)
 		}
 	}
-	return stop, os.Setenv(envDSN, "clickhouse://"+server.addr)
+	return stop, errors.Join(os.Setenv(envDSN, "clickhouse://"+server.addr), os.Setenv(envHTTP, server.HTTP()))
+}
+
+// HTTP returns the URL of the server's HTTP interface.
+func HTTP(t testing.TB) string {
+	t.Helper()
+	at := os.Getenv(envHTTP)
+	if at == "" {
+		t.Fatalf("%s is not set; set it beside %s, as http://127.0.0.1:8123", envHTTP, envDSN)
+	}
+	return at
 }
 
 // DSN returns the DSN of a database that is not there yet and that is dropped when the test ends.

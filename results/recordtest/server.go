@@ -1,7 +1,6 @@
 package recordtest
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -28,6 +26,7 @@ const (
 // Server is a ClickHouse in a process of its own, which a test may kill and start again. One goroutine does so.
 type Server struct {
 	dir, addr string
+	webAddr   string // of its HTTP interface, another one after each start
 	cmd       *exec.Cmd
 	stdin     io.Closer
 	// MemoryBytesMax bounds the memory of the engine from the next start on. Zero: see embedded.Config.
@@ -52,6 +51,9 @@ func NewServer(tb testing.TB) *Server {
 // DSN names a database of the server that need not be there.
 func (s *Server) DSN(database string) string { return "clickhouse://" + s.addr + "/" + database }
 
+// HTTP is the URL of the HTTP interface.
+func (s *Server) HTTP() string { return "http://" + s.webAddr }
+
 // PID is that of the process that runs.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 
@@ -75,11 +77,10 @@ func (s *Server) Start() error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start ClickHouse: %w", err)
 	}
-	addr, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
+	if _, err := fmt.Fscanln(stdout, &s.addr, &s.webAddr); err != nil {
 		return fmt.Errorf("ClickHouse did not start: %w", errors.Join(err, stdin.Close(), cmd.Wait()))
 	}
-	s.addr, s.cmd, s.stdin = strings.TrimSpace(addr), cmd, stdin
+	s.cmd, s.stdin = cmd, stdin
 	return nil
 }
 
@@ -115,14 +116,14 @@ func serve(dir string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", envMemory, err)
 	}
-	server, err := embedded.Open(embedded.Config{Library: library, DataDir: dir, Addr: os.Getenv(envAddr), MemoryBytesMax: memory})
+	server, err := embedded.Open(embedded.Config{Library: library, DataDir: dir, Addr: os.Getenv(envAddr), HTTPAddr: "127.0.0.1:0", MemoryBytesMax: memory})
 	if err != nil {
 		return err
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve() }()
-	fmt.Println(server.Addr())           // its standard output is the pipe to Start
-	_, _ = io.Copy(io.Discard, os.Stdin) // ends when the parent does
+	fmt.Println(server.Addr(), server.HTTPAddr()) // its standard output is the pipe to Start
+	_, _ = io.Copy(io.Discard, os.Stdin)          // ends when the parent does
 	return errors.Join(server.Close(), <-served)
 }
 

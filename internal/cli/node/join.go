@@ -13,6 +13,7 @@ import (
 	"parley/internal/peer"
 	"parley/processor"
 	"parley/processor/executor"
+	"parley/results/extract"
 	"parley/results/query"
 	"parley/results/record"
 	"parley/results/sink"
@@ -58,6 +59,11 @@ func (n *node) openIngest(conn driver.Conn, peers peers) error {
 		n.stages = append(n.stages, stage{"http", func(ctx context.Context) error { return n.serveOperators(ctx, n.ready(conn), peers.handler) }})
 		return nil
 	}
+	recorded := query.New(conn)
+	extracts, err := extract.New(n.dsn(), recorded.Stored)
+	if err != nil {
+		return fmt.Errorf("PARLEY_CLICKHOUSE_DSN: %w", err)
+	}
 	s, err := ingest.New(ingest.Config{
 		Client:          n.kafka,
 		Topics:          n.topics,
@@ -69,7 +75,8 @@ func (n *node) openIngest(conn driver.Conn, peers peers) error {
 		Tokens:          n.tokens,
 		Live:            peers.live,
 		Peers:           peers.handler,
-		Record:          query.New(conn),
+		Record:          recorded,
+		Extracts:        extracts,
 		Maintenances:    n.control,
 		RouteWatch:      peers.routes,
 		Ready:           n.ready(conn),

@@ -1,0 +1,69 @@
+package extract
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"parley/schemas"
+)
+
+// statement asks for the rows of an extract, in the order in which they lie: ClickHouse merges parts while it reads, and
+// sorts nothing.
+func statement(q schemas.ExtractQuery, columns []string, until schemas.Cursor) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "SELECT %s FROM results WHERE account = %s AND (%s)", strings.Join(columns, ", "), quote(q.Account), between(q.After, until))
+	if !q.From.IsZero() {
+		fmt.Fprintf(&s, " AND completed_at >= %s", moment(q.From))
+	}
+	if !q.To.IsZero() {
+		fmt.Fprintf(&s, " AND completed_at < %s", moment(q.To))
+	}
+	if q.ConversationID != "" {
+		fmt.Fprintf(&s, " AND conversation_id = %s", quote(q.ConversationID))
+	}
+	if len(q.Statuses) > 0 {
+		quoted := make([]string, len(q.Statuses))
+		for i, status := range q.Statuses {
+			quoted[i] = quote(string(status))
+		}
+		fmt.Fprintf(&s, " AND status IN (%s)", strings.Join(quoted, ", "))
+	}
+	s.WriteString(" ORDER BY account, partition, sequence, ordinal")
+	return s.String()
+}
+
+// between is the condition that rows were not given at after and are at until.
+func between(after, until schemas.Cursor) string {
+	var ranges []string
+	for p := range until.Sequences {
+		first, last := after.Sequence(int32(p)), until.Sequences[p]
+		if first < last {
+			ranges = append(ranges, fmt.Sprintf("partition = %d AND sequence > %d AND sequence <= %d", p, first, last))
+		}
+	}
+	if part := until.Part; part != nil {
+		ranges = append(ranges, fmt.Sprintf("partition = %d AND sequence = %d AND ordinal <= %d", part.Partition, part.Sequence, part.Ordinal))
+	}
+	if len(ranges) == 0 {
+		return "0"
+	}
+	condition := strings.Join(ranges, " OR ")
+	if part := after.Part; part != nil {
+		condition = fmt.Sprintf("(%s) AND NOT (partition = %d AND sequence = %d AND ordinal <= %d)", condition, part.Partition, part.Sequence, part.Ordinal)
+	}
+	return condition
+}
+
+// milliMax is 2299-12-31T23:59:59.999Z, the last time that DateTime64 can hold for certain
+// (https://clickhouse.com/docs/sql-reference/data-types/datetime64).
+const milliMax = 10_413_791_999_999
+
+func moment(at time.Time) string {
+	return fmt.Sprintf("fromUnixTimestamp64Milli(%d)", min(max(0, at.UnixMilli()), milliMax))
+}
+
+// quote makes a text a literal of SQL.
+func quote(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
