@@ -161,7 +161,7 @@ func TestExtractIsCompressed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer z.Close()
+			t.Cleanup(z.Close)
 			body = z
 		}
 		if got, err := io.ReadAll(body); err != nil || string(got) != strings.Repeat(extractLine, 1000) {

@@ -27,7 +27,7 @@ const createdBy = "parley"
 
 // parquetFile writes Apache Parquet: row groups of the same number of rows, pages compressed by Zstandard, with statistics.
 type parquetFile struct {
-	writer *parquet.Writer
+	writer *parquet.GenericWriter[any]
 	// pages are the bytes of the page that each column is at.
 	pages  []int
 	values []parquet.Value
@@ -51,7 +51,7 @@ func newParquet(w io.Writer, b *block) (*parquetFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure Parquet: %w", err)
 	}
-	return &parquetFile{writer: parquet.NewWriter(w, config), pages: make([]int, len(b.names))}, nil
+	return &parquetFile{writer: parquet.NewGenericWriter[any](w, config), pages: make([]int, len(b.names))}, nil
 }
 
 // ordered is a group whose fields stand in the order of their names in a list; a parquet.Group sorts them.
