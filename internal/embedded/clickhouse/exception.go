@@ -10,38 +10,56 @@ import (
 
 // Codes of ClickHouse's ErrorCodes.cpp for what the server itself refuses. All others come from the engine.
 const (
-	codeNotImplemented      = 48
-	codeUnknownType         = 50
-	codeSyntaxError         = 62
-	codeUnknownPacket       = 99
-	codeUnexpectedPacket    = 101
-	codeUnknownSetting      = 115
-	codeIncorrectData       = 117
-	codeTooBigString        = 131
-	codeTooDeep             = 167
-	codeTooBig              = 168
-	codeTooManyConnections  = 202
-	codeQueryCancelled      = 394
-	codeAuthenticationError = 516
-	codeUnknownException    = 1002
+	codeBadArguments          = 36
+	codeNotImplemented        = 48
+	codeUnknownType           = 50
+	codeSyntaxError           = 62
+	codeCannotParseNumber     = 72
+	codeUnknownFormat         = 73
+	codeUnknownPacket         = 99
+	codeUnexpectedPacket      = 101
+	codeUnknownSetting        = 115
+	codeIncorrectData         = 117
+	codeTooBigString          = 131
+	codeReadOnly              = 164
+	codeTooDeep               = 167
+	codeTooBig                = 168
+	codeTooManyConnections    = 202
+	codeSameQueryID           = 216
+	codeSessionNotFound       = 372
+	codeSessionLocked         = 373
+	codeInvalidSessionTimeout = 374
+	codeQueryCancelled        = 394
+	codeUnknownRole           = 511
+	codeAuthenticationError   = 516
+	codeUnknownException      = 1002
 )
 
 // codeNames are the names of these codes.
 var codeNames = map[int]string{
-	codeNotImplemented:      "NOT_IMPLEMENTED",
-	codeUnknownType:         "UNKNOWN_TYPE",
-	codeSyntaxError:         "SYNTAX_ERROR",
-	codeUnknownPacket:       "UNKNOWN_PACKET_FROM_CLIENT",
-	codeUnexpectedPacket:    "UNEXPECTED_PACKET_FROM_CLIENT",
-	codeUnknownSetting:      "UNKNOWN_SETTING",
-	codeIncorrectData:       "INCORRECT_DATA",
-	codeTooBigString:        "TOO_LARGE_STRING_SIZE",
-	codeTooDeep:             "TOO_DEEP_AST",
-	codeTooBig:              "TOO_BIG_AST",
-	codeTooManyConnections:  "TOO_MANY_SIMULTANEOUS_QUERIES",
-	codeQueryCancelled:      "QUERY_WAS_CANCELLED",
-	codeAuthenticationError: "AUTHENTICATION_FAILED",
-	codeUnknownException:    "UNKNOWN_EXCEPTION",
+	codeBadArguments:          "BAD_ARGUMENTS",
+	codeCannotParseNumber:     "CANNOT_PARSE_NUMBER",
+	codeUnknownFormat:         "UNKNOWN_FORMAT",
+	codeReadOnly:              "READONLY",
+	codeSameQueryID:           "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
+	codeSessionNotFound:       "SESSION_NOT_FOUND",
+	codeSessionLocked:         "SESSION_IS_LOCKED",
+	codeInvalidSessionTimeout: "INVALID_SESSION_TIMEOUT",
+	codeUnknownRole:           "UNKNOWN_ROLE",
+	codeNotImplemented:        "NOT_IMPLEMENTED",
+	codeUnknownType:           "UNKNOWN_TYPE",
+	codeSyntaxError:           "SYNTAX_ERROR",
+	codeUnknownPacket:         "UNKNOWN_PACKET_FROM_CLIENT",
+	codeUnexpectedPacket:      "UNEXPECTED_PACKET_FROM_CLIENT",
+	codeUnknownSetting:        "UNKNOWN_SETTING",
+	codeIncorrectData:         "INCORRECT_DATA",
+	codeTooBigString:          "TOO_LARGE_STRING_SIZE",
+	codeTooDeep:               "TOO_DEEP_AST",
+	codeTooBig:                "TOO_BIG_AST",
+	codeTooManyConnections:    "TOO_MANY_SIMULTANEOUS_QUERIES",
+	codeQueryCancelled:        "QUERY_WAS_CANCELLED",
+	codeAuthenticationError:   "AUTHENTICATION_FAILED",
+	codeUnknownException:      "UNKNOWN_EXCEPTION",
 }
 
 func exceptionf(code int, format string, args ...any) *chdb.Exception {

@@ -26,13 +26,34 @@ type target struct {
 func eachTarget(t *testing.T, test func(*testing.T, target)) {
 	t.Helper()
 	targets := []target{{"embedded", ch.Options{Addr: []string{server.Addr()}}}}
-	if dsn := os.Getenv("PARLEY_TEST_CLICKHOUSE_DSN"); dsn != "" {
-		options, err := ch.ParseDSN(dsn)
-		if err != nil {
-			t.Fatalf("PARLEY_TEST_CLICKHOUSE_DSN: %v", err)
-		}
-		targets = append(targets, target{"dsn", *options})
+	onTargets(t, append(targets, named(t, "PARLEY_TEST_CLICKHOUSE_DSN")...), test)
+}
+
+// eachProtocol is eachTarget, and the same over HTTP. The server that PARLEY_TEST_CLICKHOUSE_HTTP_DSN names is met there,
+// e.g. http://default@127.0.0.1:8123/default.
+func eachProtocol(t *testing.T, test func(*testing.T, target)) {
+	t.Helper()
+	eachTarget(t, test)
+	targets := []target{{"embedded-http", ch.Options{Protocol: ch.HTTP, Addr: []string{server.HTTPAddr()}}}}
+	onTargets(t, append(targets, named(t, "PARLEY_TEST_CLICKHOUSE_HTTP_DSN")...), test)
+}
+
+// named is the target that an environment variable names, if it is set.
+func named(t *testing.T, variable string) []target {
+	t.Helper()
+	dsn := os.Getenv(variable)
+	if dsn == "" {
+		return nil
 	}
+	options, err := ch.ParseDSN(dsn)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	return []target{{strings.ToLower(variable), *options}}
+}
+
+func onTargets(t *testing.T, targets []target, test func(*testing.T, target)) {
+	t.Helper()
 	for _, tg := range targets {
 		t.Run(tg.name, func(t *testing.T) {
 			t.Parallel()

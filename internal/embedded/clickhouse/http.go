@@ -91,9 +91,9 @@ func httpStatus(code int) int {
 		return http.StatusBadRequest
 	case 194:
 		return http.StatusUnauthorized
-	case 192, 193, 516, 497, 511:
+	case 192, 193, 516, 497, 512:
 		return http.StatusForbidden
-	case 60, 46, 47, 50, 56, 81, 115, 106, 63, 73, 336, 78:
+	case 60, 46, 47, 50, 56, 81, 115, 106, 63, 73, 336, 78, codeUnknownRole:
 		return http.StatusNotFound
 	case 159:
 		return http.StatusRequestTimeout

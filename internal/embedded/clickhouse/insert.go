@@ -66,7 +66,8 @@ func (c *nativeConn) nextBlock(blocks *blockReader) (block, error) {
 	case code != proto.ClientCodeData:
 		return block{}, exceptionf(codeUnexpectedPacket, "packet %d instead of the data of an insert", code)
 	}
-	return c.readBlock(blocks)
+	_, b, err := c.readBlock(blocks)
+	return b, err
 }
 
 // commit writes what was inserted and ends the answer.

@@ -13,8 +13,11 @@ import (
 	"parley/internal/embedded/clickhouse"
 )
 
-// server is the one embedded server of the tests: a process has one engine.
-var server *clickhouse.Server
+// server is the one embedded server of the tests, and dataDir its folder: a process has one engine.
+var (
+	server  *clickhouse.Server
+	dataDir string
+)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -27,6 +30,7 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
+	dataDir = dir + "/data"
 	library, err := chdb.Find(os.Getenv("PARLEY_CHDB_LIB"))
 	if err != nil {
 		return fail(err)
@@ -36,7 +40,7 @@ func run(m *testing.M) int {
 		log = os.Stderr
 	}
 	server, err = clickhouse.Open(clickhouse.Config{
-		Library: library, DataDir: dir + "/data", Addr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0",
+		Library: library, DataDir: dataDir, Addr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0",
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

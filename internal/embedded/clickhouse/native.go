@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -257,31 +258,43 @@ func isNetError(err error) bool {
 }
 
 // query answers one Query packet. ctx ends with the server. An error ends the connection; a failed statement is none.
-func (c *nativeConn) query(ctx context.Context) error {
+func (c *nativeConn) query(ctx context.Context) (ended error) {
 	q, err := readQuery(wire{c.in}, c.revision, c.srv.cfg.QueryBytesMax)
 	if err != nil {
 		return c.refuse(err)
 	}
 	c.setCompression(q)
-	if err := c.externalTables(q); err != nil {
+	tables, refused, err := c.externalTables(ctx, q)
+	defer func() { ended = errors.Join(ended, c.sess.forget(tables)) }()
+	if err != nil {
 		return c.refuse(err)
 	}
-	if q.readOnly() {
-		return c.out.exception(exceptionf(codeNotImplemented, "setting readonly cannot be taken back from a query by the embedded server; use SET"))
+	if refused != nil {
+		return c.out.exception(asException(refused))
 	}
-	st := parseStatement(q.text)
+	if err := c.srv.queryIDs.begin(q.id, c.sess.tag); err != nil {
+		return c.out.exception(asException(err))
+	}
+	defer c.srv.queryIDs.end(q.id)
+	return c.answer(ctx, q)
+}
+
+// answer runs the statement of a query.
+func (c *nativeConn) answer(ctx context.Context, q query) error {
+	st := parseStatement(c.srv.queryIDs.translate(q.text))
+	settings, readOnly := splitReadOnly(q.settings)
 	if st.kind != kindSet {
-		if err := c.sess.lend(q.settings); err != nil {
+		if err := c.sess.lend(settings); err != nil {
 			return c.out.exception(asException(err))
 		}
 	}
-	if st.kind == kindInsert && !st.insert.inline {
+	if st.kind == kindInsert && !st.insert.inline && !readOnly {
 		return c.insert(ctx, st, q)
 	}
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := c.watch(cancel)
-	err = c.execute(running, st, q.params)
+	err := c.execute(running, st, q)
 	return errors.Join(c.conclude(ctx, err), stop())
 }
 
@@ -295,23 +308,36 @@ func (c *nativeConn) setCompression(q query) {
 	}
 }
 
-// externalTables reads the empty block behind a query, and refuses the tables that may come before it.
-func (c *nativeConn) externalTables(q query) error {
-	code, err := wire{c.in}.uvarint()
-	if err != nil {
-		return err
+// externalTables reads the tables that a client sends behind a query, up to the empty block. refused is why the engine does
+// not take one of them; the connection can go on.
+func (c *nativeConn) externalTables(ctx context.Context, q query) (names []string, refused, err error) {
+	for blocks := c.newBlockReader(q); ; {
+		code, err := wire{c.in}.uvarint()
+		if err != nil {
+			return names, refused, err
+		}
+		if proto.ClientCode(code) != proto.ClientCodeData {
+			return names, refused, exceptionf(codeUnexpectedPacket, "packet %d instead of the data that follows a query", code)
+		}
+		name, b, err := c.readBlock(blocks)
+		if err != nil || len(b.columns) == 0 {
+			return names, refused, err
+		}
+		if refused != nil {
+			continue
+		}
+		e := external{name: name, structure: structureOf(b.columns), format: formatNative}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+			refused = c.sess.create(ctx, e)
+		}
+		if refused == nil && b.rows > 0 {
+			refused = c.sess.load(ctx, e, bytes.NewReader(b.raw))
+		}
+		if len(names) > externalTablesMax {
+			return names, refused, exceptionf(codeTooBig, "query with more than %d external tables", externalTablesMax)
+		}
 	}
-	if proto.ClientCode(code) != proto.ClientCodeData {
-		return exceptionf(codeUnexpectedPacket, "packet %d instead of the data that follows a query", code)
-	}
-	b, err := c.readBlock(c.newBlockReader(q))
-	if err != nil {
-		return err
-	}
-	if len(b.columns) > 0 {
-		return exceptionf(codeNotImplemented, "external tables are not supported by the embedded server; use a temporary table")
-	}
-	return nil
 }
 
 // newBlockReader reads the blocks of one query.
@@ -323,15 +349,16 @@ func (c *nativeConn) newBlockReader(q query) *blockReader {
 	return &blockReader{r: src, max: c.srv.cfg.BlockBytesMax, marked: marksBlocks(c.revision)}
 }
 
-// readBlock reads a Data packet behind its code.
-func (c *nativeConn) readBlock(blocks *blockReader) (block, error) {
-	if _, err := (wire{c.in}).string("table name", wordBytesMax); err != nil {
-		return block{}, err
+// readBlock reads a Data packet behind its code: the name of an external table, empty in an insert, and a block.
+func (c *nativeConn) readBlock(blocks *blockReader) (name string, b block, err error) {
+	if name, err = (wire{c.in}).string("table name", wordBytesMax); err != nil {
+		return name, b, err
 	}
 	if err := readBlockInfo(wire{blocks.r}); err != nil {
-		return block{}, err
+		return name, b, err
 	}
-	return blocks.next()
+	b, err = blocks.next()
+	return name, b, err
 }
 
 // readBlockInfo reads numbered fields up to 0: 1 is a byte, 2 has four.

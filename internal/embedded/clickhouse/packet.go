@@ -1,8 +1,6 @@
 package clickhouse
 
 import (
-	"slices"
-
 	"github.com/ClickHouse/ch-go/proto"
 
 	"parley/internal/embedded/chdb"
@@ -48,11 +46,6 @@ type query struct {
 	settings []setting
 	params   []chdb.Param
 	compress bool // blocks, in both directions
-}
-
-// readOnly reports whether the query asks for a read-only session, of which the engine would not let go.
-func (q query) readOnly() bool {
-	return slices.ContainsFunc(q.settings, func(s setting) bool { return s.name == "readonly" && s.value != "0" })
 }
 
 // Stages of a query's processing; the others are for servers among themselves.

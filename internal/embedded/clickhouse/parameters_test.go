@@ -12,7 +12,7 @@ import (
 // TestParameters gives values to {name:Type} placeholders, in queries with rows and without, in inserts and in DDL.
 func TestParameters(t *testing.T) {
 	t.Parallel()
-	eachTarget(t, func(t *testing.T, tg target) {
+	eachProtocol(t, func(t *testing.T, tg target) {
 		conn := tg.database(t)
 		at := time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC)
 		for _, c := range []struct {

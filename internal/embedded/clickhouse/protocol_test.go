@@ -259,10 +259,6 @@ func TestHostileClients(t *testing.T) {
 			b.Buf = b.Buf[:len(b.Buf)-2] // the length of the empty text, and no parameters
 			b.PutUVarInt(1 << 62)
 		}, 131},
-		{"external table", true, func(b *proto.Buffer) {
-			proto.Query{Body: "SELECT 1", Stage: proto.StageComplete, Info: proto.ClientInfo{Interface: proto.InterfaceTCP, Query: proto.ClientQueryInitial}}.EncodeAware(b, servedRevision)
-			encodeBlock(b, []uint32{1})
-		}, 48},
 		{"corrupt frame", true, func(b *proto.Buffer) {
 			proto.Query{Body: "SELECT 1", Stage: proto.StageComplete, Compression: proto.CompressionEnabled, Info: proto.ClientInfo{Interface: proto.InterfaceTCP, Query: proto.ClientQueryInitial}}.EncodeAware(b, servedRevision)
 			proto.ClientCodeData.Encode(b)

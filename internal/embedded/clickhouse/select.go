@@ -12,15 +12,20 @@ import (
 const formatNative = "Native"
 
 // execute runs a statement and sends its rows.
-func (c *nativeConn) execute(ctx context.Context, st statement, params []chdb.Param) error {
-	if st.kind == kindSet {
-		return c.sess.set(ctx, chdb.Statement{SQL: st.text, Params: params})
-	}
+func (c *nativeConn) execute(ctx context.Context, st statement, q query) error {
 	analysis, err := c.sess.check(st)
 	if err != nil {
 		return err
 	}
-	run := chdb.Statement{SQL: st.text, Format: formatNative, Params: params}
+	if _, readOnly := splitReadOnly(q.settings); readOnly {
+		if err := refuseChange(st, analysis); err != nil {
+			return err
+		}
+	}
+	if st.kind == kindSet {
+		return c.sess.set(ctx, chdb.Statement{SQL: st.text, Params: q.params})
+	}
+	run := chdb.Statement{SQL: st.text, Format: formatNative, Params: q.params}
 	if st.kind == kindSelect {
 		return c.selectRows(ctx, run)
 	}

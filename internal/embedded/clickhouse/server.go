@@ -3,7 +3,7 @@
 // any server. The engine is the real one (package chdb); this package speaks the protocols, keeps a session
 // per client, and passes statements, blocks and exceptions through as they are.
 //
-// What it leaves to a full server: users other than default, TLS, external tables, totals and extremes as
+// What it leaves to a full server: users other than default, TLS, totals and extremes as
 // packets of their own, and AggregateFunction columns in format Native, whose states have no length: they are read with
 // finalizeAggregation or the -Merge functions.
 package clickhouse
@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -36,13 +37,16 @@ type Server struct {
 	killer *killer
 	own    map[string]string // settings that every session starts with
 
+	sessions *webSessions
+	queryIDs *queryIDs
+
 	native net.Listener
 	web    net.Listener // nil without HTTPAddr
 
-	slots    chan struct{}  // a place per client
-	sessions atomic.Uint64  // numbered for their tags
-	work     sync.WaitGroup // native connections and HTTP requests
-	end      sync.Once
+	slots  chan struct{}  // a place per client
+	opened atomic.Uint64  // sessions, numbered for their tags
+	work   sync.WaitGroup // native connections and HTTP requests
+	end    sync.Once
 
 	mu     sync.Mutex
 	closed bool
@@ -60,6 +64,8 @@ func Open(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg.withDefaults(), conns: map[net.Conn]struct{}{}}
 	s.slots = make(chan struct{}, s.cfg.ConnectionsMax)
+	s.sessions = &webSessions{srv: s, byID: map[string]*webSession{}}
+	s.queryIDs = &queryIDs{tags: map[string]string{}}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open ClickHouse: %w", err), s.Close())
 	}
@@ -149,6 +155,10 @@ func (s *Server) Serve() error {
 			}
 			return errors.Join(err, s.closeListeners())
 		})
+		g.Go(func() error {
+			s.sessions.sweep(ctx)
+			return nil
+		})
 	}
 	return g.Wait()
 }
@@ -168,6 +178,7 @@ func (s *Server) Close() error {
 	s.end.Do(func() {
 		err = errors.Join(s.closeListeners(), s.closeClients())
 		s.work.Wait()
+		s.sessions.end(time.Now().Add(sessionTimeoutMax))
 		if s.killer != nil {
 			s.killer.conn.Close()
 		}
@@ -214,7 +225,7 @@ func ignoreClosed(err error) error {
 
 // newSession opens a session with the engine.
 func (s *Server) newSession() (*session, error) {
-	tag := "session-" + strconv.FormatUint(s.sessions.Add(1), 10)
+	tag := "session-" + strconv.FormatUint(s.opened.Add(1), 10)
 	conn, err := s.lib.Connect(s.sessionArgs(tag)...)
 	if err != nil {
 		return nil, fmt.Errorf("open session: %w", err)

@@ -45,6 +45,12 @@ var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]{0,127}$`)
 
 func (s *session) close() { s.conn.Close() }
 
+// currentDatabase is where tables without a database are looked for.
+func (s *session) currentDatabase() (string, error) {
+	res, err := s.conn.Query(chdb.Statement{SQL: "SELECT currentDatabase()", Format: "TSVRaw"})
+	return strings.TrimSuffix(string(res.Data), "\n"), err
+}
+
 // use makes db the current database.
 func (s *session) use(db string) error {
 	_, err := s.conn.Query(chdb.Statement{SQL: "USE " + quoteName(db)})
@@ -75,6 +81,26 @@ func (s *session) check(st statement) (chdb.Analysis, error) {
 		return a, exceptionf(codeNotImplemented, "INTO OUTFILE and FROM INFILE are for clickhouse-client, not for a server")
 	}
 	return a, nil
+}
+
+// splitReadOnly takes the setting readonly out: a session that the engine has made read-only stays so.
+func splitReadOnly(settings []setting) (others []setting, readOnly bool) {
+	for _, s := range settings {
+		if s.name == "readonly" {
+			readOnly = s.value != "0"
+			continue
+		}
+		others = append(others, s)
+	}
+	return others, readOnly
+}
+
+// refuseChange refuses a statement of a read-only query that does more than to read.
+func refuseChange(st statement, a chdb.Analysis) error {
+	if a.ReadOnly || st.kind == kindSet || a.Statements == 0 && st.kind != kindInsert {
+		return nil
+	}
+	return exceptionf(codeReadOnly, "Cannot execute query in readonly mode. Over HTTP, all methods but POST imply readonly")
 }
 
 // runChecked is run for a statement that passed check. The engine takes some texts that do not parse, such as exit, for

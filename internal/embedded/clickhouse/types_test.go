@@ -90,7 +90,7 @@ var types = []struct {
 
 func TestTypes(t *testing.T) {
 	t.Parallel()
-	eachTarget(t, func(t *testing.T, tg target) {
+	eachProtocol(t, func(t *testing.T, tg target) {
 		for _, method := range []ch.CompressionMethod{ch.CompressionNone, ch.CompressionLZ4, ch.CompressionZSTD} {
 			conn := tg.database(t, withCompression(method))
 			for i, c := range types {

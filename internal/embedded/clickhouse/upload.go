@@ -2,6 +2,9 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 
 	"parley/internal/embedded/chdb"
 )
@@ -29,6 +32,26 @@ func (u *upload) append(data []byte) error {
 		u.sess.settle()
 	}
 	return err
+}
+
+// copy feeds what there is to read. It ends with ctx, too.
+func (u *upload) copy(ctx context.Context, data io.Reader) error {
+	buf := make([]byte, growBytes)
+	for {
+		n, err := data.Read(buf)
+		if aerr := u.append(buf[:n]); aerr != nil {
+			return aerr
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read data: %w", err)
+		}
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // commit ends the data and returns when the rows are written.
