@@ -25,7 +25,7 @@ type column struct{ name, typ string }
 const (
 	blockColumnsMax = 10_000
 	blockRowsMax    = 100_000_000
-	columnNameMax   = 64 << 10
+	columnNameMax   = 64 << 20 // an expression is its own name, a long literal included
 )
 
 // tape is what a block is read from. What it returns is valid until the next call.
