@@ -21,6 +21,7 @@ type grammar struct {
 	Cancel        cancelCmd        `cmd:"" help:"Cancel a conversation of which nothing has been carried out."`
 	Resubmit      resubmitCmd      `cmd:"" help:"Run what is unfinished of conversations that failed again."`
 	SQL           sqlCmd           `cmd:"" name:"sql" help:"Ask ClickHouse, where all results are."`
+	Schema        schemaCmd        `cmd:"" help:"Print the statements that make the tables in ClickHouse."`
 	Routes        routesCmd        `cmd:"" help:"Show where calls go, and put routes into maintenance."`
 	Keys          keysCmd          `cmd:"" help:"Make, list and end API keys."`
 	Accounts      accountsCmd      `cmd:"" help:"Set and show the limits of accounts."`

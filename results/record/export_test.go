@@ -6,9 +6,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/pressly/goose/v3"
 )
 
 // ReorderVersion is the step that exchanges results_log.
@@ -38,42 +40,45 @@ func Statements() ([]string, error) {
 
 // MigrateTo brings a database to a version, as a program of which it was the newest has.
 func MigrateTo(ctx context.Context, dsn string, version int64) error {
-	opts, err := ParseDSN(dsn)
-	if err != nil {
+	return start(ctx, dsn, Schema{}, unhooked, func(p *goose.Provider, _ *sql.DB) error {
+		_, err := p.UpTo(ctx, version)
 		return err
-	}
-	if err := createDatabase(ctx, *opts); err != nil {
-		return err
-	}
-	db := clickhouse.OpenDB(opts)
-	defer db.Close()
-	p, err := provider(db)
-	if err != nil {
-		return err
-	}
-	_, err = p.UpTo(ctx, version)
-	return err
+	})
 }
 
-// ErrKilled is what a starter ends with that Kill has killed.
+// ErrKilled is what a starter ends with that was killed.
 var ErrKilled = errors.New("killed")
 
 // MigrateKilled is a starter that is killed before it changes something for the time of that number, counted from 0.
 func MigrateKilled(ctx context.Context, dsn string, before int64) error {
-	opts, err := ParseDSN(dsn)
-	if err != nil {
-		return err
+	var done atomic.Int64
+	hook := func(statement string) (string, error) {
+		if done.Add(1) > before {
+			return "", ErrKilled
+		}
+		return statement, nil
 	}
-	mortal := &mortal{Connector: clickhouse.Connector(opts)}
-	mortal.left.Store(before)
-	db := sql.OpenDB(mortal)
-	defer db.Close()
-	p, err := provider(db)
+	return start(ctx, dsn, Schema{}, hook, up(ctx))
+}
+
+// MigrateForm is Migrate, of which each statement is changed by hook before it is executed.
+func MigrateForm(ctx context.Context, dsn string, schema Schema, hook func(statement string) (string, error)) error {
+	return start(ctx, dsn, schema, hook, func(p *goose.Provider, db *sql.DB) error {
+		if err := up(ctx)(p, db); err != nil {
+			return err
+		}
+		return schema.retain(ctx, db, slog.New(slog.DiscardHandler))
+	})
+}
+
+// Form returns the statements for a cluster of those of a file for one server.
+func Form(s Schema, database, file string) ([]string, error) {
+	statements, err := split(file)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = p.Up(ctx)
-	return err
+	all := []step{{version: 1, name: "test", statements: statements}}
+	return s.texts(all[0], database, all)
 }
 
 // Reorder is the step ReorderVersion alone.
@@ -87,23 +92,50 @@ func Reorder(ctx context.Context, dsn string) error {
 	return reorder(ctx, db)
 }
 
-// mortal connects a process that can change something a few times yet.
-type mortal struct {
-	driver.Connector
-	left atomic.Int64
+func unhooked(statement string) (string, error) { return statement, nil }
+
+func up(ctx context.Context) func(*goose.Provider, *sql.DB) error {
+	return func(p *goose.Provider, _ *sql.DB) error {
+		_, err := p.Up(ctx)
+		return err
+	}
 }
 
-// Connect returns a connection of that process.
-func (m *mortal) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := m.Connector.Connect(ctx)
+// start does what Migrate does, up to where it applies steps.
+func start(ctx context.Context, dsn string, schema Schema, hook func(string) (string, error), apply func(*goose.Provider, *sql.DB) error) error {
+	opts, err := ParseDSN(dsn)
+	if err != nil {
+		return err
+	}
+	if err := (Schema{}).createDatabase(ctx, *opts); err != nil {
+		return err
+	}
+	db := sql.OpenDB(hooked{clickhouse.Connector(opts), hook})
+	defer db.Close()
+	p, err := schema.provider(db, opts.Auth.Database)
+	if err != nil {
+		return err
+	}
+	return apply(p, db)
+}
+
+// hooked connects a program of which a test sees, changes or refuses what it executes.
+type hooked struct {
+	driver.Connector
+	hook func(statement string) (string, error)
+}
+
+// Connect returns a connection of that program.
+func (h hooked) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := h.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	living, ok := c.(conn)
+	direct, ok := c.(conn)
 	if !ok {
 		return nil, fmt.Errorf("connect: %T does not execute statements by itself", c)
 	}
-	return mortalConn{living, m}, nil
+	return hookedConn{direct, h.hook}, nil
 }
 
 // conn is what database/sql makes use of.
@@ -114,15 +146,16 @@ type conn interface {
 	driver.NamedValueChecker
 }
 
-type mortalConn struct {
+type hookedConn struct {
 	conn
-	mortal *mortal
+	hook func(statement string) (string, error)
 }
 
-// ExecContext changes something, unless the process is dead.
-func (c mortalConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if c.mortal.left.Add(-1) < 0 {
-		return nil, ErrKilled
+// ExecContext executes what the hook makes of a statement.
+func (c hookedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	statement, err := c.hook(query)
+	if err != nil {
+		return nil, err
 	}
-	return c.conn.ExecContext(ctx, query, args)
+	return c.conn.ExecContext(ctx, statement, args)
 }

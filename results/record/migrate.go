@@ -12,6 +12,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 )
 
 // collisionsMax bounds how often Migrate starts over after a statement that the server refused.
@@ -45,12 +46,12 @@ func Migrate(ctx context.Context, dsn string, schema Schema, log *slog.Logger) e
 }
 
 func (s Schema) migrate(ctx context.Context, opts *clickhouse.Options, log *slog.Logger) error {
-	if err := createDatabase(ctx, *opts); err != nil {
+	if err := s.createDatabase(ctx, *opts); err != nil {
 		return err
 	}
 	db := clickhouse.OpenDB(opts)
 	defer db.Close()
-	steps, err := provider(db)
+	steps, err := s.provider(db, opts.Auth.Database)
 	if err != nil {
 		return err
 	}
@@ -65,25 +66,50 @@ func (s Schema) migrate(ctx context.Context, opts *clickhouse.Options, log *slog
 }
 
 // provider applies the steps that a database lacks.
-func provider(db *sql.DB) (*goose.Provider, error) {
+func (s Schema) provider(db *sql.DB, name string) (*goose.Provider, error) {
 	all, err := steps()
 	if err != nil {
 		return nil, err
 	}
-	migrations := make([]*goose.Migration, len(all))
-	for i, s := range all {
-		migrations[i] = goose.NewGoMigration(s.version, &goose.GoFunc{RunDB: s.run}, nil)
+	versions, err := database.NewStore(goose.DialectClickHouse, versionsTable)
+	if err != nil {
+		return nil, fmt.Errorf("open versions: %w", err)
 	}
-	p, err := goose.NewProvider(goose.DialectClickHouse, db, nil, goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(migrations...))
+	if s.Cluster != "" {
+		all, versions = settled(all), clusterVersions{versions, s}
+	}
+	migrations := make([]*goose.Migration, len(all))
+	for i, step := range all {
+		run := func(ctx context.Context, db *sql.DB) error { return s.run(ctx, db, step, name, all) }
+		migrations[i] = goose.NewGoMigration(step.version, &goose.GoFunc{RunDB: run}, nil)
+	}
+	p, err := goose.NewProvider("", db, nil, goose.WithStore(versions), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(migrations...))
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}
 	return p, nil
 }
 
+// run applies one step of all.
+func (s Schema) run(ctx context.Context, db *sql.DB, step step, database string, all []step) error {
+	if step.version == reorderVersion && s.Cluster == "" {
+		return reorder(ctx, db)
+	}
+	texts, err := s.texts(step, database, all)
+	if err != nil {
+		return err
+	}
+	for _, text := range texts {
+		if _, err := db.ExecContext(ctx, text); err != nil {
+			return fmt.Errorf("execute %.60q: %w", text, err)
+		}
+	}
+	return nil
+}
+
 // createDatabase works from the database system, as a connection needs one that is there. It asks before it creates:
 // who may use a database need not be allowed to create one.
-func createDatabase(ctx context.Context, opts clickhouse.Options) error {
+func (s Schema) createDatabase(ctx context.Context, opts clickhouse.Options) error {
 	name := opts.Auth.Database
 	opts.Auth.Database = "system"
 	db := clickhouse.OpenDB(&opts)
@@ -95,7 +121,7 @@ func createDatabase(ctx context.Context, opts clickhouse.Options) error {
 	if found > 0 {
 		return nil
 	}
-	if _, err := db.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+identifier(name)); err != nil {
+	if _, err := db.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+identifier(name)+s.onCluster()); err != nil {
 		return fmt.Errorf("create database %s: %w", name, err)
 	}
 	return nil

@@ -118,7 +118,7 @@ func TestSchemaValidate(t *testing.T) {
 	if err == nil {
 		t.Fatalf("%+v: no error", bad)
 	}
-	for _, want := range []string{`Cluster: "a b"`, "Results: 23h59m59", "Rollups: -24h"} {
+	for _, want := range []string{`cluster: "a b"`, "Results: 23h59m59", "Rollups: -24h"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not say %q", err, want)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // Schema says what Migrate makes of a database, beside its tables and views. The zero value is for one server, and keeps
@@ -23,12 +24,54 @@ var clusterForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,199}$`)
 func (s Schema) Validate() error {
 	var errs []error
 	if s.Cluster != "" && !clusterForm.MatchString(s.Cluster) {
-		errs = append(errs, fmt.Errorf("Cluster: %q is not made of letters, digits, _ and -", s.Cluster))
+		errs = append(errs, fmt.Errorf("cluster: %q is not made of letters, digits, _ and -", s.Cluster))
 	}
 	if err := s.Retention.Validate(); err != nil {
-		errs = append(errs, fmt.Errorf("Retention: %w", err))
+		errs = append(errs, fmt.Errorf("retention: %w", err))
 	}
 	return errors.Join(errs...)
+}
+
+// SQL is what Migrate executes in a database that is new, as far as it is SQL: a statement ends with a semicolon and the
+// line.
+func (s Schema) SQL(database string) (string, error) {
+	all, err := steps()
+	if err = errors.Join(err, s.Validate()); err != nil {
+		return "", err
+	}
+	all = settled(all)
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE DATABASE IF NOT EXISTS %s%s;\n", identifier(database), s.onCluster())
+	for _, step := range all {
+		texts, err := s.texts(step, database, all)
+		if err != nil {
+			return "", err
+		}
+		for i, text := range texts {
+			if i == 0 {
+				fmt.Fprintf(&b, "\n-- %s\n", step.name)
+			}
+			fmt.Fprintf(&b, "\n%s;\n", text)
+		}
+	}
+	return b.String(), nil
+}
+
+// texts are the statements of a step of all steps, in the form of the schema.
+func (s Schema) texts(step step, database string, all []step) ([]string, error) {
+	var texts []string
+	for _, statement := range step.statements {
+		if s.Cluster == "" {
+			texts = append(texts, statement.String())
+			continue
+		}
+		forCluster, err := newCluster(s, database, all).statements(statement)
+		if err != nil {
+			return nil, fmt.Errorf("form %s for a cluster: %w", step.name, err)
+		}
+		texts = append(texts, forCluster...)
+	}
+	return texts, nil
 }
 
 // localSuffix ends the name of the table on a server whose name without it is distributed over the cluster.

@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -31,6 +32,84 @@ func (s statement) String() string {
 		b.WriteString(t.text)
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// is reports whether a token is a keyword.
+func (t token) is(keyword string) bool { return t.kind == word && strings.EqualFold(t.text, keyword) }
+
+// The kinds of statements that a cluster has a form of.
+const (
+	createTable        = "CREATE TABLE"
+	createView         = "CREATE VIEW"
+	createMaterialized = "CREATE MATERIALIZED VIEW"
+	alterTable         = "ALTER TABLE"
+	insertInto         = "INSERT INTO"
+)
+
+// head returns what kind of statement it is, "" for any other, and where the name stands of what it makes or changes.
+func (s statement) head() (kind string, name int) {
+	var words []string
+	for i, t := range s {
+		switch {
+		case t.kind == space || t.is("IF") || t.is("NOT") || t.is("EXISTS") || t.is("OR") || t.is("REPLACE"):
+		case slices.Contains([]string{createTable, createView, createMaterialized, alterTable, insertInto}, strings.Join(words, " ")):
+			return strings.Join(words, " "), i
+		case len(words) == strings.Count(createMaterialized, " ")+1:
+			return "", 0
+		default:
+			words = append(words, strings.ToUpper(t.text))
+		}
+	}
+	return "", 0
+}
+
+// hasColumn reports whether the statement makes a table with a column.
+func (s statement) hasColumn(name string) bool {
+	depth := 0
+	var before token
+	for _, t := range s {
+		if depth == 1 && t.is(name) && (before.text == "(" || before.text == ",") {
+			return true
+		}
+		depth += t.deeper()
+		if t.kind != space {
+			before = t
+		}
+	}
+	return false
+}
+
+// deeper is by how much what follows the token stands deeper in parentheses.
+func (t token) deeper() int {
+	switch {
+	case t.kind != sign:
+		return 0
+	case t.text == "(" || t.text == "[" || t.text == "{":
+		return 1
+	case t.text == ")" || t.text == "]" || t.text == "}":
+		return -1
+	}
+	return 0
+}
+
+// find returns where a keyword stands outside of parentheses, from a place on; len(s): nowhere.
+func (s statement) find(from int, keyword string) int {
+	depth := 0
+	for i := from; i < len(s); i++ {
+		if depth == 0 && s[i].is(keyword) {
+			return i
+		}
+		depth += s[i].deeper()
+	}
+	return len(s)
+}
+
+// with returns the statement, which selects, with one more setting.
+func (s statement) with(setting string) statement {
+	if at := s.find(0, "SETTINGS"); at < len(s) {
+		return slices.Insert(s, at+1, token{space, " " + setting + ","})
+	}
+	return slices.Insert(s, s.find(0, "COMMENT"), token{space, "\nSETTINGS " + setting + "\n"})
 }
 
 // split returns the statements of a file. Lines for goose are left out, and so are comments behind the last statement.

@@ -2,8 +2,6 @@ package record
 
 import (
 	"cmp"
-	"context"
-	"database/sql"
 	"fmt"
 	"io/fs"
 	"path"
@@ -51,17 +49,4 @@ func readStep(name string) (step, error) {
 	}
 	statements, err := split(string(text))
 	return step{version: version, name: path.Base(name), statements: statements}, err
-}
-
-// run applies the step to a database on one server.
-func (s step) run(ctx context.Context, db *sql.DB) error {
-	if s.version == reorderVersion {
-		return reorder(ctx, db)
-	}
-	for _, statement := range s.statements {
-		if _, err := db.ExecContext(ctx, statement.String()); err != nil {
-			return fmt.Errorf("execute %.60q: %w", statement.String(), err)
-		}
-	}
-	return nil
 }

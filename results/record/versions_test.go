@@ -373,7 +373,7 @@ func insertion(table string, columns []string, from, to int) string {
 	return fmt.Sprintf(`INSERT INTO %s (%s)
 		WITH calls AS (SELECT number AS n, n %% 3 = 0 AS single, toUUID('00000000-0000-4000-8000-' || leftPad(toString(n), 12, '0')) AS id,
 			toDateTime64('2026-10-31 23:59:00', 3, 'UTC') + n AS at FROM numbers(%d, %d))
-		SELECT %s FROM (%s) SETTINGS max_partitions_per_insert_block = 0, insert_deduplicate = 0`,
+		SELECT %s FROM (%s) SETTINGS max_partitions_per_insert_block = 0, insert_deduplicate = 0, distributed_foreground_insert = 1`,
 		table, strings.Join(columns, ", "), from, to-from, strings.Join(list, ", "), source)
 }
 

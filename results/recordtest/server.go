@@ -36,7 +36,12 @@ type Server struct {
 // NewServer starts a server for one test. It ends with the test.
 func NewServer(tb testing.TB) *Server {
 	tb.Helper()
-	s := &Server{dir: tb.TempDir(), addr: "127.0.0.1:0"}
+	return startServer(tb, tb.TempDir())
+}
+
+func startServer(tb testing.TB, dir string) *Server {
+	tb.Helper()
+	s := &Server{dir: dir, addr: "127.0.0.1:0"}
 	tb.Cleanup(func() {
 		if err := s.Stop(); err != nil {
 			tb.Errorf("stop ClickHouse: %v", err)

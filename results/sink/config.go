@@ -84,7 +84,7 @@ func (c Config) Validate() error {
 		problems = append(problems, fmt.Errorf("DSN: %w", err))
 	}
 	if err := c.Schema.Validate(); err != nil {
-		problems = append(problems, fmt.Errorf("Schema: %w", err))
+		problems = append(problems, fmt.Errorf("schema: %w", err))
 	}
 	return errors.Join(problems...)
 }
