@@ -46,6 +46,10 @@ func day(t testing.TB) driver.Conn {
 			if r.Status != "Rejected" {
 				r.Route = "crm"
 			}
+			if r.Status == "OK" || r.Status == "Error" {
+				started := ended.Add(-time.Second)
+				r.StartedAt = &started
+			}
 			results = append(results, r)
 		}
 		return id
@@ -159,8 +163,8 @@ func TestReports(t *testing.T) {
 			`SELECT toString(hour), route, toString(results), toString(failed), toString(latency_p99_ms), ifNull(toString(execution_p99_ms), 'null')
 			FROM routes_by_hour WHERE toHour(hour) BETWEEN 9 AND 12 ORDER BY hour, route`,
 			[]string{
-				"2026-11-21 09:00:00||1|1|2048|null", "2026-11-21 09:00:00|crm|5|4|2048|null", "2026-11-21 10:00:00|crm|4|1|2048|null",
-				"2026-11-21 11:00:00|crm|2|2|2048|null", "2026-11-21 12:00:00||1|1|2048|null",
+				"2026-11-21 09:00:00||1|1|2048|null", "2026-11-21 09:00:00|crm|5|4|2048|1024", "2026-11-21 10:00:00|crm|4|1|2048|1024",
+				"2026-11-21 11:00:00|crm|2|2|2048|1024", "2026-11-21 12:00:00||1|1|2048|null",
 			},
 		},
 		{
