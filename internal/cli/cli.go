@@ -22,6 +22,7 @@ type grammar struct {
 	Resubmit      resubmitCmd      `cmd:"" help:"Run what is unfinished of conversations that failed again."`
 	SQL           sqlCmd           `cmd:"" name:"sql" help:"Ask ClickHouse, where all results are."`
 	Schema        schemaCmd        `cmd:"" help:"Print the statements that make the tables in ClickHouse."`
+	Extract       extractCmd       `cmd:"" help:"Write results into a file: csv, jsonl or parquet."`
 	Routes        routesCmd        `cmd:"" help:"Show where calls go, and put routes into maintenance."`
 	Keys          keysCmd          `cmd:"" help:"Make, list and end API keys."`
 	Accounts      accountsCmd      `cmd:"" help:"Set and show the limits of accounts."`
@@ -42,6 +43,7 @@ const description = `Parley takes API calls, acknowledges them at once, runs the
   parley status order-1234              where a conversation stands
   parley conversations --status Staging which conversations wait for parts
   parley sql "SELECT status, count() FROM results GROUP BY status"
+  parley extract -o results.csv         all results as a file
   parley demo                           all of this by itself, in a temporary folder
 
 Each setting is a flag or an environment variable, which the help of the verb names; the flag counts.`

@@ -138,11 +138,15 @@ func (c *resubmitCmd) summary(found, refused int) string {
 }
 
 // ago is a time that is given as such, or as a duration before now.
-type ago struct{ time.Time }
+type ago struct {
+	time.Time
+	text string // as it was given
+}
 
 // UnmarshalText reads what was given.
 func (a *ago) UnmarshalText(text []byte) (err error) {
-	if d, err := time.ParseDuration(string(text)); err == nil {
+	a.text = string(text)
+	if d, err := time.ParseDuration(a.text); err == nil {
 		a.Time = time.Now().Add(-d)
 		return nil
 	}
