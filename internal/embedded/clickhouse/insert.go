@@ -30,10 +30,13 @@ func (c *nativeConn) insert(ctx context.Context, st statement, q query) error {
 		case err != nil:
 			return c.refuse(err)
 		case len(b.columns) == 0:
-			return c.commit(ctx, up)
+			return errors.Join(c.out.profileEvents(), c.commit(ctx, up))
 		}
 		if err := up.append(b.raw); err != nil {
 			return errors.Join(c.out.exception(asException(err)), c.drain(blocks))
+		}
+		if err := c.out.profileEvents(); err != nil {
+			return err
 		}
 	}
 }

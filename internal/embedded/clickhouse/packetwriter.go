@@ -92,6 +92,31 @@ func (w *packetWriter) profile(sum profile) error {
 	return w.flushFull()
 }
 
+// revisionProfileEvents is the first with an answer to each block of an insert, for which some clients wait.
+const revisionProfileEvents = 54456
+
+// profileEventColumns are those of a ProfileEvents packet.
+var profileEventColumns = []column{
+	{"host_name", "String"},
+	{"current_time", "DateTime"},
+	{"thread_id", "UInt64"},
+	{"type", "Enum8('increment' = 1, 'gauge' = 2)"},
+	{"name", "String"},
+	{"value", "Int64"},
+}
+
+// profileEvents answers a block of an insert: with no events.
+func (w *packetWriter) profileEvents() error {
+	if w.revision < revisionProfileEvents {
+		return nil
+	}
+	proto.ServerProfileEvents.Encode(&w.buf)
+	w.buf.PutString("") // the name of a table, of which there is none
+	w.buf.PutRaw(blockInfo)
+	w.buf.PutRaw(headerBlock(profileEventColumns, w.revision)) // never compressed
+	return w.flush()
+}
+
 // header sends a block without rows: the names and types of the columns that follow, or are expected.
 func (w *packetWriter) header(columns []column) error {
 	return w.data(headerBlock(columns, w.revision))

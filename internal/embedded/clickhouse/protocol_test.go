@@ -333,3 +333,25 @@ func TestHostileBlocks(t *testing.T) {
 		t.Errorf("the server has suffered: %v", err)
 	}
 }
+
+// TestInsertIsAnswered has each block of an insert answered before the next one comes: clickhouse-driver waits for it.
+func TestInsertIsAnswered(t *testing.T) {
+	t.Parallel()
+	conn, db := embedded(t)
+	mustExec(t, conn, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
+	c := dialRaw(t, db)
+	c.query("INSERT INTO t")
+	c.read(new(answer))
+	for _, values := range [][]uint32{{1, 2}, {3}, nil} {
+		c.block(values)
+		if events := c.profileEvents(); events != 0 {
+			t.Errorf("%d profile events, want none", events)
+		}
+	}
+	if a := c.answer(); a.code != 0 {
+		t.Errorf("insert: %s", a.message)
+	}
+	if n := value[uint64](t, conn, "SELECT sum(a) FROM t"); n != 6 {
+		t.Errorf("the rows have the sum %d, want 6", n)
+	}
+}

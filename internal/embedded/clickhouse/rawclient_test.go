@@ -159,6 +159,8 @@ func (c *rawClient) read(a *answer) bool {
 	case proto.ServerCodeProgress:
 		var p proto.Progress
 		c.decode(p.DecodeAware(c.r, servedRevision))
+	case proto.ServerProfileEvents:
+		c.events()
 	case proto.ServerCodeProfile:
 		var p proto.Profile
 		c.decode(p.DecodeAware(c.r, servedRevision))
@@ -173,6 +175,26 @@ func (c *rawClient) read(a *answer) bool {
 		c.t.Fatalf("packet %v in an answer", code)
 	}
 	return true
+}
+
+// profileEvents reads the packet of this name and returns how many there are.
+func (c *rawClient) profileEvents() int {
+	c.t.Helper()
+	if code := c.code(); code != proto.ServerProfileEvents {
+		c.t.Fatalf("packet %v instead of profile events", code)
+	}
+	return c.events()
+}
+
+// events reads profile events behind the packet's code.
+func (c *rawClient) events() int {
+	c.t.Helper()
+	if _, err := c.r.Str(); err != nil {
+		c.t.Fatal(err)
+	}
+	var b proto.Block
+	c.decode(b.DecodeBlock(c.r, servedRevision, new(proto.Results).Auto()))
+	return b.Rows
 }
 
 func (c *rawClient) decode(err error) {
