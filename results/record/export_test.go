@@ -26,11 +26,14 @@ func Versions() ([]int64, error) {
 	return versions, err
 }
 
-// Statements are those of all files.
-func Statements() ([]string, error) {
+// Statements are those of the file of a version; none: it is ReorderVersion.
+func Statements(version int64) ([]string, error) {
 	all, err := steps()
 	var texts []string
 	for _, s := range all {
+		if s.version != version {
+			continue
+		}
 		for _, statement := range s.statements {
 			texts = append(texts, statement.String())
 		}
@@ -40,17 +43,15 @@ func Statements() ([]string, error) {
 
 // MigrateTo brings a database to a version, as a program of which it was the newest has.
 func MigrateTo(ctx context.Context, dsn string, version int64) error {
-	return start(ctx, dsn, Schema{}, unhooked, func(p *goose.Provider, _ *sql.DB) error {
-		_, err := p.UpTo(ctx, version)
-		return err
-	})
+	return start(ctx, dsn, Schema{}, unhooked, upTo(ctx, version))
 }
 
 // ErrKilled is what a starter ends with that was killed.
 var ErrKilled = errors.New("killed")
 
-// MigrateKilled is a starter that is killed before it changes something for the time of that number, counted from 0.
-func MigrateKilled(ctx context.Context, dsn string, before int64) error {
+// MigrateKilled is MigrateTo by a starter that is killed before it changes something for the time of that number, counted
+// from 0.
+func MigrateKilled(ctx context.Context, dsn string, version, before int64) error {
 	var done atomic.Int64
 	hook := func(statement string) (string, error) {
 		if done.Add(1) > before {
@@ -58,13 +59,13 @@ func MigrateKilled(ctx context.Context, dsn string, before int64) error {
 		}
 		return statement, nil
 	}
-	return start(ctx, dsn, Schema{}, hook, up(ctx))
+	return start(ctx, dsn, Schema{}, hook, upTo(ctx, version))
 }
 
 // MigrateForm is Migrate, of which each statement is changed by hook before it is executed.
 func MigrateForm(ctx context.Context, dsn string, schema Schema, hook func(statement string) (string, error)) error {
 	return start(ctx, dsn, schema, hook, func(p *goose.Provider, db *sql.DB) error {
-		if err := up(ctx)(p, db); err != nil {
+		if _, err := p.Up(ctx); err != nil {
 			return err
 		}
 		return schema.retain(ctx, db, slog.New(slog.DiscardHandler))
@@ -77,8 +78,15 @@ func Form(s Schema, database, file string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []step{{version: 1, name: "test", statements: statements}}
-	return s.texts(all[0], database, all)
+	var all []string
+	for _, statement := range statements {
+		forms, err := s.forms(statement, database, []step{{statements: statements}})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, forms...)
+	}
+	return all, nil
 }
 
 // Reorder is the step ReorderVersion alone.
@@ -94,9 +102,9 @@ func Reorder(ctx context.Context, dsn string) error {
 
 func unhooked(statement string) (string, error) { return statement, nil }
 
-func up(ctx context.Context) func(*goose.Provider, *sql.DB) error {
+func upTo(ctx context.Context, version int64) func(*goose.Provider, *sql.DB) error {
 	return func(p *goose.Provider, _ *sql.DB) error {
-		_, err := p.Up(ctx)
+		_, err := p.UpTo(ctx, version)
 		return err
 	}
 }

@@ -95,13 +95,21 @@ func (s Schema) run(ctx context.Context, db *sql.DB, step step, database string,
 	if step.version == reorderVersion && s.Cluster == "" {
 		return reorder(ctx, db)
 	}
-	texts, err := s.texts(step, database, all)
-	if err != nil {
-		return err
-	}
-	for _, text := range texts {
-		if _, err := db.ExecContext(ctx, text); err != nil {
-			return fmt.Errorf("execute %.60q: %w", text, err)
+	for _, statement := range step.statements {
+		if kind, _ := statement.head(); kind == insertInto {
+			// It copies what was there before a view; what was under way then shall not fall in between.
+			if err := s.untilWritten(ctx, db); err != nil {
+				return err
+			}
+		}
+		forms, err := s.forms(statement, database, all)
+		if err != nil {
+			return err
+		}
+		for _, form := range forms {
+			if _, err := db.ExecContext(ctx, form); err != nil {
+				return fmt.Errorf("execute %.60q: %w", form, err)
+			}
 		}
 	}
 	return nil

@@ -6,9 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 )
 
 // reorderVersion is the step behind 00007_results_in_sequence.sql.
@@ -65,16 +63,17 @@ func exchange(ctx context.Context, db *sql.DB) error {
 		if err != nil {
 			return err
 		}
-		from, to := inSequence, "results_log"
+		var from, to string
 		switch order, found := orders["results_log"]; {
 		case found && inNewOrder(order):
 			return nil
 		case found:
 			from, to = "results_log", asidePrefix+strings.ToLower(rand.Text())
-		case orders[inSequence] == "":
-			if from = newest(orders); from == "" {
-				return fmt.Errorf("exchange results_log: %w", errInMotion)
-			}
+		default:
+			from, to = successor(orders), "results_log"
+		}
+		if from == "" {
+			return fmt.Errorf("exchange results_log: %w", errInMotion)
 		}
 		if _, err := db.ExecContext(ctx, `RENAME TABLE `+from+` TO `+to); err != nil {
 			return fmt.Errorf("exchange results_log: %w", err)
@@ -82,12 +81,16 @@ func exchange(ctx context.Context, db *sql.DB) error {
 	}
 }
 
-// newest names a table in the new order that was set aside; "": there is none.
-func newest(orders map[string]string) string {
+// successor names the table that takes the place of results_log: one that had it before, with what hangs on it, else the
+// one of step 7; "": there is none.
+func successor(orders map[string]string) string {
 	for name, order := range orders {
 		if strings.HasPrefix(name, asidePrefix) && inNewOrder(order) {
 			return name
 		}
+	}
+	if orders[inSequence] != "" {
+		return inSequence
 	}
 	return ""
 }
@@ -112,7 +115,8 @@ func tables(ctx context.Context, db *sql.DB) (map[string]string, error) {
 // takeOver copies the rows of a table that was set aside into results_log, month by month, and drops each month when it is
 // copied: so it needs little room, and a starter goes on where another ended. Rows that are copied twice are one.
 func takeOver(ctx context.Context, db *sql.DB, name string) error {
-	if err := untilWritten(ctx, db); err != nil {
+	// One may have begun while results_log was this table, and still writes into it.
+	if err := (Schema{}).untilWritten(ctx, db); err != nil {
 		return err
 	}
 	columns, err := names(ctx, db, `SELECT name FROM system.columns WHERE database = currentDatabase() AND table = ? ORDER BY position`, name)
@@ -136,54 +140,4 @@ func takeOver(ctx context.Context, db *sql.DB, name string) error {
 	}
 	_, err = db.ExecContext(ctx, `DROP TABLE IF EXISTS `+name+` SYNC`)
 	return err
-}
-
-// untilWritten waits for the inserts that run now: one of them may have begun while results_log was another table, and still
-// writes into that.
-func untilWritten(ctx context.Context, db *sql.DB) error {
-	const inserts = `SELECT query_id FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%results_log%' AND query NOT LIKE '%` + asidePrefix + `%'`
-	first, err := names(ctx, db, inserts)
-	if err != nil {
-		return err
-	}
-	for len(first) > 0 {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
-		}
-		running, err := names(ctx, db, inserts)
-		if err != nil {
-			return err
-		}
-		first = slices.DeleteFunc(first, func(id string) bool { return !slices.Contains(running, id) })
-	}
-	return nil
-}
-
-// names reads a column of names.
-func names(ctx context.Context, db *sql.DB, statement string, args ...any) ([]string, error) {
-	var all []string
-	err := each(ctx, db, func(rows *sql.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		all = append(all, name)
-		return err
-	}, statement, args...)
-	return all, err
-}
-
-// each reads the rows of a statement.
-func each(ctx context.Context, db *sql.DB, scan func(*sql.Rows) error, statement string, args ...any) (err error) {
-	rows, err := db.QueryContext(ctx, statement, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

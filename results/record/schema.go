@@ -43,35 +43,28 @@ func (s Schema) SQL(database string) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE DATABASE IF NOT EXISTS %s%s;\n", identifier(database), s.onCluster())
 	for _, step := range all {
-		texts, err := s.texts(step, database, all)
-		if err != nil {
-			return "", err
-		}
-		for i, text := range texts {
+		for i, statement := range step.statements {
+			forms, err := s.forms(statement, database, all)
+			if err != nil {
+				return "", fmt.Errorf("form %s: %w", step.name, err)
+			}
 			if i == 0 {
 				fmt.Fprintf(&b, "\n-- %s\n", step.name)
 			}
-			fmt.Fprintf(&b, "\n%s;\n", text)
+			for _, form := range forms {
+				fmt.Fprintf(&b, "\n%s;\n", form)
+			}
 		}
 	}
 	return b.String(), nil
 }
 
-// texts are the statements of a step of all steps, in the form of the schema.
-func (s Schema) texts(step step, database string, all []step) ([]string, error) {
-	var texts []string
-	for _, statement := range step.statements {
-		if s.Cluster == "" {
-			texts = append(texts, statement.String())
-			continue
-		}
-		forCluster, err := newCluster(s, database, all).statements(statement)
-		if err != nil {
-			return nil, fmt.Errorf("form %s for a cluster: %w", step.name, err)
-		}
-		texts = append(texts, forCluster...)
+// forms are what does in this schema what a statement does on one server. all are all steps.
+func (s Schema) forms(statement statement, database string, all []step) ([]string, error) {
+	if s.Cluster == "" {
+		return []string{statement.String()}, nil
 	}
-	return texts, nil
+	return newCluster(s, database, all).statements(statement)
 }
 
 // localSuffix ends the name of the table on a server whose name without it is distributed over the cluster.
