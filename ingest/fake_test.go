@@ -37,6 +37,8 @@ type answerer struct {
 	failed       func(schemas.FailedQuery) ([]schemas.ConversationResource, error)
 	usage        func([]string) (map[string]schemas.AccountUsage, error)
 	list         func(schemas.ConversationsQuery) ([]schemas.ConversationResource, error)
+	audit        func(map[int32]int64) ([]schemas.PartitionCounts, error)
+	books        *schemas.RecordBooks
 }
 
 // unknowing is a source that knows of nothing; told otherwise, of a queued call and of its conversation.
@@ -151,6 +153,24 @@ func (f *fakeSource) Conversations(_ context.Context, q schemas.ConversationsQue
 		return nil, nil
 	}
 	return f.answers.list(q)
+}
+
+func (f *fakeSource) Audit(_ context.Context, stored map[int32]int64) ([]schemas.PartitionCounts, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answers.audit == nil {
+		return nil, f.err
+	}
+	return f.answers.audit(stored)
+}
+
+func (f *fakeSource) Books(context.Context) (*schemas.RecordBooks, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answers.books == nil {
+		return nil, f.err
+	}
+	return f.answers.books, nil
 }
 
 // tell sets the next answers.

@@ -28,6 +28,7 @@ type Server struct {
 	recorder        *recorder
 	producer        *producer
 	poller          poller
+	books           *books
 	streams         *streams
 	extracts        *extracts
 	peers           http.Handler // nil: other nodes are not answered
@@ -80,6 +81,7 @@ func New(cfg Config) (*Server, error) {
 		},
 		producer:        &producer{client: cfg.Client, timeout: cfg.ProduceTimeout, log: cfg.Log, took: m.produce},
 		poller:          poller{live: cfg.Live, record: cfg.Record, metrics: m, log: cfg.Log},
+		books:           newBooks(cfg),
 		streams:         st,
 		extracts:        ex,
 		peers:           cfg.Peers,
@@ -131,6 +133,7 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	get(routesPath, takes(s.getRoutes))
 	e.PUT(maintenancePath, takes(s.audited("begin maintenance")(s.putMaintenance)))
 	e.DELETE(maintenancePath, takes(s.audited("end maintenance")(s.deleteMaintenance)))
+	get(booksPath, takes(s.getAudit))
 	if s.peers != nil {
 		e.POST(peer.Path+":question", echo.WrapHandler(s.peers))
 	}

@@ -26,6 +26,9 @@ type Live interface {
 	// Conversations returns the first conversations that are asked for, without their calls and in the order of their
 	// places, of those that are open and of those that have ended and may not be in the record yet.
 	Conversations(ctx context.Context, q schemas.ConversationsQuery) ([]schemas.ConversationResource, error)
+	// Audit returns the counts of the partitions, of which the record has the events up to the sequences in stored. After an
+	// error those that are missing nobody can tell now.
+	Audit(ctx context.Context, stored map[int32]int64) ([]schemas.PartitionCounts, error)
 }
 
 // Record knows the calls that have ended, however long ago.
@@ -38,4 +41,6 @@ type Record interface {
 	Conversations(ctx context.Context, q schemas.ConversationsQuery) ([]schemas.ConversationResource, error)
 	// Failed returns conversations that failed and have not been resubmitted, in the order of their ends.
 	Failed(ctx context.Context, q schemas.FailedQuery) ([]schemas.ConversationResource, error)
+	// Books tells how far the record has come, and what was found of its rows.
+	Books(ctx context.Context) (*schemas.RecordBooks, error)
 }

@@ -85,30 +85,3 @@ type RecordAudit struct {
 	At       time.Time      `json:"at"`
 	Problems []AuditProblem `json:"problems"`
 }
-
-// AuditResource is the answer to GET /v1/audit.
-type AuditResource struct {
-	// OK: nothing is known to be wrong. Complete: everything is known that is asked for.
-	OK         bool             `json:"ok"`
-	Complete   bool             `json:"complete"`
-	Partitions []PartitionAudit `json:"partitions"`
-}
-
-// PartitionAudit are the books of a partition. What is null is not known, for a reason that Unknown tells.
-type PartitionAudit struct {
-	Partition  int32                `json:"partition"`
-	OK         bool                 `json:"ok"`
-	Accepted   *int64               `json:"accepted"`
-	Final      map[CallStatus]int64 `json:"final"`
-	Open       map[CallStatus]int64 `json:"open"`
-	Resent     *int64               `json:"resent"`
-	Produced   *int64               `json:"produced"`
-	Stored     *int64               `json:"stored"`
-	LagSeconds *float64             `json:"lagSeconds"`
-	// CheckedFrom, CheckedTo and CheckedAt tell which rows of the record were compared, and when that began.
-	CheckedFrom *int64         `json:"checkedFrom"`
-	CheckedTo   *int64         `json:"checkedTo"`
-	CheckedAt   *string        `json:"checkedAt"`
-	Problems    []AuditProblem `json:"problems"`
-	Unknown     []string       `json:"unknown"`
-}

@@ -40,6 +40,7 @@ type serveCmd struct {
 	ResultPartitions  int32         `env:"PARLEY_RESULT_PARTITIONS" placeholder:"N" help:"Partitions of the results; they divide --partitions. Default: 8." group:"Kafka and ClickHouse"`
 	SessionTimeout    time.Duration `env:"PARLEY_SESSION_TIMEOUT" placeholder:"DURATION" help:"After how long without a word from this node others take over its work; brokers usually want at least 6s. Default: 1m embedded, else 15s." group:"Kafka and ClickHouse"`
 	TrimAfter         time.Duration `default:"24h" env:"PARLEY_TRIM_AFTER" placeholder:"DURATION" help:"How long calls that were carried out, and results that are in ClickHouse, stay in Kafka for those who look back; 0: for ever." group:"Kafka and ClickHouse"`
+	AuditShare        float64       `default:"0.05" env:"PARLEY_AUDIT_SHARE" placeholder:"SHARE" help:"How much of the time the rows in ClickHouse may be compared with what must be there, by one of the nodes with the role results: see parley audit." group:"Kafka and ClickHouse"`
 
 	EmbeddedKafkaAddr          string `default:"127.0.0.1:9092" env:"PARLEY_EMBEDDED_KAFKA_ADDR" placeholder:"HOST:PORT" help:"Where the embedded broker listens." group:"Embedded engines"`
 	EmbeddedClickHouseAddr     string `name:"embedded-clickhouse-addr" default:"127.0.0.1:9000" env:"PARLEY_EMBEDDED_CLICKHOUSE_ADDR" placeholder:"HOST:PORT" help:"Where the embedded ClickHouse speaks its native protocol." group:"Embedded engines"`
@@ -197,6 +198,7 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		ForwardGrace:               c.ForwardGrace,
 		SessionTimeout:             c.SessionTimeout,
 		TrimAfter:                  c.TrimAfter,
+		AuditShare:                 c.AuditShare,
 		Limits:                     c.calls(),
 		Requests:                   c.requests(),
 		Accounts:                   c.accounts(),

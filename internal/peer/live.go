@@ -231,9 +231,24 @@ func (l *Live) Audit(ctx context.Context, stored map[int32]int64) ([]schemas.Par
 	c := census[[]schemas.PartitionCounts]{live: l, patience: ownerWait, put: func(ctx context.Context, o Owner, in []int32) ([]schemas.PartitionCounts, error) {
 		return o.Audit(ctx, stored, in...)
 	}}
-	told, err := c.take(ctx)
-	return slices.Concat(told...), err
+	for asked := 1; ; asked++ {
+		told, err := c.take(ctx)
+		counts := slices.Concat(told...)
+		if err != nil || asked == auditQuestionsMax || !slices.ContainsFunc(counts, func(c schemas.PartitionCounts) bool { return c.Produced < stored[c.Partition] }) {
+			return counts, err
+		}
+		if pause(ctx, auditPause) != nil {
+			return counts, err
+		}
+	}
 }
+
+// An owner may know of a transaction a moment later than the record has the events of it: so one that knows of fewer events
+// than are stored is asked again.
+const (
+	auditQuestionsMax = 4
+	auditPause        = 300 * time.Millisecond
+)
 
 // sliceMax is the longest that an owner is asked to wait at once. One that falls silent, or is the owner no more, is
 // found out after that.

@@ -37,8 +37,9 @@ type member struct {
 	store   blockStore
 	offsets markStore
 	inbox   inbox
-	// needless is shared with the trimmer.
+	// needless is shared with the trimmer, held with whoever asks.
 	needless needless
+	held     *held
 
 	partitions map[int32]*partition
 	// prepared is set while the store is known to have its schema.
@@ -176,6 +177,7 @@ func (m *member) nextDue() time.Time {
 func (m *member) adopt(id int32, c change) {
 	defer func() { m.metrics.owned.Set(float64(len(m.partitions))) }()
 	delete(m.partitions, id)
+	m.held.drop(id)
 	m.metrics.forget(id)
 	if c.lost {
 		return
@@ -185,6 +187,7 @@ func (m *member) adopt(id int32, c change) {
 		source: source{topic: m.cfg.Topics.Results, partition: id},
 		plan:   c.mark,
 	}
+	m.held.add(id)
 	m.metrics.lag(m.partitions[id], time.Now())
 }
 

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -14,6 +15,28 @@ import (
 type Sink struct {
 	cfg     Config
 	metrics *metrics
+	held    held
+}
+
+// held are the partitions that this process has. Its member writes it, anybody may read it. Nil: nobody does.
+type held struct{ byPartition sync.Map }
+
+func (h *held) add(partition int32) {
+	if h != nil {
+		h.byPartition.Store(partition, nil)
+	}
+}
+
+func (h *held) drop(partition int32) {
+	if h != nil {
+		h.byPartition.Delete(partition)
+	}
+}
+
+// Holds reports whether it is this process that brings a partition of the results into ClickHouse, as far as it knows.
+func (s *Sink) Holds(partition int32) bool {
+	_, has := s.held.byPartition.Load(partition)
+	return has
 }
 
 // New returns a sink that does nothing before Run. It reaches for neither Kafka nor ClickHouse.
@@ -62,6 +85,8 @@ func (s *Sink) join(ctx context.Context, blocks blockStore) error {
 	if err != nil {
 		return err
 	}
+	m.held = &s.held
+	defer s.held.byPartition.Clear()
 	defer m.client.CloseAllowingRebalance()
 	defer m.trim()()
 	return m.run(ctx)

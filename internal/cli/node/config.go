@@ -78,6 +78,8 @@ type Config struct {
 	SessionTimeout time.Duration
 	// TrimAfter is that of processor.Config and sink.Config.
 	TrimAfter time.Duration
+	// AuditShare is how much of the time the rows in ClickHouse are compared with what must be there, up to 1. Zero: 0.05.
+	AuditShare float64
 	// Limits bound the calls that are taken and carried out, the same on all nodes. Zero: schemas.DefaultLimits.
 	Limits schemas.Limits
 	// Requests bound what is taken at a time, and how long anybody waits. Zero: ingest.DefaultRequestLimits.
@@ -163,6 +165,7 @@ func (c Config) Validate() error {
 	need(prefixForm.MatchString(c.TopicPrefix), "PARLEY_TOPIC_PREFIX is %q; it begins the names of topics: 1 to 200 of A-Z a-z 0-9 . _ -", c.TopicPrefix)
 	need(instanceForm.MatchString(c.Instance), "PARLEY_INSTANCE is %q; give a name of 1 to 200 of A-Z a-z 0-9 . _ -", c.Instance)
 	need(c.DataDir != "", "PARLEY_DATA_DIR is empty; name a folder")
+	need(c.AuditShare >= 0 && c.AuditShare <= 1, "PARLEY_AUDIT_SHARE is %v; it is more than 0, and 1 at most", c.AuditShare)
 	need(c.PartTimeout > 0, "PARLEY_PART_TIMEOUT is %s; it is positive", c.PartTimeout)
 	need(c.ForwardGrace > 0, "PARLEY_FORWARD_GRACE is %s; it is positive", c.ForwardGrace)
 	need(c.SessionTimeout >= 0, "PARLEY_SESSION_TIMEOUT is %s; it is positive, or 0 for the default", c.SessionTimeout)
@@ -263,6 +266,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("tls_ca", c.TLSCA),
 		slog.String("secret", secret),
 		slog.String("instance", c.Instance),
+		slog.Float64("audit_share", c.AuditShare),
 		slog.Duration("part_timeout", c.PartTimeout),
 		slog.Duration("forward_grace", c.ForwardGrace),
 		slog.Duration("session_timeout", c.SessionTimeout),

@@ -13,6 +13,7 @@ import (
 	"parley/internal/peer"
 	"parley/processor"
 	"parley/processor/executor"
+	"parley/results/audit"
 	"parley/results/extract"
 	"parley/results/query"
 	"parley/results/record"
@@ -30,7 +31,8 @@ func (n *node) openRoles(context.Context) error {
 	if err := n.openProducer(); err != nil {
 		return err
 	}
-	if err := n.openSink(); err != nil {
+	s, err := n.openSink()
+	if err != nil {
 		return err
 	}
 	p, err := n.openProcessor()
@@ -45,6 +47,9 @@ func (n *node) openRoles(context.Context) error {
 	}
 	peers, err := n.openPeers(p)
 	if err != nil {
+		return err
+	}
+	if err := n.openAudit(s, conn, peers.live); err != nil {
 		return err
 	}
 	return n.openIngest(conn, peers)
@@ -138,10 +143,10 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 	return p, nil
 }
 
-// openSink adds the stage that brings what has happened into ClickHouse.
-func (n *node) openSink() error {
+// openSink adds the stage that brings what has happened into ClickHouse, and returns who does; nil on a node without the role.
+func (n *node) openSink() (*sink.Sink, error) {
 	if !n.cfg.Roles.Results {
-		return nil
+		return nil, nil //nolint:nilnil // a node without the role is as good
 	}
 	s, err := sink.New(sink.Config{
 		Client:     append(n.memberOptions("sink"), kgo.SessionTimeout(n.sessionTimeout()), kgo.WithHooks(n.kafkaMetrics("sink"))),
@@ -154,9 +159,31 @@ func (n *node) openSink() error {
 		Registerer: n.metrics,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	n.stages = append(n.stages, stage{"results", s.Run})
+	return s, nil
+}
+
+// openAudit adds the stage that compares what is in ClickHouse with what must be: in one of the processes with a sink, that
+// which has the first partition of the results.
+func (n *node) openAudit(s *sink.Sink, conn driver.Conn, live *peer.Live) error {
+	if s == nil {
+		return nil
+	}
+	a, err := audit.New(audit.Config{
+		Conn:       conn,
+		Live:       live,
+		Partitions: n.layout.Partitions,
+		Mine:       func() bool { return s.Holds(0) },
+		Share:      n.cfg.AuditShare,
+		Log:        n.log,
+		Registerer: n.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	n.stages = append(n.stages, stage{"audit", a.Run})
 	return nil
 }
 

@@ -15,6 +15,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"parley/results/recordtest"
 )
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the list of metrics")
@@ -29,7 +31,7 @@ Histograms of Parley's own are native ones, too, for a server that asks for them
 ` + "`process_*`" + ` and ` + "`go_build_info`" + `, and those of the Kafka clients (franz-go's kprom): ` + "`parley_ingest_kafka_*`" + `, ` + "`parley_processor_kafka_*`" + `,
 ` + "`parley_sink_kafka_*`" + `. No label names an account, a conversation or a call.
 
-What to watch first: ` + "`parley_ingest_calls_total`" + ` by code, ` + "`parley_ingest_request_seconds`" + `, ` + "`parley_partition_lag_seconds`" + `,
+What to watch first: ` + "`parley_audit_problems`" + `, which is 0 as long as everything is accounted for, ` + "`parley_ingest_calls_total`" + ` by code, ` + "`parley_ingest_request_seconds`" + `, ` + "`parley_partition_lag_seconds`" + `,
 ` + "`parley_route_oldest_waiting_seconds`" + `, ` + "`parley_route_circuit_open`" + `, ` + "`parley_sink_lag_seconds`" + `; what should not rise:
 ` + "`parley_processor_dead_total`" + `, ` + "`parley_sink_dead_total`" + `, ` + "`parley_processor_restarts_total`" + `.
 
@@ -50,14 +52,16 @@ func TestMetricsPage(t *testing.T) {
   - {name: postings, executor: {type: kafka, topic: postings, replyTopic: postings-done}}`, backend.URL), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n := s.start("a", Roles{Ingest: true, Processor: true, Results: true}, func(c *Config) { c.Spans = new(collector) })
+	n := s.start("a", Roles{Ingest: true, Processor: true, Results: true}, func(c *Config) {
+		c.Spans, c.ClickHouseDSN = new(collector), recordtest.DSN(t)
+	})
 	n.owns(8)
 	n.want("ended", n.get(n.send("order", "Row", 1, 1)+"&wait=20s"), 200, "OK")
 	var families map[string]*dto.MetricFamily
 	n.eventually("all clients have worked", func() bool {
 		families = n.metrics()
 		for _, name := range []string{
-			"parley_sink_lag_seconds", "parley_route_attempt_seconds", "parley_ingest_kafka_produce_records_total",
+			"parley_sink_lag_seconds", "parley_audit_problems", "parley_audit_lag_seconds", "parley_route_attempt_seconds", "parley_ingest_kafka_produce_records_total",
 			"parley_processor_kafka_fetch_records_total", "parley_sink_kafka_fetch_records_total", "go_build_info", "go_goroutines", "process_open_fds",
 		} {
 			if families[name] == nil {
