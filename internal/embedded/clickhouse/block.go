@@ -17,7 +17,7 @@ import (
 type block struct {
 	columns []column
 	rows    int
-	raw     []byte // the whole of it, without marks
+	raw     []byte // the whole of it
 }
 
 type column struct{ name, typ string }

@@ -93,23 +93,23 @@ func TestBlockCutter(t *testing.T) {
 	for _, revision := range []int{0, revisionMax} {
 		c.cut([]byte(strings.Join(blocks, "")))
 		for i, want := range blocks {
-			raw, _, err := c.next(revision)
+			cut, err := c.next(revision)
 			if err != nil {
 				t.Fatalf("block %d: %v", i, err)
 			}
-			b, err := (&blockReader{r: bufio.NewReader(bytes.NewReader(raw)), max: 1 << 20, marked: revision > 0}).next()
+			b, err := (&blockReader{r: bufio.NewReader(bytes.NewReader(cut.raw)), max: 1 << 20, marked: revision > 0}).next()
 			if err != nil || string(b.raw) != want {
 				t.Errorf("block %d at revision %d: %q, want %q: %v", i, revision, b.raw, want, err)
 			}
 		}
-		if _, _, err := c.next(revision); !errors.Is(err, io.EOF) {
+		if _, err := c.next(revision); !errors.Is(err, io.EOF) {
 			t.Errorf("after the last block: %v, want %v", err, io.EOF)
 		}
 	}
 	for _, whole := range blocks {
 		for n := range len(whole) - 1 {
 			c.cut([]byte(whole[:n+1]))
-			if _, _, err := c.next(revisionMax); !errors.Is(err, io.ErrUnexpectedEOF) && asException(err).Code != codeTooBigString && asException(err).Code != codeIncorrectData {
+			if _, err := c.next(revisionMax); !errors.Is(err, io.ErrUnexpectedEOF) && asException(err).Code != codeTooBigString && asException(err).Code != codeIncorrectData {
 				t.Fatalf("%q: %v", whole[:n+1], err)
 			}
 		}
@@ -125,18 +125,18 @@ func FuzzBlockCutter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var c blockCutter
 		c.cut(data)
-		marked, rows, err := c.next(revisionMax)
+		marked, err := c.next(revisionMax)
 		if err != nil {
 			return
 		}
-		b, err := (&blockReader{r: bufio.NewReader(bytes.NewReader(marked)), max: 1 << 20, marked: true}).next()
-		if err != nil || b.rows != rows {
-			t.Fatalf("%q is cut from %q, but cannot be read: %v", marked, data, err)
+		b, err := (&blockReader{r: bufio.NewReader(bytes.NewReader(marked.raw)), max: 1 << 20, marked: true}).next()
+		if err != nil || b.rows != marked.rows {
+			t.Fatalf("%q is cut from %q, but cannot be read: %v", marked.raw, data, err)
 		}
 		raw := bytes.Clone(b.raw) // its numbers are as short as they can be
 		c.cut(raw)
-		if again, _, err := c.next(0); err != nil || !bytes.Equal(again, raw) {
-			t.Errorf("%q becomes %q: %v", raw, again, err)
+		if again, err := c.next(0); err != nil || !bytes.Equal(again.raw, raw) {
+			t.Errorf("%q becomes %q: %v", raw, again.raw, err)
 		}
 	})
 }

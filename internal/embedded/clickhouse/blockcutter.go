@@ -19,20 +19,22 @@ type blockCutter struct {
 func (c *blockCutter) cut(data []byte) { c.data, c.pos = data, 0 }
 
 // next returns the next block as it is at this revision, or io.EOF. It is valid until the following call.
-func (c *blockCutter) next(revision int) (raw []byte, rows int, err error) {
+func (c *blockCutter) next(revision int) (block, error) {
 	if c.pos == len(c.data) {
-		return nil, 0, io.EOF
+		return block{}, io.EOF
 	}
 	if c.walk == nil {
 		c.walk = &blockWalk{tape: c}
 	}
 	from := c.pos
 	c.walk.max, c.marks = len(c.data), c.marks[:0]
-	if _, rows, err = c.walk.next(); err != nil {
-		return nil, 0, fmt.Errorf("cut block: %w", err)
+	columns, rows, err := c.walk.next()
+	if err != nil {
+		return block{}, fmt.Errorf("cut block: %w", err)
 	}
+	b := block{columns: columns, rows: rows, raw: c.data[from:c.pos]}
 	if !marksBlocks(revision) {
-		return c.data[from:c.pos], rows, nil
+		return b, nil
 	}
 	c.out = c.out[:0]
 	for _, at := range c.marks {
@@ -40,7 +42,8 @@ func (c *blockCutter) next(revision int) (raw []byte, rows int, err error) {
 		from = at
 	}
 	c.out = append(c.out, c.data[from:c.pos]...)
-	return c.out, rows, nil
+	b.raw = c.out
+	return b, nil
 }
 
 func (c *blockCutter) mark() error {

@@ -29,6 +29,7 @@ type nativeConn struct {
 	revision int
 	sess     *session
 	cutter   blockCutter
+	headed   bool // the header of the answer has been sent
 }
 
 var (

@@ -25,6 +25,7 @@ func (c *nativeConn) execute(ctx context.Context, st statement, q query) error {
 	if st.kind == kindSet {
 		return c.sess.set(ctx, chdb.Statement{SQL: st.text, Params: q.params})
 	}
+	c.headed = false
 	run := chdb.Statement{SQL: st.text, Format: formatNative, Params: q.params}
 	if st.kind == kindSelect {
 		return c.selectRows(ctx, run)
@@ -87,20 +88,25 @@ func (c *nativeConn) emptySelect(ctx context.Context, st chdb.Statement) error {
 	return c.out.header(header)
 }
 
-// sendBlocks sends the blocks that lie one behind the other in data.
+// sendBlocks sends the blocks that lie one behind the other in data. Before the first one of an answer goes its header, as
+// from a server: clickhouse-driver learns the columns from a block without rows alone.
 func (c *nativeConn) sendBlocks(data []byte) (sent profile, err error) {
 	c.cutter.cut(data)
 	for {
-		raw, rows, err := c.cutter.next(c.revision)
+		b, err := c.cutter.next(c.revision)
 		if errors.Is(err, io.EOF) {
 			return sent, nil
 		}
 		if err != nil {
 			return sent, err
 		}
-		if err := c.out.data(raw); err != nil {
+		if !c.headed {
+			c.headed = true
+			err = c.out.header(b.columns)
+		}
+		if err := errors.Join(err, c.out.data(b.raw)); err != nil {
 			return sent, err
 		}
-		sent.add(profile{rows: rows, blocks: 1, bytes: len(raw)})
+		sent.add(profile{rows: b.rows, blocks: 1, bytes: len(b.raw)})
 	}
 }

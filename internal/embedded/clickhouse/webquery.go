@@ -245,14 +245,14 @@ func (q *webQuery) selectBlocks(ctx context.Context, st chdb.Statement) error {
 // writeBlocks writes the blocks that lie one behind the other in data.
 func (q *webQuery) writeBlocks(cutter *blockCutter, data []byte) (written int, err error) {
 	for cutter.cut(data); ; written++ {
-		raw, _, err := cutter.next(q.revision)
+		b, err := cutter.next(q.revision)
 		if errors.Is(err, io.EOF) {
 			return written, nil
 		}
 		if err != nil {
 			return written, err
 		}
-		if err := q.writeBlock(raw); err != nil {
+		if err := q.writeBlock(b.raw); err != nil {
 			return written, err
 		}
 	}
