@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 const conversationListPath = "/v1/conversations"
 
 const (
-	// listLimit is how many conversations a page has unless it is asked for others, listLimitMax how many it may have.
+	// listLimit is how much a page of a list has unless it is asked for others, listLimitMax how much it may have.
 	listLimit    = 100
 	listLimitMax = 1000
 )
@@ -88,15 +87,8 @@ func listQuery(c echo.Context) (q schemas.ConversationsQuery, p *schemas.Problem
 		}
 		q.After = &place
 	}
-	q.Limit = listLimit
-	if text := c.QueryParam("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > listLimitMax {
-			return q, &schemas.Problem{Code: schemas.InvalidParameter, Detail: fmt.Sprintf("limit is a number from 1 to %d", listLimitMax)}
-		}
-		q.Limit = n
-	}
-	return q, nil
+	q.Limit, p = limit(c)
+	return q, p
 }
 
 // statuses reads a list of statuses; empty: all.

@@ -98,14 +98,8 @@ func extractQuery(c echo.Context) (q schemas.ExtractQuery, p *schemas.Problem) {
 	if q.After, q.Until, p = cursors(c.QueryParam("cursor"), c.QueryParam("until")); p != nil {
 		return q, p
 	}
-	if q.From, p = instant("from", c.QueryParam("from")); p != nil {
+	if q.From, q.To, p = endPeriod(c); p != nil {
 		return q, p
-	}
-	if q.To, p = instant("to", c.QueryParam("to")); p != nil {
-		return q, p
-	}
-	if !q.To.IsZero() && !q.From.Before(q.To) {
-		return q, invalid("from is before to: the period has what ended at from, and nothing that did at to")
 	}
 	if q.ConversationID = c.QueryParam("conversationId"); !utf8.ValidString(q.ConversationID) {
 		return q, invalid("conversationId is not UTF-8")
@@ -161,6 +155,9 @@ func resultStatuses(text string) ([]schemas.ResultStatus, *schemas.Problem) {
 	var out []schemas.ResultStatus
 	for word := range strings.SplitSeq(text, ",") {
 		status := schemas.ResultStatus(word)
+		if status == schemas.HasErrors {
+			return nil, invalid("status is that of an object, and HasErrors is one of a call: ask for Error")
+		}
 		if !slices.Contains(schemas.ResultStatuses(), status) {
 			return nil, invalid("status is one or several of %v, with commas between them; %.100q is none", schemas.ResultStatuses(), word)
 		}

@@ -187,7 +187,7 @@ func TestExtractsThatCannotBe(t *testing.T) {
 		"from=yesterday":                   "from is a time",
 		"to=2026-11-22":                    "to is a time",
 		"from=2026-11-22T00:00:00Z&to=2026-11-22T00:00:00Z": "from is before to",
-		"status=HasErrors":   `"HasErrors" is none`,
+		"status=HasErrors":   "ask for Error",
 		"status=ok":          `"ok" is none`,
 		"conversationId=%ff": "conversationId is not UTF-8",
 		"limit=1":            `no query parameter "limit" here`,

@@ -39,6 +39,7 @@ type answerer struct {
 	list         func(schemas.ConversationsQuery) ([]schemas.ConversationResource, error)
 	audit        func(map[int32]int64) ([]schemas.PartitionCounts, error)
 	books        *schemas.RecordBooks
+	results      func(schemas.ResultsQuery) (schemas.ResultsPage, error)
 }
 
 // unknowing is a source that knows of nothing; told otherwise, of a queued call and of its conversation.
@@ -171,6 +172,15 @@ func (f *fakeSource) Books(context.Context) (*schemas.RecordBooks, error) {
 		return nil, f.err
 	}
 	return f.answers.books, nil
+}
+
+func (f *fakeSource) Results(_ context.Context, q schemas.ResultsQuery) (schemas.ResultsPage, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answers.results == nil {
+		return schemas.ResultsPage{}, nil
+	}
+	return f.answers.results(q)
 }
 
 // tell sets the next answers.

@@ -128,6 +128,7 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	e.DELETE(conversationsPath+":id", takes(s.deleteConversation))
 	e.POST(conversationsPath+":id"+resubmitSuffix, takes(s.postResubmission))
 	e.POST(resubmitPath, takes(s.audited("resubmit")(s.postResubmissions)))
+	get(resultsPath, takes(s.getResults, resultParameters()...))
 	get(extractsPath, takes(s.getExtract, "columns", "conversationId", "cursor", "format", "from", "status", "to", "until"))
 	e.POST(deferredPath+":token", takes(s.postAnswer))
 	get(routesPath, takes(s.getRoutes))

@@ -43,4 +43,6 @@ type Record interface {
 	Failed(ctx context.Context, q schemas.FailedQuery) ([]schemas.ConversationResource, error)
 	// Books tells how far the record has come, and what was found of its rows.
 	Books(ctx context.Context) (*schemas.RecordBooks, error)
+	// Results returns a page of results. Its error may be a schemas.ErrTooMuch.
+	Results(ctx context.Context, q schemas.ResultsQuery) (schemas.ResultsPage, error)
 }

@@ -58,7 +58,12 @@ func (r *CallResource) Count() {
 
 // SequenceOf is the identity of an event in the form that callers see: partition-sequence.
 func SequenceOf(e *parleyv1.ResultEvent) string {
-	return fmt.Sprintf("%d-%d", e.GetPartition(), e.GetSequence())
+	return SequenceText(e.GetPartition(), e.GetSequence())
+}
+
+// SequenceText is that of an event of a partition.
+func SequenceText(partition int32, sequence int64) string {
+	return fmt.Sprintf("%d-%d", partition, sequence)
 }
 
 // TimeOf is the instant of ms, milliseconds since 1970; nil for zero.

@@ -111,6 +111,8 @@ var (
 	ErrUnknown = errors.New("unknown")
 	// ErrUnavailable: whoever was asked cannot tell now; ask again later.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrTooMuch: whoever was asked would have to read too much to tell; ask for less. It is an ErrUnavailable.
+	ErrTooMuch = fmt.Errorf("too much to read: %w", ErrUnavailable)
 )
 
 // NotOwnedError says that whoever was asked does not own these partitions now, and so cannot tell; what it owns of those

@@ -52,17 +52,6 @@ type callRow struct {
 	Content             uint64     `ch:"content"`
 }
 
-// resultRow is a row of the view results; rows come in the order of ordinals.
-type resultRow struct {
-	Sequence      int64  `ch:"sequence"`
-	CorrelationID string `ch:"correlation_id"`
-	ObjectType    string `ch:"object_type"`
-	CustomerKey   string `ch:"customer_key"`
-	Status        string `ch:"status"`
-	ErrorCode     string `ch:"error_code"`
-	Message       string `ch:"message"`
-}
-
 // calls returns the calls of a statement with their results. They are all of one conversation, or one alone.
 func (q *Query) calls(ctx context.Context, statement string, args ...any) ([]schemas.CallResource, error) {
 	found, err := rows[callRow](ctx, q.conn, statement, args...)

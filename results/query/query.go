@@ -21,10 +21,12 @@ const timeout = 2 * time.Second
 // there, and schemas.ErrUnavailable when ClickHouse gave no answer in time.
 type Query struct {
 	conn driver.Conn
+	// patience is after how long a page of results is given as it is.
+	patience time.Duration
 }
 
 // New returns a Query to a database with the current schema (record.Open, record.Migrate). The caller closes conn.
-func New(conn driver.Conn) *Query { return &Query{conn: conn} }
+func New(conn driver.Conn) *Query { return &Query{conn: conn, patience: searchPatience} }
 
 // Request returns the status of a call.
 func (q *Query) Request(ctx context.Context, ask schemas.RequestQuery) (schemas.CallResource, error) {

@@ -1,0 +1,332 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"parley/results/recordtest"
+	"parley/schemas"
+)
+
+// fataler is what a test and a check of rapid have in common.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+// insert puts rows into a table, by the names of their fields.
+func insert[R any](t fataler, conn driver.Conn, table, columns string, rows []R) {
+	t.Helper()
+	batch, err := conn.PrepareBatch(context.Background(), "INSERT INTO "+table+" ("+columns+")")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range rows {
+		if err := batch.AppendStruct(&rows[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := batch.Send(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// insertResults puts rows into the record, as far as searches read it.
+func insertResults(t fataler, conn driver.Conn, rows []resultRow) {
+	t.Helper()
+	insert(t, conn, "results_log", resultColumns, rows)
+	insert(t, conn, "calls_log", "account, conversation_id, request_id, sequence_code, status, completed_at, partition, sequence", rows)
+}
+
+// insertStored says that all of a partition is in the record up to a sequence.
+func insertStored(t fataler, conn driver.Conn, partition int32, sequence int64) {
+	t.Helper()
+	insert(t, conn, "stored", "partition, sequence", []storedRow{{partition, sequence}})
+}
+
+const epoch = 1_790_000_000_000
+
+// someCall are the rows of a call.
+func someCall(t *rapid.T, account string, partition int32, sequence int64) []resultRow {
+	word := func(name string, of ...string) string { return rapid.SampledFrom(of).Draw(t, name) }
+	at := func(name string) time.Time {
+		return time.UnixMilli(epoch + rapid.Int64Range(0, 20).Draw(t, name)*86_400_000).UTC()
+	}
+	call := resultRow{
+		Account: account, ConversationID: word("conversation", "", "", "order-1", "order-2"), RequestID: uuid.UUID{15: byte(rapid.IntRange(1, 4).Draw(t, "request"))},
+		SequenceCode: 1, Method: "Create", AcceptedAt: at("accepted"), CompletedAt: at("completed"), Partition: partition, Sequence: sequence,
+	}
+	rows := slices.Repeat([]resultRow{call}, rapid.IntRange(1, 4).Draw(t, "objects"))
+	for i := range rows {
+		r := &rows[i]
+		r.Ordinal = int32(i)
+		r.Status, r.ErrorCode = word("status", "OK", "OK", "Error", "Rejected"), word("code", "", "E1")
+		r.ObjectType, r.CorrelationID, r.CustomerKey = word("type", "Row", "List"), word("correlation", "", "a", "b"), word("key", "", "k")
+	}
+	return rows
+}
+
+// filters are what may be asked for.
+func filters() []schemas.ResultsFilter {
+	day := func(n int64) time.Time { return time.UnixMilli(epoch + n*86_400_000) }
+	return []schemas.ResultsFilter{
+		{},
+		{ConversationID: "order-1"},
+		{ConversationID: uuid.UUID{15: 2}.String(), Statuses: []schemas.ResultStatus{schemas.OK}},
+		{RequestID: uuid.UUID{15: 2}},
+		{CorrelationID: "a"},
+		{Statuses: []schemas.ResultStatus{schemas.Error, schemas.Rejected}},
+		{ErrorCode: "E1", ObjectType: "Row"},
+		{CustomerKey: "k", From: day(3)},
+		{From: day(3), To: day(17)},
+	}
+}
+
+// matches is the filter, told the plainest way.
+func matches(f schemas.ResultsFilter, r resultRow) bool {
+	return (f.ConversationID == "" || f.ConversationID == r.ConversationID || r.ConversationID == "" && f.ConversationID == r.RequestID.String()) &&
+		(f.RequestID == uuid.Nil || f.RequestID == r.RequestID) &&
+		(f.CorrelationID == "" || f.CorrelationID == r.CorrelationID) &&
+		(len(f.Statuses) == 0 || slices.Contains(f.Statuses, schemas.ResultStatus(r.Status))) &&
+		(f.ErrorCode == "" || string(f.ErrorCode) == r.ErrorCode) &&
+		(f.ObjectType == "" || f.ObjectType == r.ObjectType) &&
+		(f.CustomerKey == "" || f.CustomerKey == r.CustomerKey) &&
+		(f.From.IsZero() || !r.CompletedAt.Before(f.From)) && (f.To.IsZero() || r.CompletedAt.Before(f.To))
+}
+
+// merged is what is to be given of the partitions' results: of each the next, of all the one that ended first; but a call
+// that was begun, in a partition, is given to its end.
+func merged(partitions [][]resultRow, begun int, sequence int64) (out []resultRow) {
+	partitions = slices.Clone(partitions)
+	for {
+		next := -1
+		for p, rows := range partitions {
+			inBegun := next >= 0 && next == begun && partitions[next][0].Sequence == sequence
+			switch {
+			case len(rows) == 0 || inBegun:
+			case p == begun && rows[0].Sequence == sequence, next < 0, rows[0].CompletedAt.Before(partitions[next][0].CompletedAt):
+				next = p
+			}
+		}
+		if next < 0 {
+			return out
+		}
+		r := partitions[next][0]
+		out, partitions[next] = append(out, r), partitions[next][1:]
+		begun, sequence = next, r.Sequence
+	}
+}
+
+func texts(rows []resultRow) (out []string) {
+	for _, r := range rows {
+		out = append(out, fmt.Sprintf("%d-%d.%d", r.Partition, r.Sequence, r.Ordinal))
+	}
+	return out
+}
+
+// scene is a search, and what happens between its pages.
+type scene struct {
+	ask schemas.ResultsQuery
+	// hasty gives pages that are not full.
+	hasty bool
+	steps []sceneStep
+}
+
+// sceneStep is what is written into the record, what is said to be there for good, or a page.
+type sceneStep struct {
+	kind  string
+	rows  []resultRow // of one partition
+	twice bool
+}
+
+const scenePartitions = 3
+
+func someScene(t *rapid.T) scene {
+	s := scene{
+		ask:   schemas.ResultsQuery{Account: "acc", ResultsFilter: rapid.SampledFrom(filters()).Draw(t, "filter"), Limit: rapid.IntRange(1, 9).Draw(t, "limit")},
+		hasty: rapid.Bool().Draw(t, "hasty"),
+	}
+	var written [scenePartitions]int64
+	for range rapid.IntRange(1, 20).Draw(t, "steps") {
+		step := sceneStep{kind: rapid.SampledFrom([]string{"write", "write", "store", "page", "page"}).Draw(t, "kind")}
+		if step.kind == "write" {
+			p := rapid.Int32Range(0, scenePartitions-1).Draw(t, "partition")
+			for range rapid.IntRange(1, 12).Draw(t, "calls") {
+				written[p] += rapid.SampledFrom([]int64{1, 2, 3, 700, 3_000}).Draw(t, "gap")
+				account := rapid.SampledFrom([]string{"acc", "acc", "acc", "other"}).Draw(t, "account")
+				step.rows = append(step.rows, someCall(t, account, p, written[p])...)
+			}
+			step.twice = rapid.Bool().Draw(t, "twice")
+		}
+		s.steps = append(s.steps, step)
+	}
+	return s
+}
+
+// sceneRecord is what a scene is played on.
+type sceneRecord interface {
+	write(rows []resultRow)
+	store(partition int32, sequence int64)
+	page(ask schemas.ResultsQuery) (schemas.ResultsPage, error)
+}
+
+// play has every result that is asked for given once, in the order that is promised.
+func (s scene) play(t fataler, on sceneRecord) {
+	t.Helper()
+	var (
+		ask     = s.ask
+		written [scenePartitions]int64
+		pending []resultRow // what is not stored for good
+		waiting = make([][]resultRow, scenePartitions)
+		begun   = -1
+		inCall  int64
+	)
+	write := func(step sceneStep) {
+		on.write(step.rows)
+		if step.twice {
+			on.write(step.rows)
+		}
+		last := step.rows[len(step.rows)-1]
+		written[last.Partition] = last.Sequence
+		pending = append(pending, step.rows...)
+	}
+	store := func() {
+		for p, sequence := range written {
+			on.store(int32(p), sequence)
+		}
+		for _, r := range pending {
+			if r.Account == ask.Account && matches(ask.ResultsFilter, r) {
+				waiting[r.Partition] = append(waiting[r.Partition], r)
+			}
+		}
+		pending = nil
+	}
+	page := func() (more bool) {
+		got, err := on.page(ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, n := merged(waiting, begun, inCall), len(got.Results)
+		if n > ask.Limit || n > len(want) || !got.More && len(want) > n || !s.hasty && (n < min(ask.Limit, len(want)) || got.More != (len(want) > n)) {
+			t.Fatal(fmt.Sprintf("%d results, more %t, of %v", n, got.More, texts(want)))
+		}
+		for i, r := range want[:n] {
+			if g := got.Results[i]; g.Sequence != schemas.SequenceText(r.Partition, r.Sequence) || g.Ordinal != r.Ordinal {
+				t.Fatal(fmt.Sprintf("result %d is %s.%d, want %v", i, g.Sequence, g.Ordinal, texts(want)))
+			}
+			waiting[r.Partition] = waiting[r.Partition][1:]
+			begun, inCall = int(r.Partition), r.Sequence
+		}
+		if ask.After, err = schemas.ParseCursor(got.Cursor.String()); err != nil {
+			t.Fatal(err)
+		}
+		return got.More
+	}
+	for _, step := range s.steps {
+		switch step.kind {
+		case "write":
+			write(step)
+		case "store":
+			store()
+		case "page":
+			page()
+		}
+	}
+	store()
+	for pages := 0; page(); pages++ {
+		if pages > 10_000 {
+			t.Fatal("there is no end of pages")
+		}
+	}
+}
+
+// memory is a record in memory, which is searched as the real one is.
+type memory struct {
+	hasty  bool
+	rows   []resultRow
+	stored schemas.Cursor
+}
+
+func (m *memory) write(rows []resultRow) { m.rows = append(m.rows, rows...) }
+
+func (m *memory) store(partition int32, sequence int64) { m.stored.Advance(partition, sequence) }
+
+func (m *memory) page(ask schemas.ResultsQuery) (schemas.ResultsPage, error) {
+	ss := newStreams(ask.After, m.stored, 500)
+	found, more, err := ss.fill(ask.Limit, func() bool { return m.hasty }, func(dry []*stream) error {
+		limit := min(ask.Limit, 3)
+		spans := make([]span, len(dry))
+		var found []resultRow
+		for i, s := range dry {
+			spans[i] = s.span()
+			its := slices.DeleteFunc(slices.Clone(m.rows), func(r resultRow) bool {
+				return r.Account != ask.Account || !matches(ask.ResultsFilter, r) || r.Partition != s.partition ||
+					r.place().compare(spans[i].after) <= 0 || r.Sequence > spans[i].upto
+			})
+			slices.SortStableFunc(its, func(a, b resultRow) int { return a.place().compare(b.place()) })
+			found = append(found, its[:min(limit, len(its))]...)
+		}
+		share(dry, spans, found, limit)
+		return nil
+	})
+	out := schemas.ResultsPage{Cursor: ss.position(ask.After), More: more}
+	for _, r := range found {
+		out.Results = append(out.Results, r.resource())
+	}
+	return out, err
+}
+
+// Whatever comes between the pages, and however often it is inserted: who goes from page to page meets each result that is
+// asked for once, in the order that is promised.
+func TestPagesOfResults(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := someScene(t)
+		s.play(t, &memory{hasty: s.hasty})
+	})
+}
+
+// onClickHouse is the real record.
+type onClickHouse struct {
+	*Query
+	t *testing.T
+}
+
+func (o onClickHouse) write(rows []resultRow) { insertResults(o.t, o.conn, rows) }
+
+func (o onClickHouse) store(partition int32, sequence int64) {
+	insertStored(o.t, o.conn, partition, sequence)
+}
+
+func (o onClickHouse) page(ask schemas.ResultsQuery) (schemas.ResultsPage, error) {
+	return o.Results(o.t.Context(), ask)
+}
+
+// The same holds of the record; each scene asks for something else.
+func TestPagesOfRecordedResults(t *testing.T) {
+	t.Parallel()
+	conn := recordtest.Open(t, recordtest.Migrated(t))
+	scenes := rapid.Custom(someScene)
+	for seed, filter := range filters() {
+		for _, table := range []string{"results_log", "calls_log", "stored"} {
+			if err := conn.Exec(t.Context(), "TRUNCATE TABLE "+table); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Logf("scene %d", seed)
+		s := scenes.Example(seed)
+		s.ask.ResultsFilter, s.hasty = filter, seed == 0
+		q := New(conn)
+		if s.hasty {
+			q.patience = -1
+		}
+		s.play(t, onClickHouse{q, t})
+	}
+}
