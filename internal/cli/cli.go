@@ -18,6 +18,7 @@ type grammar struct {
 	Submit        submitCmd        `cmd:"" help:"Send a file of calls, and say what became of them."`
 	Status        statusCmd        `cmd:"" help:"Show where a call or a conversation stands."`
 	Conversations conversationsCmd `cmd:"" help:"List conversations by status and time."`
+	Results       resultsCmd       `cmd:"" help:"Search results, and follow them."`
 	Cancel        cancelCmd        `cmd:"" help:"Cancel a conversation of which nothing has been carried out."`
 	Resubmit      resubmitCmd      `cmd:"" help:"Run what is unfinished of conversations that failed again."`
 	SQL           sqlCmd           `cmd:"" name:"sql" help:"Ask ClickHouse, where all results are."`
@@ -42,6 +43,7 @@ const description = `Parley takes API calls, acknowledges them at once, runs the
   parley submit calls.ndjson --wait     send calls and wait until they have ended
   parley status order-1234              where a conversation stands
   parley conversations --status Staging which conversations wait for parts
+  parley results --status Error --from 24h what failed since yesterday
   parley sql "SELECT status, count() FROM results GROUP BY status"
   parley extract -o results.csv         all results as a file
   parley demo                           all of this by itself, in a temporary folder

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -329,4 +331,121 @@ func TestPagesOfRecordedResults(t *testing.T) {
 		}
 		s.play(t, onClickHouse{q, t})
 	}
+}
+
+// bigAccount is a record of an account with so many results, of calls of 2 objects in conversations of 2 calls, in 8
+// partitions, and how far it has come.
+func bigAccount(t testing.TB, results int) (driver.Conn, schemas.Cursor) {
+	t.Helper()
+	conn := recordtest.Open(t, recordtest.Migrated(t))
+	n := strconv.Itoa(results)
+	for _, fill := range []string{
+		`INSERT INTO results_log (account, conversation_id, request_id, sequence_code, ordinal, correlation_id, method, object_type, customer_key, status,
+				error_code, accepted_at, started_at, completed_at, partition, sequence)
+			SELECT 'acc', concat('order-', toString(intDiv(number, 4))), reinterpretAsUUID(sipHash128(intDiv(number, 2))), intDiv(number, 2) % 2 + 1, number % 2,
+				toString(number), 'Create', 'Row', concat('key-', toString(number)), if(number % 100000 = 7, 'Error', 'OK'), if(number % 100000 = 7, 'E1', ''),
+				fromUnixTimestamp64Milli(toInt64(1790000000000 + number)), fromUnixTimestamp64Milli(toInt64(1790000000000 + number)),
+				fromUnixTimestamp64Milli(toInt64(1790000000000 + number)), intDiv(number, 4) % 8, intDiv(number, 2) + 1 FROM numbers(` + n + `)
+			SETTINGS max_partitions_per_insert_block = 0`,
+		`INSERT INTO calls_log (account, conversation_id, request_id, sequence_code, status, completed_at, partition, sequence)
+			SELECT account, conversation_id, request_id, sequence_code, status, completed_at, partition, sequence FROM results_log WHERE ordinal = 0
+			SETTINGS max_partitions_per_insert_block = 0`,
+		"INSERT INTO stored (partition, sequence) SELECT partition, max(sequence) FROM results_log GROUP BY partition",
+		"OPTIMIZE TABLE results_log FINAL",
+	} {
+		if err := conn.Exec(t.Context(), fill); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stored, err := New(conn).Stored(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn, stored
+}
+
+// deep is a position in the middle of all that is stored.
+func deep(stored schemas.Cursor) (c schemas.Cursor) {
+	for p, sequence := range stored.Sequences {
+		c.Advance(int32(p), sequence/2)
+	}
+	return c
+}
+
+// A page reads what is about it, wherever it begins, and what an index finds.
+func TestSearchesReadLittle(t *testing.T) {
+	t.Parallel()
+	conn, stored := bigAccount(t, 800_000)
+	for name, ask := range map[string]schemas.ResultsQuery{
+		"first page":         {},
+		"deep page":          {After: deep(stored)},
+		"of a time":          {After: deep(stored), ResultsFilter: schemas.ResultsFilter{From: time.UnixMilli(epoch + 10), To: time.UnixMilli(epoch + 1_000)}},
+		"of a request":       {ResultsFilter: schemas.ResultsFilter{RequestID: uuid.UUID{15: 1}}},
+		"of a conversation":  {ResultsFilter: schemas.ResultsFilter{ConversationID: "order-777"}},
+		"of a call alone":    {ResultsFilter: schemas.ResultsFilter{ConversationID: uuid.UUID{15: 1}.String()}},
+		"of a correlationId": {ResultsFilter: schemas.ResultsFilter{CorrelationID: "777"}},
+		"of a key":           {ResultsFilter: schemas.ResultsFilter{CustomerKey: "key-777"}},
+		"of a code":          {ResultsFilter: schemas.ResultsFilter{ErrorCode: "E9"}},
+	} {
+		ask.Account, ask.Limit = "acc", 100
+		s := newSearch(conn, ask, stored)
+		var spans []span
+		for _, st := range s.streams.all {
+			spans = append(spans, st.span())
+		}
+		statement, args := s.statement(spans, ask.Limit+1)
+		var plan []string
+		if err := conn.QueryRow(t.Context(), "SELECT groupArray(explain) FROM (EXPLAIN indexes = 1 "+statement+")", args...).Scan(&plan); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if read, of := granules(t, plan); read > 2*8 || of < 90 {
+			t.Errorf("%s reads %d of %d granules:\n%s", name, read, of, strings.Join(plan, "\n"))
+		}
+	}
+}
+
+// BenchmarkResults measures pages and point lookups of an account of a million results, and, in the same run, what the
+// driver does with the statement that finds a call: BenchmarkResults/raw.
+func BenchmarkResults(b *testing.B) {
+	conn, stored := bigAccount(b, 1_000_000)
+	q := New(conn)
+	var id uuid.UUID
+	if err := conn.QueryRow(b.Context(), "SELECT request_id FROM results_log WHERE correlation_id = '777777'").Scan(&id); err != nil {
+		b.Fatal(err)
+	}
+	for _, bench := range []struct {
+		name string
+		ask  schemas.ResultsQuery
+		want int
+	}{
+		{"first page", schemas.ResultsQuery{Limit: 100}, 100},
+		{"deep page", schemas.ResultsQuery{After: deep(stored), Limit: 100}, 100},
+		{"deep page of 1000", schemas.ResultsQuery{After: deep(stored), Limit: 1000}, 1000},
+		{"rare status", schemas.ResultsQuery{ResultsFilter: schemas.ResultsFilter{Statuses: []schemas.ResultStatus{schemas.Error}}, Limit: 100}, 10},
+		{"request", schemas.ResultsQuery{ResultsFilter: schemas.ResultsFilter{RequestID: id}, Limit: 100}, 2},
+		{"conversation", schemas.ResultsQuery{ResultsFilter: schemas.ResultsFilter{ConversationID: "order-77777"}, Limit: 100}, 4},
+		{"correlation", schemas.ResultsQuery{ResultsFilter: schemas.ResultsFilter{CorrelationID: "777777"}, Limit: 100}, 1},
+		{"nothing new", schemas.ResultsQuery{After: stored, Limit: 100}, 0},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			bench.ask.Account = "acc"
+			for b.Loop() {
+				page, err := q.Results(b.Context(), bench.ask)
+				if err != nil || len(page.Results) != bench.want {
+					b.Fatalf("%d results, %v, want %d", len(page.Results), err, bench.want)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "pages/s")
+		})
+	}
+	b.Run("raw", func(b *testing.B) {
+		for b.Loop() {
+			found, err := rows[resultRow](b.Context(), conn, "SELECT "+resultColumns+" FROM results_log WHERE account = 'acc' AND request_id = toUUID(?)", id.String())
+			if err != nil || len(found) != 2 {
+				b.Fatalf("%d rows, %v", len(found), err)
+			}
+		}
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "pages/s")
+	})
 }

@@ -81,22 +81,27 @@ func (s *search) read(ctx context.Context, some []*stream, limit int) error {
 	for i, st := range some {
 		spans[i] = st.span()
 	}
-	columns := "partition, sequence, ordinal, completed_at"
-	if s.few {
-		columns = resultColumns
-	}
-	in := inSpans
-	if s.indexed {
-		in = inStreams
-	}
-	where, args := s.where()
-	found, err := rows[resultRow](ctx, s.conn, "SELECT "+columns+" FROM results_log WHERE "+where+" AND "+in(spans)+
-		" ORDER BY partition, sequence, ordinal LIMIT "+strconv.Itoa(limit)+" BY partition", args...)
+	statement, args := s.statement(spans, limit)
+	found, err := rows[resultRow](ctx, s.conn, statement, args...)
 	if err != nil {
 		return err
 	}
 	share(some, spans, found, limit)
 	return nil
+}
+
+// statement selects the first rows of each span, and takes the arguments.
+func (s *search) statement(spans []span, limit int) (statement string, args []any) {
+	columns, in := "partition, sequence, ordinal, completed_at", inSpans
+	if s.few {
+		columns = resultColumns
+	}
+	if s.indexed {
+		in = inStreams
+	}
+	where, args := s.where()
+	return "SELECT " + columns + " FROM results_log WHERE " + where + " AND " + in(spans) +
+		" ORDER BY partition, sequence, ordinal LIMIT " + strconv.Itoa(limit) + " BY partition", args
 }
 
 // resultColumns are those of the view results.
