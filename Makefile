@@ -145,6 +145,11 @@ fuzz-api: build ## Send a parley serve all that its OpenAPI document allows and 
 interop: engine ## Have a client of librdkafka, kcat, write calls to a parley serve and read what comes of them
 	go test -count=1 -tags interop ./internal/cli -run '^TestInterop$$'
 
+# It needs python3 with venv, and a package index the first time; what it installs lies in .cache.
+.PHONY: parquet
+parquet: build ## Have pyarrow and DuckDB read Parquet that a parley serve has written, and compare types and values
+	@internal/tools/parquet/run.sh bin/parley .cache
+
 ##@ Work
 
 .PHONY: generate

@@ -22,9 +22,6 @@ const (
 	dictionaryBytes = 1 << 20
 )
 
-// createdBy is who is said to have written a file. It names no version, as none may change the bytes.
-const createdBy = "parley"
-
 // parquetFile writes Apache Parquet: row groups of the same number of rows, pages compressed by Zstandard, with statistics.
 type parquetFile struct {
 	writer *parquet.GenericWriter[any]
@@ -43,7 +40,7 @@ func newParquet(w io.Writer, b *block) (*parquetFile, error) {
 	config, err := parquet.NewWriterConfig(
 		parquet.NewSchema("results", root),
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
-		parquet.CreatedBy(createdBy, "", ""),
+		parquet.CreatedBy("parley", "1", "parquet-go"), // of the format: a release that changes nothing of it must not show
 		parquet.PageBufferSize(2*pageBytes), // a page is cut before the library would
 		parquet.DictionaryMaxBytes(dictionaryBytes),
 		parquet.SkipPageBounds("message"), // sentences: nobody looks for those between two
