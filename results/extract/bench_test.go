@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,31 +14,45 @@ import (
 	"parley/schemas"
 )
 
-// benchRows is how many rows an extract of the benchmarks has.
-const benchRows = 2_000_000
+// benchRows is how many rows an extract of the benchmarks has: -rows.
+var benchRows = flag.Int("rows", 1_000_000, "rows of an extract in benchmarks")
 
-type counting struct{ n int64 }
+// counting counts bytes, and calls then after every so many.
+type counting struct {
+	n, next, every int64
+	then           func()
+}
 
 func (c *counting) Write(b []byte) (int, error) {
-	c.n += int64(len(b))
+	if c.n += int64(len(b)); c.n > c.next {
+		c.next = c.n + c.every
+		c.then()
+	}
 	return len(b), nil
+}
+
+// memory is what this process has taken of the machine's memory.
+func memory() float64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.Sys - m.HeapReleased)
 }
 
 // BenchmarkExtract compares extracts with what the engine itself writes over its HTTP interface, in the same run.
 func BenchmarkExtract(b *testing.B) {
 	r := newRecord(b)
-	r.fill(b, benchRows)
+	r.fill(b, *benchRows)
 	engines := map[schemas.ExtractFormat]string{schemas.ExtractCSV: "CSV", schemas.ExtractJSONL: "JSONEachRow", schemas.ExtractParquet: "Parquet"}
 	for _, format := range schemas.ExtractFormats() {
 		b.Run(string(format), func(b *testing.B) {
-			var ours, theirs, bytes, theirBytes float64
+			var ours, theirs, bytes, theirBytes, peak float64
 			var before, after runtime.MemStats
 			for b.Loop() {
-				out := new(counting)
+				out := &counting{every: 1 << 20, then: func() { peak = max(peak, memory()) }}
 				runtime.ReadMemStats(&before)
 				began := time.Now()
-				if rows := r.extract(b, schemas.ExtractQuery{Account: account, Format: format}, out); rows != benchRows {
-					b.Fatalf("%d rows, want %d", rows, benchRows)
+				if rows := r.extract(b, schemas.ExtractQuery{Account: account, Format: format}, out); rows != int64(*benchRows) {
+					b.Fatalf("%d rows, want %d", rows, *benchRows)
 				}
 				ours += time.Since(began).Seconds()
 				runtime.ReadMemStats(&after)
@@ -48,9 +63,10 @@ func BenchmarkExtract(b *testing.B) {
 			}
 			b.ReportMetric(bytes/ours/1e6, "MB/s")
 			b.ReportMetric(theirBytes/theirs/1e6, "engine-MB/s")
-			b.ReportMetric(benchRows*float64(b.N)/ours, "rows/s")
+			b.ReportMetric(float64(*benchRows*b.N)/ours, "rows/s")
 			b.ReportMetric(theirs/ours, "x-engine-rows/s")
-			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/benchRows, "allocs/row")
+			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(*benchRows), "allocs/row")
+			b.ReportMetric(peak/(1<<20), "peak-MiB")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
@@ -60,7 +76,12 @@ func BenchmarkExtract(b *testing.B) {
 func (r *testRecord) engine(t testing.TB, format string) int64 {
 	t.Helper()
 	query := url.Values{"database": {r.database}, "query": {fmt.Sprintf("SELECT * FROM results WHERE account = '%s' FORMAT %s", account, format)}}
-	resp, err := http.Get(recordtest.HTTP(t) + "/?" + query.Encode())
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, recordtest.HTTP(t)+"/?"+query.Encode(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept-Encoding", "identity") // as ours
+	resp, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ const (
 	groupRows  = 128 << 10
 	groupBytes = 64 << 20
 	// pageBytes bounds a page.
-	pageBytes = 1 << 20
+	pageBytes = 512 << 10
 	// dictionaryBytes is how long the words of a column may be in a row group, in sum; further pages have none.
 	dictionaryBytes = 1 << 20
 )
@@ -41,7 +41,7 @@ func newParquet(w io.Writer, b *block) (*parquetFile, error) {
 		parquet.NewSchema("results", root),
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
 		parquet.CreatedBy("parley", "1", "parquet-go"), // of the format: a release that changes nothing of it must not show
-		parquet.PageBufferSize(2*pageBytes), // a page is cut before the library would
+		parquet.PageBufferSize(2*pageBytes),            // a page is cut before the library would
 		parquet.DictionaryMaxBytes(dictionaryBytes),
 		parquet.SkipPageBounds("message"), // sentences: nobody looks for those between two
 	)
