@@ -83,6 +83,13 @@ func ofAcme(f *fakeSource) {
 		return schemas.ConversationResource{ConversationID: "order-1", Account: "acme", CallsInConversation: 1, Status: schemas.ConversationComplete}, nil
 	}
 	f.answers.failed = func(schemas.FailedQuery) ([]schemas.ConversationResource, error) { return nil, nil }
+	f.answers.books = new(schemas.RecordBooks)
+	f.answers.erasures = func(q schemas.ErasureQuery) (all []schemas.ErasureProgress, _ error) {
+		for _, at := range q.Commands {
+			all = append(all, schemas.ErasureProgress{Partition: at.Partition, Ended: true})
+		}
+		return all, nil
+	}
 }
 
 // Every operation is open to who has a key with the scope that the contract names, and to nobody else; what belongs to
@@ -156,6 +163,7 @@ func TestEveryOperationWithEveryKey(t *testing.T) {
 var bodies = map[string]string{
 	callsPath:      simpleCall,
 	crmMaintenance: `{"reason":"r"}`,
+	erasuresPath:   `{"subscriberKey":"k","dryRun":true}`,
 	resubmitPath:   `{"from":"2026-12-01T08:00:00Z","to":"2026-12-01T09:00:00Z"}`,
 	conversationsPath + "order-1" + resubmitSuffix: `{"conversationId":"order-2"}`,
 }

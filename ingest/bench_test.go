@@ -121,6 +121,7 @@ func benchServer(b *testing.B, broker string) string {
 		Routes:       route.NewCurrent(route.Default("http://127.0.0.1:1/")),
 		Auth:         OpenAccess{},
 		Maintenances: new(fakeControl),
+		Eraser:       new(fakeEraser),
 		Tokens:       startSigner(b),
 		Live:         unknowing(),
 		Record:       unknowing(),

@@ -38,6 +38,7 @@ type Config struct {
 	Record Record
 	// Extracts writes the results of an account as files.
 	Extracts Extracts
+	Eraser   Eraser
 	// Maintenances knows and changes which routes are in maintenance.
 	Maintenances Maintenances
 	Log          *slog.Logger
@@ -82,6 +83,7 @@ func (c *Config) validate() error {
 	need(c.Tokens != nil, "no tokens")
 	need(c.Live != nil && c.Record != nil, "no live source or no record source")
 	need(c.Extracts != nil, "nobody who writes extracts")
+	need(c.Eraser != nil, "no eraser")
 	need(c.Maintenances != nil, "no maintenances")
 	need(c.Log != nil, "no log")
 	need(c.Metrics != nil, "no metrics registry")

@@ -40,6 +40,7 @@ type answerer struct {
 	audit        func(map[int32]int64) ([]schemas.PartitionCounts, error)
 	books        *schemas.RecordBooks
 	results      func(schemas.ResultsQuery) (schemas.ResultsPage, error)
+	erasures     func(schemas.ErasureQuery) ([]schemas.ErasureProgress, error)
 }
 
 // unknowing is a source that knows of nothing; told otherwise, of a queued call and of its conversation.
@@ -136,6 +137,15 @@ func (f *fakeSource) Failed(_ context.Context, q schemas.FailedQuery) ([]schemas
 		return nil, f.err
 	}
 	return f.answers.failed(q)
+}
+
+func (f *fakeSource) Erasures(_ context.Context, q schemas.ErasureQuery) ([]schemas.ErasureProgress, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answers.erasures == nil {
+		return nil, f.err
+	}
+	return f.answers.erasures(q)
 }
 
 func (f *fakeSource) Usage(_ context.Context, accounts []string) (map[string]schemas.AccountUsage, error) {

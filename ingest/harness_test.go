@@ -58,6 +58,7 @@ type harness struct {
 	live    *fakeSource
 	record  *fakeSource
 	control *fakeControl
+	eraser  *fakeEraser
 	logged  *syncBuffer
 	stop    func() error // ends Serve; may be called more than once
 }
@@ -73,6 +74,7 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 		live:    unknowing(),
 		record:  unknowing(),
 		control: new(fakeControl),
+		eraser:  new(fakeEraser),
 		logged:  new(syncBuffer),
 	}
 	cfg := Config{
@@ -87,6 +89,7 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 		Record:       h.record,
 		Extracts:     new(fakeExtracts),
 		Maintenances: h.control,
+		Eraser:       h.eraser,
 		Log:          slog.New(slog.NewTextHandler(h.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics:      h.metrics,
 	}

@@ -33,6 +33,7 @@ type Server struct {
 	extracts        *extracts
 	peers           http.Handler // nil: other nodes are not answered
 	maintenances    Maintenances
+	eraser          Eraser
 	routeWatch      RouteWatch // nil: nothing is known
 	receipts        receipts
 	tokens          *token.Signer
@@ -86,6 +87,7 @@ func New(cfg Config) (*Server, error) {
 		extracts:        ex,
 		peers:           cfg.Peers,
 		maintenances:    cfg.Maintenances,
+		eraser:          cfg.Eraser,
 		routeWatch:      cfg.RouteWatch,
 		receipts:        newReceipts(cfg.Secret),
 		tokens:          cfg.Tokens,
@@ -130,6 +132,7 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	e.POST(resubmitPath, takes(s.audited("resubmit")(s.postResubmissions)))
 	get(resultsPath, takes(s.getResults, resultParameters()...))
 	get(extractsPath, takes(s.getExtract, "columns", "conversationId", "cursor", "format", "from", "status", "to", "until"))
+	e.POST(erasuresPath, takes(s.audited("erase")(s.postErasure)))
 	e.POST(deferredPath+":token", takes(s.postAnswer))
 	get(routesPath, takes(s.getRoutes))
 	e.PUT(maintenancePath, takes(s.audited("begin maintenance")(s.putMaintenance)))

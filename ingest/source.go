@@ -29,6 +29,8 @@ type Live interface {
 	// Audit returns the counts of the partitions, of which the record has the events up to the sequences in stored. After an
 	// error those that are missing nobody can tell now.
 	Audit(ctx context.Context, stored map[int32]int64) ([]schemas.PartitionCounts, error)
+	// Erasures tells how far erasures have come, of all their commands.
+	Erasures(ctx context.Context, q schemas.ErasureQuery) ([]schemas.ErasureProgress, error)
 }
 
 // Record knows the calls that have ended, however long ago.

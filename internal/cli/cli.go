@@ -21,6 +21,7 @@ type grammar struct {
 	Results       resultsCmd       `cmd:"" help:"Search results, and follow them."`
 	Cancel        cancelCmd        `cmd:"" help:"Cancel a conversation of which nothing has been carried out."`
 	Resubmit      resubmitCmd      `cmd:"" help:"Run what is unfinished of conversations that failed again."`
+	Erase         eraseCmd         `cmd:"" help:"Erase what is held and recorded of a person."`
 	SQL           sqlCmd           `cmd:"" name:"sql" help:"Ask ClickHouse, where all results are."`
 	Schema        schemaCmd        `cmd:"" help:"Print the statements that make the tables in ClickHouse."`
 	Extract       extractCmd       `cmd:"" help:"Write results into a file: csv, jsonl or parquet."`

@@ -193,3 +193,31 @@ func TestUsageOfManyAccounts(t *testing.T) {
 		}
 	})
 }
+
+// An erasure is told of by the owner of each partition.
+func TestErasuresAreToldByAllOwners(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ours, a := owner(nil, 0, 1), owner(nil, 2, 3, 4, 5, 6)
+		n := newNetwork()
+		n.put("a", handler(t, a))
+		l := newLive(t, ours, n, &group{owners: owners{2: "a", 3: "a", 4: "a", 5: "a", 6: "a"}})
+		var q schemas.ErasureQuery
+		for p := range int32(partitions) {
+			q.Commands = append(q.Commands, schemas.Position{Partition: p, Offset: 100 + int64(p)})
+		}
+		if got, err := l.Erasures(t.Context(), q); !errors.Is(err, schemas.ErrUnavailable) || len(got) > partitions-1 {
+			t.Errorf("without an owner of one: %+v, %v", got, err)
+		}
+		ours.change(func(f *fakeOwner) { f.owned = append(f.owned, 7) })
+		got, err := l.Erasures(t.Context(), q)
+		if err != nil || len(got) != partitions {
+			t.Fatalf("told %+v, %v", got, err)
+		}
+		for _, e := range got {
+			if !e.Ended || e.Objects != 100+int64(e.Partition) {
+				t.Errorf("told %+v", e)
+			}
+		}
+	})
+}

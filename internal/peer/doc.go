@@ -5,7 +5,8 @@
 // Who owns a partition stands in the assignment of the processors' group, and where that member's node answers stands
 // in what the member tells the group: see Advertise. No node needs a list of the others.
 //
-// A question is a POST of JSON to /peer/v1/request, /conversation, /answer, /route-outage, /usage or /conversations:
+// A question is a POST of JSON to /peer/v1/request, /conversation, /answer, /route-outage, /usage, /conversations,
+// /audit or /erasures:
 //
 //	{"in": [3, 5], "query": { … as in package schemas … }}
 //

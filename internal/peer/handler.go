@@ -45,6 +45,7 @@ func NewHandler(cfg HandlerConfig) (*Handler, error) {
 	h.mux.Handle("POST "+pathRouteOutage, answering(h, ofItsOwn(cfg.Owner.RouteOutage)))
 	h.mux.Handle("POST "+pathUsage, answering(h, cfg.Owner.Usage))
 	h.mux.Handle("POST "+pathConversations, answering(h, cfg.Owner.Conversations))
+	h.mux.Handle("POST "+pathErasures, answering(h, cfg.Owner.Erasures))
 	h.mux.Handle("POST "+pathAudit, answering(h, cfg.Owner.Audit))
 	return h, nil
 }

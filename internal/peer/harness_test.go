@@ -190,6 +190,22 @@ func (f *fakeOwner) Conversations(_ context.Context, q schemas.ConversationsQuer
 	return all, nil
 }
 
+// Erasures tells as many objects as the offset of the command.
+func (f *fakeOwner) Erasures(_ context.Context, q schemas.ErasureQuery, in ...int32) ([]schemas.ErasureProgress, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.owns(in); err != nil {
+		return nil, err
+	}
+	var all []schemas.ErasureProgress
+	for _, at := range q.Commands {
+		if slices.Contains(in, at.Partition) {
+			all = append(all, schemas.ErasureProgress{Partition: at.Partition, Ended: true, Objects: at.Offset})
+		}
+	}
+	return all, nil
+}
+
 // Audit tells as many events as it was told are stored, and one more.
 func (f *fakeOwner) Audit(_ context.Context, stored map[int32]int64, in ...int32) ([]schemas.PartitionCounts, error) {
 	f.mu.Lock()

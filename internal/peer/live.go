@@ -250,6 +250,16 @@ const (
 	auditPause        = 300 * time.Millisecond
 )
 
+// Erasures tells how far the erasures have come whose records were appended at the places of the query, one in each
+// partition. schemas.ErrUnavailable: not all owners can tell now.
+func (l *Live) Erasures(ctx context.Context, q schemas.ErasureQuery) ([]schemas.ErasureProgress, error) {
+	c := census[[]schemas.ErasureProgress]{live: l, patience: ownerWait, put: func(ctx context.Context, o Owner, in []int32) ([]schemas.ErasureProgress, error) {
+		return o.Erasures(ctx, q, in...)
+	}}
+	told, err := c.take(ctx)
+	return slices.Concat(told...), err
+}
+
 // sliceMax is the longest that an owner is asked to wait at once. One that falls silent, or is the owner no more, is
 // found out after that.
 const sliceMax = 5 * time.Second

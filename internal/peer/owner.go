@@ -21,6 +21,8 @@ type Owner interface {
 	Conversations(ctx context.Context, q schemas.ConversationsQuery, in ...int32) ([]schemas.ConversationResource, error)
 	// Audit is told up to which sequence the record has the events of partitions.
 	Audit(ctx context.Context, stored map[int32]int64, in ...int32) ([]schemas.PartitionCounts, error)
+	// Erasures tells of those of its commands that are in the partitions that are asked.
+	Erasures(ctx context.Context, q schemas.ErasureQuery, in ...int32) ([]schemas.ErasureProgress, error)
 }
 
 // nobody owns no partition.
@@ -47,6 +49,10 @@ func (nobody) Usage(_ context.Context, _ []string, in ...int32) (map[string]sche
 }
 
 func (nobody) Conversations(_ context.Context, _ schemas.ConversationsQuery, in ...int32) ([]schemas.ConversationResource, error) {
+	return nil, &schemas.NotOwnedError{Partitions: in}
+}
+
+func (nobody) Erasures(_ context.Context, _ schemas.ErasureQuery, in ...int32) ([]schemas.ErasureProgress, error) {
 	return nil, &schemas.NotOwnedError{Partitions: in}
 }
 

@@ -55,6 +55,10 @@ func (r remote) Usage(ctx context.Context, accounts []string, in ...int32) (map[
 	return put[map[string]schemas.AccountUsage](ctx, r, pathUsage, asked[[]string]{In: in, Query: accounts}, 0)
 }
 
+func (r remote) Erasures(ctx context.Context, q schemas.ErasureQuery, in ...int32) ([]schemas.ErasureProgress, error) {
+	return put[[]schemas.ErasureProgress](ctx, r, pathErasures, asked[schemas.ErasureQuery]{In: in, Query: q}, 0)
+}
+
 func (r remote) Audit(ctx context.Context, stored map[int32]int64, in ...int32) ([]schemas.PartitionCounts, error) {
 	return put[[]schemas.PartitionCounts](ctx, r, pathAudit, asked[map[int32]int64]{In: in, Query: stored}, 0)
 }

@@ -22,6 +22,7 @@ const (
 	pathUsage         = Path + "usage"
 	pathConversations = Path + "conversations"
 	pathAudit         = Path + "audit"
+	pathErasures      = Path + "erasures"
 )
 
 // Headers of a question; an answer has the second.

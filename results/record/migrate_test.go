@@ -32,7 +32,7 @@ func TestMigrateConcurrently(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"accounts_by_day", "audit", "audit_marks", "calls", "calls_log", "conversations", "conversations_by_acceptance", "conversations_by_day",
-		"conversations_log", "conversations_to_acceptance", "deliveries", "deliveries_log", "errors_by_day", "failures", "goose_db_version",
+		"conversations_log", "conversations_to_acceptance", "deliveries", "deliveries_log", "erasures", "errors_by_day", "failures", "goose_db_version",
 		"results", "results_by_hour", "results_by_latency", "results_by_minute", "results_by_minute_log", "results_log", "results_to_minute",
 		"routes_by_hour", "stored"}
 	if !slices.Equal(names, want) {

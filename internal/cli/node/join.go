@@ -35,6 +35,7 @@ func (n *node) openRoles(context.Context) error {
 	if err != nil {
 		return err
 	}
+	erase := n.openEraser(conn)
 	p, err := n.openProcessor()
 	if err != nil {
 		return err
@@ -52,14 +53,14 @@ func (n *node) openRoles(context.Context) error {
 	if err := n.openAudit(s, conn, peers.live); err != nil {
 		return err
 	}
-	return n.openIngest(conn, peers)
+	return n.openIngest(conn, peers, erase)
 }
 
 // shutdownWait is how long open requests are waited for at the end; polls end at once.
 const shutdownWait = 3 * time.Second
 
 // openIngest adds the stage that answers HTTP; on a node without the role, what operators ask and no more.
-func (n *node) openIngest(conn driver.Conn, peers peers) error {
+func (n *node) openIngest(conn driver.Conn, peers peers, erase eraser) error {
 	if !n.cfg.Roles.Ingest {
 		n.stages = append(n.stages, stage{"http", func(ctx context.Context) error { return n.serveOperators(ctx, n.ready(conn), peers.handler) }})
 		return nil
@@ -82,6 +83,7 @@ func (n *node) openIngest(conn driver.Conn, peers peers) error {
 		Peers:           peers.handler,
 		Record:          recorded,
 		Extracts:        extracts,
+		Eraser:          erase,
 		Maintenances:    n.control,
 		RouteWatch:      peers.routes,
 		Ready:           n.ready(conn),
