@@ -25,6 +25,7 @@ type grammar struct {
 	SQL           sqlCmd           `cmd:"" name:"sql" help:"Ask ClickHouse, where all results are."`
 	Schema        schemaCmd        `cmd:"" help:"Print the statements that make the tables in ClickHouse."`
 	Extract       extractCmd       `cmd:"" help:"Write results into a file: csv, jsonl or parquet."`
+	Audit         auditCmd         `cmd:"" help:"Prove that every call is accounted for, and every result in ClickHouse, once."`
 	Routes        routesCmd        `cmd:"" help:"Show where calls go, and put routes into maintenance."`
 	Keys          keysCmd          `cmd:"" help:"Make, list and end API keys."`
 	Accounts      accountsCmd      `cmd:"" help:"Set and show the limits of accounts."`
@@ -56,6 +57,7 @@ const (
 	exitOK          = 0
 	exitFailed      = 1   // it was not done, or not all of it; standard error says why
 	exitUsage       = 2   // the command line or a setting cannot be understood
+	exitUnknown     = 2   // what was asked for cannot be found out now; standard error says why
 	exitInterrupted = 130 // Ctrl-C ended a verb that had not finished, or a second one any verb at once
 )
 
@@ -105,6 +107,8 @@ func exitCode(ctx context.Context, w io.Writer, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, errUnknown):
+		return exitUnknown
 	case errors.Is(err, errReported):
 		return exitFailed
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):

@@ -68,7 +68,7 @@ func callText(r schemas.CallResource) string {
 func newTable(header ...any) table.Writer {
 	w := table.NewWriter()
 	w.SetStyle(table.StyleLight)
-	w.Style().Format.Header = text.FormatDefault // as it is written
+	w.Style().Format.Header, w.Style().Format.Footer = text.FormatDefault, text.FormatDefault // as it is written
 	w.AppendHeader(header)
 	return w
 }
