@@ -67,7 +67,7 @@ test-race: engine
 	fi
 
 .PHONY: lint
-lint: lint-go lint-modules lint-schemas lint-generated ## Check format, habits, schemas, go.mod, and that generated code is current
+lint: lint-go lint-modules lint-schemas lint-rules lint-generated ## Check format, habits, schemas, go.mod, and that generated code is current
 
 .PHONY: lint-go
 lint-go:
@@ -78,10 +78,15 @@ lint-go:
 lint-modules:
 	go mod tidy -diff
 	go -C internal/tools mod tidy -diff
+	go -C internal/tools/rules mod tidy -diff
 
 .PHONY: lint-schemas
 lint-schemas:
 	cd schemas && $(TOOL) buf lint
+
+.PHONY: lint-rules
+lint-rules:
+	go -C internal/tools/rules test ./...
 
 # What is not committed yet is allowed; what go generate changes is not. It stays changed, ready to be committed.
 .PHONY: lint-generated
