@@ -155,6 +155,11 @@ interop: engine ## Have a client of librdkafka, kcat, write calls to a parley se
 parquet: build ## Have pyarrow and DuckDB read Parquet that a parley serve has written, and compare types and values
 	@internal/tools/parquet/run.sh bin/parley .cache
 
+# As parquet.
+.PHONY: clickhouse-clients
+clickhouse-clients: build ## Have the Python clients of ClickHouse use the embedded engine of a parley serve
+	@internal/tools/clickhouseclients/run.sh bin/parley .cache
+
 ##@ Work
 
 .PHONY: generate
@@ -173,4 +178,4 @@ clean: ## Remove what make has built here (the engine stays in its cache folder,
 help: ## List the tasks
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
