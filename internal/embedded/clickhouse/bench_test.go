@@ -2,7 +2,11 @@ package clickhouse_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,4 +106,25 @@ func BenchmarkSelect(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkWebSelect measures the rows of BenchmarkSelect over HTTP, as text.
+func BenchmarkWebSelect(b *testing.B) {
+	const million = 1_000_000
+	bytes, count := int64(0), 0
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	defer client.CloseIdleConnections()
+	for b.Loop() {
+		resp, err := client.Post("http://"+server.HTTPAddr()+"/", "", strings.NewReader("SELECT number, toString(number), 'constant' FROM numbers(1000000)"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, resp.Body)
+		if err := errors.Join(err, resp.Body.Close()); err != nil {
+			b.Fatal(err)
+		}
+		bytes, count = bytes+n, count+million
+	}
+	b.ReportMetric(float64(count)/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric(float64(bytes)/1e6/b.Elapsed().Seconds(), "MB/s")
 }
