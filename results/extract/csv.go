@@ -18,8 +18,8 @@ func newCSV(w io.Writer, b *block) *csv {
 	return c
 }
 
-func (c *csv) write(b *block) error {
-	for row := range b.rows() {
+func (c *csv) write(b *block, from, to int) error {
+	for row := from; row < to; row++ {
 		for i, column := range b.columns {
 			if i > 0 {
 				c.b = append(c.b, ',')

@@ -8,8 +8,8 @@ import (
 
 // encoder writes rows in a format. Errors are those of the writer.
 type encoder interface {
-	// write writes the rows of a block, or keeps copies of them.
-	write(b *block) error
+	// write writes the rows of a block from one to another (exclusive), or keeps copies of them.
+	write(b *block, from, to int) error
 	// close writes what remains.
 	close() error
 }

@@ -49,7 +49,7 @@ func (e *Extractor) Extract(ctx context.Context, q schemas.ExtractQuery, begin f
 		return 0, err
 	}
 	out := &output{format: q.Format, block: b, begin: func() (io.Writer, error) { return begin(until) }}
-	if err = e.read(ctx, statement(q, b.names, until), out); err == nil {
+	if err = e.read(ctx, statement(q, b.read(), until), out); err == nil {
 		err = out.end()
 	}
 	switch {
@@ -142,8 +142,10 @@ func (o *output) write() error {
 			return err
 		}
 	}
-	o.rows += int64(o.block.rows())
-	return o.encoder.write(o.block)
+	return o.block.once(func(from, to int) error {
+		o.rows += int64(to - from)
+		return o.encoder.write(o.block, from, to)
+	})
 }
 
 // end writes what remains.

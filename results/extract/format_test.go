@@ -32,7 +32,7 @@ func encode(t testing.TB, format schemas.ExtractFormat, blocks ...*block) []byte
 		t.Fatal(err)
 	}
 	for _, b := range blocks {
-		if err := e.write(b); err != nil {
+		if err := e.write(b, 0, b.rows()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -218,7 +218,7 @@ func TestWriterThatFails(t *testing.T) {
 	for _, format := range schemas.ExtractFormats() {
 		e, err := newEncoder(format, failing{}, blockOf(nil))
 		if err == nil {
-			err = errors.Join(e.write(blockOf(nil, manyRows(1000)...)), e.close())
+			err = errors.Join(e.write(blockOf(nil, manyRows(1000)...), 0, 1000), e.close())
 		}
 		if !errors.Is(err, errFull) {
 			t.Errorf("%s: error %v, want %v", format, err, errFull)

@@ -22,8 +22,8 @@ func newJSONL(w io.Writer, b *block) *jsonl {
 	return j
 }
 
-func (j *jsonl) write(b *block) error {
-	for row := range b.rows() {
+func (j *jsonl) write(b *block, from, to int) error {
+	for row := from; row < to; row++ {
 		for i, column := range b.columns {
 			j.b = append(j.b, j.members[i]...)
 			j.b = column.appendJSON(j.b, row)

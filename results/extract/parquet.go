@@ -66,9 +66,9 @@ func (o ordered) Fields() []parquet.Field {
 	return fields
 }
 
-func (p *parquetFile) write(b *block) error {
-	for from, rows := 0, b.rows(); from < rows; {
-		to, whole := p.take(b, from, rows)
+func (p *parquetFile) write(b *block, from, end int) error {
+	for from < end {
+		to, whole := p.take(b, from, end)
 		for i, column := range b.columns {
 			if err := p.writeColumn(i, column, from, to); err != nil {
 				return err
@@ -84,9 +84,9 @@ func (p *parquetFile) write(b *block) error {
 	return nil
 }
 
-// take counts rows into the row group, until it is whole or the block ends at rows.
-func (p *parquetFile) take(b *block, from, rows int) (to int, whole bool) {
-	for to = from; to < rows && !whole; to++ {
+// take counts rows into the row group, until it is whole or the rows end.
+func (p *parquetFile) take(b *block, from, end int) (to int, whole bool) {
+	for to = from; to < end && !whole; to++ {
 		p.rows++
 		for _, column := range b.columns {
 			p.bytes += column.size(to)

@@ -35,6 +35,9 @@ func blockOf(columns []string, rows ...row) *block {
 		panic(err)
 	}
 	for _, r := range rows {
+		for _, name := range b.hidden { // they are read in any case
+			(&r).appendTo(map[string]column{"partition": b.partition, "sequence": b.sequence, "ordinal": b.ordinal}[name], name)
+		}
 		for i, name := range columns {
 			(&r).appendTo(b.columns[i], name)
 		}
