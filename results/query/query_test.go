@@ -230,6 +230,9 @@ func TestUnavailable(t *testing.T) {
 		if _, err := q.Conversation(t.Context(), schemas.ConversationQuery{Account: "acc"}); !errors.Is(err, schemas.ErrUnavailable) {
 			t.Errorf("%s: Conversation: %v, want ErrUnavailable", name, err)
 		}
+		if _, err := q.Results(t.Context(), schemas.ResultsQuery{Account: "acc", Limit: 1}); !errors.Is(err, schemas.ErrUnavailable) || errors.Is(err, schemas.ErrTooMuch) {
+			t.Errorf("%s: Results: %v, want ErrUnavailable", name, err)
+		}
 		if err := conn.Close(); err != nil {
 			t.Error(err)
 		}

@@ -333,6 +333,39 @@ func TestPagesOfRecordedResults(t *testing.T) {
 	}
 }
 
+// A page may end in the middle of a call of 1,000 objects, and its position holds for whoever asks with it.
+func TestPageEndsInACall(t *testing.T) {
+	t.Parallel()
+	conn := recordtest.Open(t, recordtest.Migrated(t))
+	rows := make([]resultRow, 1_000)
+	for i := range rows {
+		rows[i] = resultRow{Account: "acc", RequestID: uuid.UUID{15: 1}, Ordinal: int32(i), Status: "OK", CompletedAt: time.UnixMilli(epoch).UTC(), Partition: 2, Sequence: 7}
+	}
+	insertResults(t, conn, rows)
+	insertStored(t, conn, 2, 9)
+	q, ask := New(conn), schemas.ResultsQuery{Account: "acc", Limit: 300}
+	for first := 0; first < len(rows); first += ask.Limit {
+		page, err := q.Results(t.Context(), ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, want := len(page.Results), min(ask.Limit, len(rows)-first); n != want || page.Results[0].Ordinal != int32(first) || page.More != (first+n < len(rows)) {
+			t.Fatalf("behind %d there are %d results, more %t, want %d", first, n, page.More, want)
+		}
+		if part := page.Cursor.Part; page.More && (part == nil || *part != schemas.CursorPart{Partition: 2, Sequence: 7, Ordinal: int32(first + ask.Limit - 1)}) {
+			t.Errorf("behind %d: position %+v", first, page.Cursor)
+		}
+		ask.After = page.Cursor
+		other, err := q.Results(t.Context(), schemas.ResultsQuery{Account: "other", After: ask.After, Limit: 10})
+		if err != nil || len(other.Results) > 0 || other.More {
+			t.Errorf("another account has %d results, more %t, %v", len(other.Results), other.More, err)
+		}
+	}
+	if ask.After.Sequence(2) != 9 || ask.After.Part != nil {
+		t.Errorf("the last page ends at %+v", ask.After)
+	}
+}
+
 // bigAccount is a record of an account with so many results, of calls of 2 objects in conversations of 2 calls, in 8
 // partitions, and how far it has come.
 func bigAccount(t testing.TB, results int) (driver.Conn, schemas.Cursor) {
