@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"regexp"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -237,69 +234,6 @@ func TestUnavailable(t *testing.T) {
 			t.Error(err)
 		}
 	}
-}
-
-// Lookups read a handful of granules of a table, however long it is.
-func TestLookupsReadLittle(t *testing.T) {
-	t.Parallel()
-	conn := recordtest.Open(t, recordtest.Migrated(t))
-	id := "00000000-0000-0000-0000-000000000000"
-	for _, fill := range []string{
-		`INSERT INTO calls_log (account, conversation_id, request_id, sequence_code, sequence)
-			SELECT 'acc', concat('order-', toString(intDiv(number, 2))), reinterpretAsUUID(sipHash128(number)), number % 2 + 1, number FROM numbers(300000)`,
-		`INSERT INTO results_log (account, conversation_id, request_id, sequence_code, correlation_id, customer_key, sequence)
-			SELECT 'acc', concat('order-', toString(intDiv(number, 2))), reinterpretAsUUID(sipHash128(number)), number % 2 + 1,
-			toString(number), concat('key-', toString(number)), number FROM numbers(300000)`,
-		`INSERT INTO conversations_log (account, conversation_id, sequence)
-			SELECT 'acc', concat('order-', toString(number)), number FROM numbers(300000)`,
-	} {
-		if err := conn.Exec(t.Context(), fill); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, c := range []struct {
-		name, statement string
-		args            []any
-	}{
-		{"callByRequest", callByRequest, []any{"acc", id}},
-		{"callAlone", callAlone, []any{"acc", id}},
-		{"callByPart", callByPart, []any{"acc", "order-77", 1}},
-		{"callsOfConversation", callsOfConversation, []any{"acc", "order-77", 0, 101}},
-		{"resultsOfCalls", resultsOfCalls, []any{"acc", int32(0), []int64{154, 155}}},
-		{"conversationByName", conversationByName, []any{"acc", "order-77"}},
-		{"by correlation id", "SELECT * FROM results WHERE account = ? AND correlation_id = ?", []any{"acc", "777"}},
-		{"by customer key", "SELECT * FROM results WHERE customer_key = ?", []any{"key-777"}},
-		{"by conversation", "SELECT * FROM results WHERE conversation_id = ?", []any{"order-77"}},
-		{"by request", "SELECT * FROM results WHERE request_id = toUUID(?)", []any{id}},
-	} {
-		var plan []string
-		if err := conn.QueryRow(t.Context(), "SELECT groupArray(explain) FROM (EXPLAIN indexes = 1 "+c.statement+")", c.args...).Scan(&plan); err != nil {
-			t.Errorf("%s: %v", c.name, err)
-			continue
-		}
-		if read, of := granules(t, plan); read > 8 || of < 30 {
-			t.Errorf("%s reads %d of %d granules:\n%s", c.name, read, of, strings.Join(plan, "\n"))
-		}
-	}
-}
-
-var granulesLine = regexp.MustCompile(`Granules: (\d+)/(\d+)`)
-
-// granules returns what is left after the last index, and what there is before the first.
-func granules(t *testing.T, plan []string) (read, of int) {
-	t.Helper()
-	lines := granulesLine.FindAllStringSubmatch(strings.Join(plan, "\n"), -1)
-	if len(lines) == 0 {
-		t.Fatalf("no granules in plan:\n%s", strings.Join(plan, "\n"))
-	}
-	read, err := strconv.Atoi(lines[len(lines)-1][1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if of, err = strconv.Atoi(lines[0][2]); err != nil {
-		t.Fatal(err)
-	}
-	return read, of
 }
 
 // The record tells who has used the key of a call for another one.

@@ -60,7 +60,7 @@ func TestMigrateKilled(t *testing.T) {
 	t.Parallel()
 	want := databaseAt(t, record.ReorderVersion)
 	before := int64(0)
-	for killed := error(record.ErrKilled); killed != nil; before++ {
+	for killed := record.ErrKilled; killed != nil; before++ {
 		old := databaseAt(t, record.ReorderVersion-1)
 		columns := old.fill(t, old.columns(t), 0, 40)
 		if before == 0 {
