@@ -41,6 +41,10 @@ type serveCmd struct {
 	SessionTimeout    time.Duration `env:"PARLEY_SESSION_TIMEOUT" placeholder:"DURATION" help:"After how long without a word from this node others take over its work; brokers usually want at least 6s. Default: 1m embedded, else 15s." group:"Kafka and ClickHouse"`
 	TrimAfter         time.Duration `default:"24h" env:"PARLEY_TRIM_AFTER" placeholder:"DURATION" help:"How long calls that were carried out, and results that are in ClickHouse, stay in Kafka for those who look back; 0: for ever." group:"Kafka and ClickHouse"`
 	AuditShare        float64       `default:"0.05" env:"PARLEY_AUDIT_SHARE" placeholder:"SHARE" help:"How much of the time the rows in ClickHouse may be compared with what must be there, by one of the nodes with the role results: see parley audit." group:"Kafka and ClickHouse"`
+	SinkBlockRows     int           `default:"50000" env:"PARLEY_SINK_BLOCK_ROWS" placeholder:"N" help:"The most rows, about, that are brought into ClickHouse at once, of one partition of the results; up to 1000000." group:"Kafka and ClickHouse"`
+	SinkBlockBytes    byteCount     `default:"16MiB" env:"PARLEY_SINK_BLOCK_BYTES" placeholder:"BYTES" help:"The most bytes of events that are: each partition holds so many in memory while ClickHouse is away." group:"Kafka and ClickHouse"`
+	SinkBlockWait     time.Duration `default:"200ms" env:"PARLEY_SINK_BLOCK_WAIT" placeholder:"DURATION" help:"How long a result waits for others before they are brought into ClickHouse; longer makes fewer and larger parts." group:"Kafka and ClickHouse"`
+	SinkInsertTimeout time.Duration `default:"10s" env:"PARLEY_SINK_INSERT_TIMEOUT" placeholder:"DURATION" help:"How long ClickHouse may take for the blocks of all partitions before they are tried again; up to 20s." group:"Kafka and ClickHouse"`
 
 	EmbeddedKafkaAddr          string `default:"127.0.0.1:9092" env:"PARLEY_EMBEDDED_KAFKA_ADDR" placeholder:"HOST:PORT" help:"Where the embedded broker listens." group:"Embedded engines"`
 	EmbeddedClickHouseAddr     string `name:"embedded-clickhouse-addr" default:"127.0.0.1:9000" env:"PARLEY_EMBEDDED_CLICKHOUSE_ADDR" placeholder:"HOST:PORT" help:"Where the embedded ClickHouse speaks its native protocol." group:"Embedded engines"`
@@ -199,10 +203,13 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		SessionTimeout:             c.SessionTimeout,
 		TrimAfter:                  c.TrimAfter,
 		AuditShare:                 c.AuditShare,
-		Limits:                     c.calls(),
-		Requests:                   c.requests(),
-		Accounts:                   c.accounts(),
-		Log:                        log,
+		Sink: node.SinkConfig{
+			BlockRows: c.SinkBlockRows, BlockBytes: int(c.SinkBlockBytes), BlockWait: c.SinkBlockWait, InsertTimeout: c.SinkInsertTimeout,
+		},
+		Limits:   c.calls(),
+		Requests: c.requests(),
+		Accounts: c.accounts(),
+		Log:      log,
 	}, nil
 }
 

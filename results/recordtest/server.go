@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strconv"
-	"syscall"
 	"testing"
 
 	"parley/internal/embedded/chdb"
@@ -58,9 +56,6 @@ func (s *Server) DSN(database string) string { return "clickhouse://" + s.addr +
 
 // HTTP is the URL of the HTTP interface.
 func (s *Server) HTTP() string { return "http://" + s.webAddr }
-
-// PID is that of the process that runs.
-func (s *Server) PID() int { return s.cmd.Process.Pid }
 
 // Start starts the server, on the address and the folder that it had, and returns when it answers.
 func (s *Server) Start() error {
@@ -111,8 +106,6 @@ func (s *Server) Stop() error {
 
 // serve is the process of a server: it writes its address, and ends with its standard input.
 func serve(dir string) error {
-	// A test may bound the files of this process. What is written beyond that shall fail, and not end the process.
-	signal.Ignore(syscall.SIGXFSZ)
 	library, err := chdb.Find(os.Getenv("PARLEY_CHDB_LIB"))
 	if err != nil {
 		return err

@@ -47,9 +47,10 @@ type Config struct {
 	Registerer prometheus.Registerer
 }
 
+// What BlockRowsMax and InsertTimeout may be at the most.
 const (
-	blockRowsCeiling     = 1_000_000
-	insertTimeoutCeiling = 20 * time.Second
+	BlockRowsCeiling     = 1_000_000
+	InsertTimeoutCeiling = 20 * time.Second
 )
 
 func (c Config) withDefaults() Config {
@@ -74,10 +75,10 @@ func (c Config) Validate() error {
 		}
 	}
 	check(len(c.Client) > 0, "Client: no options, at least the brokers are needed")
-	check(c.BlockRowsMax > 0 && c.BlockRowsMax <= blockRowsCeiling, "BlockRowsMax: %d is not within 1 and %d", c.BlockRowsMax, blockRowsCeiling)
+	check(c.BlockRowsMax > 0 && c.BlockRowsMax <= BlockRowsCeiling, "BlockRowsMax: %d is not within 1 and %d", c.BlockRowsMax, BlockRowsCeiling)
 	check(c.BlockBytesMax > 0, "BlockBytesMax: %d is not positive", c.BlockBytesMax)
 	check(c.BlockWait > 0, "BlockWait: %v is not positive", c.BlockWait)
-	check(c.InsertTimeout > 0 && c.InsertTimeout <= insertTimeoutCeiling, "InsertTimeout: %v is not within 0 and %v", c.InsertTimeout, insertTimeoutCeiling)
+	check(c.InsertTimeout > 0 && c.InsertTimeout <= InsertTimeoutCeiling, "InsertTimeout: %v is not within 0 and %v", c.InsertTimeout, InsertTimeoutCeiling)
 	check(c.TrimAfter >= 0, "TrimAfter: %v is negative", c.TrimAfter)
 	check(c.RetryMax > 0, "RetryMax: %v is not positive", c.RetryMax)
 	if _, err := record.ParseDSN(c.DSN); err != nil {

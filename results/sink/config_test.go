@@ -14,7 +14,7 @@ func TestConfigValidate(t *testing.T) {
 	if _, err := New(good); err != nil {
 		t.Errorf("New: %v", err)
 	}
-	bad := Config{BlockRowsMax: blockRowsCeiling + 1, BlockBytesMax: -1, BlockWait: -1, InsertTimeout: time.Minute, RetryMax: -1, TrimAfter: -1}
+	bad := Config{BlockRowsMax: BlockRowsCeiling + 1, BlockBytesMax: -1, BlockWait: -1, InsertTimeout: time.Minute, RetryMax: -1, TrimAfter: -1}
 	_, err := New(bad)
 	if err == nil {
 		t.Fatal("New: no error")

@@ -38,14 +38,16 @@ func (d deadRecord) letter(topic string) *kgo.Record {
 func (m *member) bury(ctx context.Context, b *block) error {
 	var letters []*kgo.Record
 	for _, d := range b.dead {
-		m.log.Error("event cannot be stored", "topic", d.Topic, "partition", d.Partition, "offset", d.Offset, "error", d.reason)
 		letters = append(letters, d.letter(m.cfg.Topics.Dead))
 	}
 	if len(letters) == 0 {
 		return nil
 	}
+	first := b.dead[0]
+	m.log.Error("events cannot be stored", "count", len(letters), "topic", first.Topic, "partition", first.Partition, "offset", first.Offset,
+		"error", first.reason, "remedy", "they are in "+m.cfg.Topics.Dead+", each with its reason: see parley dead")
 	if err := m.client.ProduceSync(ctx, letters...).FirstErr(); err != nil {
-		return fmt.Errorf("produce to %s: %w", m.cfg.Topics.Dead, err)
+		return fmt.Errorf("produce to %s: %w", m.cfg.Topics.Dead, kafkaError{err})
 	}
 	m.metrics.dead.Add(float64(len(letters)))
 	return nil

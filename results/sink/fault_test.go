@@ -47,6 +47,12 @@ func TestClickHouseAway(t *testing.T) {
 // metric is the sum of the values of a metric.
 func metric(t *testing.T, g prometheus.Gatherer, name string) float64 {
 	t.Helper()
+	return metricOf(t, g, name, "")
+}
+
+// metricOf is the sum of the values of a metric that have a label; empty: of all.
+func metricOf(t *testing.T, g prometheus.Gatherer, name, label string) float64 {
+	t.Helper()
 	families, err := g.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +61,9 @@ func metric(t *testing.T, g prometheus.Gatherer, name string) float64 {
 	for _, f := range families {
 		if f.GetName() == name {
 			for _, m := range f.GetMetric() {
-				sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
+				if label == "" || m.GetLabel()[0].GetValue() == label {
+					sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
+				}
 			}
 		}
 	}

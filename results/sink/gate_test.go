@@ -1,7 +1,7 @@
 package sink
 
 import (
-	"io"
+	"bytes"
 	"net"
 	"net/url"
 	"sync"
@@ -15,6 +15,7 @@ type gate struct {
 
 	mu     sync.Mutex
 	isShut bool
+	snare  *snare
 	conns  map[net.Conn]struct{}
 	work   sync.WaitGroup
 }
@@ -52,8 +53,8 @@ func (g *gate) serve() {
 			in.Close()
 			continue
 		}
-		g.work.Go(func() { g.pass(in, out) })
-		g.work.Go(func() { g.pass(out, in) })
+		g.work.Go(func() { g.pass(in, out, (*snare).request) })
+		g.work.Go(func() { g.pass(out, in, (*snare).reply) })
 	}
 }
 
@@ -69,14 +70,87 @@ func (g *gate) admit(in, out net.Conn) bool {
 	return true
 }
 
-// pass ends when either end does; an error is how a connection ends here.
-func (g *gate) pass(from, to net.Conn) {
-	_, _ = io.Copy(to, from)
+// pass ends when either end does, or the snare closes; an error is how a connection ends here.
+func (g *gate) pass(from, to net.Conn, look func(*snare, net.Conn, net.Conn, []byte) int) {
+	chunk := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(chunk)
+		g.mu.Lock()
+		s := g.snare
+		g.mu.Unlock()
+		let := n
+		if s != nil {
+			let = look(s, from, to, chunk[:n])
+		}
+		if _, writeErr := to.Write(chunk[:let]); writeErr != nil || err != nil || let < n {
+			break
+		}
+	}
 	from.Close()
 	to.Close()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.conns, from)
+}
+
+// lay has the next insert into a table caught.
+func (g *gate) lay(s *snare) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.snare = s
+}
+
+// snare catches one insert into a table: torn in the middle of its rows, or whole, and then its answer is lost. In that
+// moment it calls spring, once. The table's name must be followed by its columns.
+type snare struct {
+	table  string
+	whole  bool
+	spring func()
+
+	mu     sync.Mutex
+	client net.Conn // whose insert it is; nil before
+	rows   int      // bytes that it has sent of them
+	sprung bool
+}
+
+// tornAfter is how many bytes of rows a torn insert brings to the server; a block of the tests has more.
+const tornAfter = 200
+
+// request sees what a client sends, and returns how much of it may pass.
+func (s *snare) request(client, _ net.Conn, chunk []byte) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.sprung:
+		return len(chunk)
+	case s.client == nil:
+		if bytes.Contains(chunk, []byte("INSERT INTO "+s.table+" (")) {
+			s.client = client
+		}
+		return len(chunk)
+	case s.client != client:
+		return len(chunk)
+	}
+	before := s.rows
+	s.rows += len(chunk)
+	if s.whole || s.rows < tornAfter {
+		return len(chunk)
+	}
+	s.sprung = true
+	defer s.spring()
+	return tornAfter - before
+}
+
+// reply sees what the server answers, and returns how much of it may pass.
+func (s *snare) reply(_, client net.Conn, chunk []byte) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sprung || !s.whole || s.client != client || s.rows < 1 {
+		return len(chunk)
+	}
+	s.sprung = true
+	s.spring()
+	return 0
 }
 
 func (g *gate) open() {

@@ -14,6 +14,8 @@ import (
 // polled knows what it owns.
 type inbox struct {
 	log *slog.Logger
+	// positions forgets what is lost at once.
+	positions *positions
 
 	mu      sync.Mutex
 	changes map[int32]change
@@ -31,6 +33,7 @@ func (in *inbox) options() []kgo.Opt {
 		for _, partitions := range lost {
 			for _, id := range partitions {
 				in.put(id, change{lost: true})
+				in.positions.lose(id)
 			}
 		}
 	}

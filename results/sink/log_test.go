@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,14 +22,30 @@ var kafkaTopics = schemas.TopicsOf("parley")
 // broker is a Kafka of one test.
 type broker struct {
 	*kfake.Cluster
-	t      testing.TB
+	t testing.TB
+	// reach is how a client reaches it, beside its address.
+	reach  []kgo.Opt
 	events []*parleyv1.ResultEvent // committed, in the order in which they were produced
 	next   map[int32]int64
 }
 
 func newBroker(t testing.TB, partitions int32) *broker {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, kafkaTopics.Results), kfake.SeedTopics(1, kafkaTopics.Dead))
+	return newBrokerOn(t, partitions)
+}
+
+// newBubbleBroker returns a Kafka on a network in memory, for a bubble of synctest.
+func newBubbleBroker(t testing.TB, partitions int32) *broker {
+	t.Helper()
+	network := &kfake.VirtualNetwork{}
+	b := newBrokerOn(t, partitions, kfake.Ports(9092), kfake.ListenFn(network.Listen))
+	b.reach = []kgo.Opt{kgo.Dialer(network.DialContext)}
+	return b
+}
+
+func newBrokerOn(t testing.TB, partitions int32, opts ...kfake.Opt) *broker {
+	t.Helper()
+	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.SeedTopics(partitions, kafkaTopics.Results), kfake.SeedTopics(1, kafkaTopics.Dead))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,12 +55,16 @@ func newBroker(t testing.TB, partitions int32) *broker {
 
 func (b *broker) client(opts ...kgo.Opt) *kgo.Client {
 	b.t.Helper()
-	c, err := kgo.NewClient(append(opts, kgo.SeedBrokers(b.ListenAddrs()...))...)
+	c, err := kgo.NewClient(append(opts, b.options()...)...)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(c.Close)
 	return c
+}
+
+func (b *broker) options() []kgo.Opt {
+	return append(slices.Clip(b.reach), kgo.SeedBrokers(b.ListenAddrs()...))
 }
 
 // produce appends events in committed transactions, with an aborted one before each: so the offsets have holes, and
@@ -138,7 +159,7 @@ func (b *broker) makeEvents(partition int32) []*parleyv1.ResultEvent {
 // config is that of a sink at work on the broker, with small blocks.
 func (b *broker) config(dsn string) Config {
 	return Config{
-		Client:       []kgo.Opt{kgo.SeedBrokers(b.ListenAddrs()...)},
+		Client:       b.options(),
 		DSN:          dsn,
 		BlockRowsMax: 25,
 		BlockWait:    20 * time.Millisecond,

@@ -33,20 +33,21 @@ type member struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
-	client  *kgo.Client
-	store   blockStore
-	offsets markStore
-	inbox   inbox
-	// needless is shared with the trimmer, held with whoever asks.
-	needless needless
-	held     *held
+	// positions is shared with the trimmer and the metrics.
+	positions *positions
+	client    *kgo.Client
+	store     blockStore
+	offsets   markStore
+	inbox     inbox
+	// held is shared with whoever asks.
+	held *held
 
 	partitions map[int32]*partition
 	// prepared is set while the store is known to have its schema.
 	prepared bool
-	// failures counts the turns in a row that could not write; until retryAt nothing is written or read.
-	failures int
-	retryAt  time.Time
+	// trouble is with the turns in a row that could not write; until retryAt nothing is written or read.
+	trouble trouble
+	retryAt time.Time
 }
 
 // blockStore receives rows. It is a store, or one whose steps a test controls.
@@ -62,8 +63,8 @@ type markStore interface {
 
 // join returns a member, which begins to join the group at once. The caller closes its client.
 func join(cfg Config, metrics *metrics, blocks blockStore) (*member, error) {
-	m := &member{cfg: cfg, log: cfg.Log, metrics: metrics, store: blocks, partitions: map[int32]*partition{}}
-	m.inbox.log = cfg.Log
+	m := &member{cfg: cfg, log: cfg.Log, metrics: metrics, positions: metrics.lags.begin(), store: blocks, partitions: map[int32]*partition{}}
+	m.inbox.log, m.inbox.positions = cfg.Log, m.positions
 	client, err := kgo.NewClient(append(cfg.options(), m.inbox.options()...)...)
 	if err != nil {
 		return nil, fmt.Errorf("open Kafka client: %w", err)
@@ -104,18 +105,15 @@ func (m *member) run(ctx context.Context) error {
 // turn reads what has come and writes what is due. A write that has begun does not end with ctx; it bounds itself.
 func (m *member) turn(ctx context.Context) error {
 	defer m.client.AllowRebalance()
-	defer func() { m.needless.update(m.partitions) }()
+	defer func() { m.positions.update(m.partitions) }()
 	held, err := m.take(ctx)
 	if err != nil || !held || time.Now().Before(m.retryAt) {
 		return err
 	}
 	if err := m.write(ctx); err != nil {
 		m.putOff(err)
-	} else if m.failures > 0 {
+	} else if m.trouble.attempts > 0 {
 		m.resume()
-	}
-	for _, p := range m.partitions {
-		m.metrics.lag(p, time.Now())
 	}
 	return nil
 }
@@ -152,7 +150,7 @@ func (m *member) take(ctx context.Context) (held bool, err error) {
 
 // nextDue is when something is to be done although no record comes; zero: never.
 func (m *member) nextDue() time.Time {
-	if m.failures > 0 {
+	if m.trouble.attempts > 0 {
 		return m.retryAt
 	}
 	var next time.Time
@@ -178,7 +176,6 @@ func (m *member) adopt(id int32, c change) {
 	defer func() { m.metrics.owned.Set(float64(len(m.partitions))) }()
 	delete(m.partitions, id)
 	m.held.drop(id)
-	m.metrics.forget(id)
 	if c.lost {
 		return
 	}
@@ -188,7 +185,6 @@ func (m *member) adopt(id int32, c change) {
 		plan:   c.mark,
 	}
 	m.held.add(id)
-	m.metrics.lag(m.partitions[id], time.Now())
 }
 
 // read takes over what a poll brought of one partition. An error means that the client does not go on by itself.
@@ -291,7 +287,7 @@ func (m *member) plan(ctx context.Context, partitions []*partition) error {
 		return nil
 	}
 	if err := m.offsets.commit(ctx, marks); err != nil {
-		return fmt.Errorf("plan blocks: %w", err)
+		return fmt.Errorf("plan blocks: %w", kafkaError{err})
 	}
 	for _, p := range partitions {
 		p.block.planned = true
@@ -336,7 +332,7 @@ func (m *member) settle(ctx context.Context, rest time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.InsertTimeout)
 	defer cancel()
 	if err := m.offsets.commit(ctx, marks); err != nil {
-		return fmt.Errorf("settle: %w", err)
+		return fmt.Errorf("settle: %w", kafkaError{err})
 	}
 	for id := range marks {
 		m.partitions[id].settled = true
@@ -347,19 +343,25 @@ func (m *member) settle(ctx context.Context, rest time.Duration) error {
 // putOff stops reading and writing for a while after an attempt failed. The schema is looked at again before the
 // next: the server may have come back as another.
 func (m *member) putOff(err error) {
-	wait := min(m.cfg.RetryMax, retryMin<<min(m.failures, 10))
+	wait := min(m.cfg.RetryMax, retryMin<<min(m.trouble.attempts, 10))
 	wait += time.Duration(rand.Int64N(int64(wait)/5 + 1))
-	m.failures++
-	m.retryAt = time.Now().Add(wait)
+	now := time.Now()
+	reason := reasonOf(err)
+	m.metrics.failed(m.trouble.reason, reason)
+	if m.trouble.add(reason, now) {
+		m.log.Warn("sink cannot write, trying again", "reason", reason, "since", m.trouble.since, "attempts", m.trouble.attempts, "error", err, "remedy", remedies[reason])
+	} else {
+		m.log.Debug("sink cannot write, trying again", "reason", reason, "attempts", m.trouble.attempts, "wait", wait, "error", err)
+	}
+	m.retryAt = now.Add(wait)
 	m.prepared = false
-	m.metrics.retries.Inc()
 	m.client.PauseFetchTopics(m.cfg.Topics.Results)
-	m.log.Warn("sink cannot write, trying again", "attempt", m.failures, "wait", wait, "error", err)
 }
 
 // resume reads on after an attempt succeeded.
 func (m *member) resume() {
-	m.log.Info("sink goes on", "attempts", m.failures)
-	m.failures, m.retryAt = 0, time.Time{}
+	m.log.Info("sink goes on", "attempts", m.trouble.attempts, "after", time.Since(m.trouble.since).Round(time.Millisecond))
+	m.metrics.recovered(m.trouble.reason)
+	m.trouble, m.retryAt = trouble{}, time.Time{}
 	m.client.ResumeFetchTopics(m.cfg.Topics.Results)
 }

@@ -1,9 +1,6 @@
 package sink
 
 import (
-	"strconv"
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parley/internal/telemetry"
@@ -11,26 +8,19 @@ import (
 
 // metrics are those of a Sink, whichever member writes them.
 type metrics struct {
-	lagEvents  *prometheus.GaugeVec
-	lagSeconds *prometheus.GaugeVec
-	rows       *prometheus.CounterVec
-	blocks     prometheus.Counter
-	retries    prometheus.Counter
-	dead       prometheus.Counter
-	inserts    *prometheus.HistogramVec
-	owned      prometheus.Gauge
+	lags    *lags
+	rows    *prometheus.CounterVec
+	blocks  prometheus.Counter
+	retries *prometheus.CounterVec
+	failing *prometheus.GaugeVec
+	dead    prometheus.Counter
+	inserts *prometheus.HistogramVec
+	owned   prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
-		lagEvents: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "parley_sink_lag_events",
-			Help: "Offsets of parley.results from the oldest event that was read and is not stored to the end that the last fetch told.",
-		}, []string{"partition"}),
-		lagSeconds: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "parley_sink_lag_seconds",
-			Help: "Age of the oldest event that was read and is not stored; 0 when there is none.",
-		}, []string{"partition"}),
+		lags: newLags(),
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_sink_rows_total",
 			Help: "Rows written into ClickHouse.",
@@ -39,10 +29,14 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "parley_sink_blocks_total",
 			Help: "Blocks written into ClickHouse.",
 		}),
-		retries: prometheus.NewCounter(prometheus.CounterOpts{
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_sink_retries_total",
-			Help: "Attempts to write that failed and were put off.",
-		}),
+			Help: "Attempts to write that failed and were put off, by why: kafka, unreachable, slow, read_only, disk, memory, parts, schema, access, other.",
+		}, []string{"reason"}),
+		failing: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "parley_sink_failing",
+			Help: "1 for the reason for which nothing can be written at the moment, else 0. All but kafka, unreachable and slow last until somebody acts; the log has the remedy.",
+		}, []string{"reason"}),
 		dead: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "parley_sink_dead_total",
 			Help: "Events that could not be stored and were written to parley.dead.",
@@ -53,6 +47,10 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Help: "Partitions of parley.results that this process brings into ClickHouse.",
 		}),
 	}
+	for r := range remedies {
+		m.retries.WithLabelValues(string(r))
+		m.failing.WithLabelValues(string(r))
+	}
 	for _, table := range (&block{}).tables() {
 		m.rows.WithLabelValues(table.name)
 		m.inserts.WithLabelValues(table.name)
@@ -60,7 +58,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.lagEvents, m.lagSeconds, m.rows, m.blocks, m.retries, m.dead, m.inserts, m.owned} {
+	for _, c := range []prometheus.Collector{m.lags, m.rows, m.blocks, m.retries, m.failing, m.dead, m.inserts, m.owned} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -76,20 +74,16 @@ func (m *metrics) stored(b *block) {
 	}
 }
 
-// lag shows how far behind a partition is.
-func (m *metrics) lag(p *partition, now time.Time) {
-	label := strconv.Itoa(int(p.source.partition))
-	seconds, behind := 0.0, int64(0)
-	if b := p.block; b != nil {
-		seconds, behind = max(0, now.Sub(b.written).Seconds()), p.end-b.from
-	}
-	m.lagSeconds.WithLabelValues(label).Set(seconds)
-	m.lagEvents.WithLabelValues(label).Set(float64(behind))
+// failed counts an attempt to write that failed, for another reason than the one before, perhaps.
+func (m *metrics) failed(before, now reason) {
+	m.recovered(before)
+	m.failing.WithLabelValues(string(now)).Set(1)
+	m.retries.WithLabelValues(string(now)).Inc()
 }
 
-// forget takes away what is shown of a partition that another member has now.
-func (m *metrics) forget(partition int32) {
-	label := strconv.Itoa(int(partition))
-	m.lagSeconds.DeleteLabelValues(label)
-	m.lagEvents.DeleteLabelValues(label)
+// recovered says that what was a reason is none any more.
+func (m *metrics) recovered(r reason) {
+	if r != "" {
+		m.failing.WithLabelValues(string(r)).Set(0)
+	}
 }

@@ -99,14 +99,14 @@ func (p *partition) due(now time.Time, wait time.Duration) bool {
 // idle reports whether nothing waits and the last block still stands as a plan.
 func (p *partition) idle() bool { return p.block == nil && !p.settled && !p.storedAt.IsZero() }
 
-// needs returns the offset of the first record that is not known to be stored; -1 or 0: all are needed.
-func (p *partition) needs() int64 {
+// position is how far the member has come.
+func (p *partition) position() position {
 	switch {
 	case p.block != nil:
-		return p.block.from
+		return position{stored: p.block.from, end: p.end, oldest: p.block.written}
 	case !p.storedAt.IsZero():
-		return p.stored
+		return position{stored: p.stored, end: p.end}
 	default:
-		return p.plan.offset // as it was on assignment
+		return position{stored: p.plan.offset, end: p.end} // as it was on assignment
 	}
 }

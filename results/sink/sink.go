@@ -89,5 +89,6 @@ func (s *Sink) join(ctx context.Context, blocks blockStore) error {
 	defer s.held.byPartition.Clear()
 	defer m.client.CloseAllowingRebalance()
 	defer m.trim()()
+	defer m.watchLag()()
 	return m.run(ctx)
 }

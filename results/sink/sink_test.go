@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"parley/results/recordtest"
@@ -15,10 +14,21 @@ import (
 // start runs a sink until the test ends, or until the returned function, which waits for its end, is called.
 func start(t *testing.T, cfg Config) (stop func()) {
 	t.Helper()
+	return run(t, newSink(t, cfg))
+}
+
+func newSink(t *testing.T, cfg Config) *Sink {
+	t.Helper()
 	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// run is start for a sink that is there.
+func run(t *testing.T, s *Sink) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -69,10 +79,9 @@ func TestEndsClean(t *testing.T) {
 	b.produce(0, 10)
 	cfg := b.config(dsn)
 	cfg.BlockWait, cfg.BlockRowsMax = time.Hour, 1_000
-	registry := prometheus.NewPedanticRegistry()
-	cfg.Registerer = registry
-	stop := start(t, cfg)
-	await(t, "events read and kept for a full block", func() bool { return metric(t, registry, "parley_sink_lag_events") > 0 })
+	s := newSink(t, cfg)
+	stop := run(t, s)
+	await(t, "events read and kept for a full block", func() bool { return !s.metrics.lags.owned()[0].oldest.IsZero() })
 	stop()
 	checkStored(t, recordtest.Open(t, dsn), "_log", b.events)
 }

@@ -16,6 +16,7 @@ import (
 	"parley/internal/embedded"
 	"parley/internal/topics"
 	"parley/results/record"
+	"parley/results/sink"
 	"parley/schemas"
 )
 
@@ -80,6 +81,8 @@ type Config struct {
 	TrimAfter time.Duration
 	// AuditShare is how much of the time the rows in ClickHouse are compared with what must be there, up to 1. Zero: 0.05.
 	AuditShare float64
+	// Sink says how results are brought into ClickHouse. Zero: as sink.Config has it.
+	Sink SinkConfig
 	// Limits bound the calls that are taken and carried out, the same on all nodes. Zero: schemas.DefaultLimits.
 	Limits schemas.Limits
 	// Requests bound what is taken at a time, and how long anybody waits. Zero: ingest.DefaultRequestLimits.
@@ -92,6 +95,30 @@ type Config struct {
 	Spans sdktrace.SpanExporter
 	// Log is told what an operator should know. Required.
 	Log *slog.Logger
+}
+
+// SinkConfig has those fields of sink.Config that are settings.
+type SinkConfig struct {
+	BlockRows, BlockBytes    int
+	BlockWait, InsertTimeout time.Duration
+}
+
+// check names the settings that are wrong.
+func (c SinkConfig) check() error {
+	var errs []error
+	if c.BlockRows < 0 || c.BlockRows > sink.BlockRowsCeiling {
+		errs = append(errs, fmt.Errorf("PARLEY_SINK_BLOCK_ROWS is %d; it is from 1 to %d", c.BlockRows, sink.BlockRowsCeiling))
+	}
+	if c.BlockBytes < 0 {
+		errs = append(errs, fmt.Errorf("PARLEY_SINK_BLOCK_BYTES is %d; it is positive", c.BlockBytes))
+	}
+	if c.BlockWait < 0 {
+		errs = append(errs, fmt.Errorf("PARLEY_SINK_BLOCK_WAIT is %s; it is positive", c.BlockWait))
+	}
+	if c.InsertTimeout < 0 || c.InsertTimeout > sink.InsertTimeoutCeiling {
+		errs = append(errs, fmt.Errorf("PARLEY_SINK_INSERT_TIMEOUT is %s; it is positive and at most %s", c.InsertTimeout, sink.InsertTimeoutCeiling))
+	}
+	return errors.Join(errs...)
 }
 
 // Off as an address leaves out what would listen there.
@@ -170,7 +197,7 @@ func (c Config) Validate() error {
 	need(c.ForwardGrace > 0, "PARLEY_FORWARD_GRACE is %s; it is positive", c.ForwardGrace)
 	need(c.SessionTimeout >= 0, "PARLEY_SESSION_TIMEOUT is %s; it is positive, or 0 for the default", c.SessionTimeout)
 	need(c.TrimAfter >= 0, "PARLEY_TRIM_AFTER is %s; it is positive, or 0 to keep everything", c.TrimAfter)
-	errs = append(errs, c.checkClickHouse())
+	errs = append(errs, c.checkClickHouse(), c.Sink.check())
 	if err := (topics.Layout{Partitions: c.Partitions, ResultPartitions: c.ResultPartitions}).Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("PARLEY_PARTITIONS, PARLEY_RESULT_PARTITIONS: %w", err))
 	}

@@ -151,14 +151,18 @@ func (n *node) openSink() (*sink.Sink, error) {
 		return nil, nil //nolint:nilnil // a node without the role is as good
 	}
 	s, err := sink.New(sink.Config{
-		Client:     append(n.memberOptions("sink"), kgo.SessionTimeout(n.sessionTimeout()), kgo.WithHooks(n.kafkaMetrics("sink"))),
-		Topics:     n.topics,
-		DSN:        n.dsn(),
-		Schema:     n.cfg.ClickHouse,
-		Group:      n.group("sink"),
-		TrimAfter:  n.cfg.TrimAfter,
-		Log:        n.log,
-		Registerer: n.metrics,
+		Client:        append(n.memberOptions("sink"), kgo.SessionTimeout(n.sessionTimeout()), kgo.WithHooks(n.kafkaMetrics("sink"))),
+		Topics:        n.topics,
+		DSN:           n.dsn(),
+		Schema:        n.cfg.ClickHouse,
+		Group:         n.group("sink"),
+		BlockRowsMax:  n.cfg.Sink.BlockRows,
+		BlockBytesMax: n.cfg.Sink.BlockBytes,
+		BlockWait:     n.cfg.Sink.BlockWait,
+		InsertTimeout: n.cfg.Sink.InsertTimeout,
+		TrimAfter:     n.cfg.TrimAfter,
+		Log:           n.log,
+		Registerer:    n.metrics,
 	})
 	if err != nil {
 		return nil, err
