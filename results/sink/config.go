@@ -18,6 +18,8 @@ import (
 type Config struct {
 	// Client says how to reach Kafka: brokers, TLS, SASL, and a static InstanceID where one is wanted. Required.
 	Client []kgo.Opt
+	// Hooks see what the client of the member does, and none of the clients that only look how far behind the sink is.
+	Hooks []kgo.Hook
 	// Topics names the topics to read and, for what cannot be stored, to write. Zero: schemas.TopicsOf("parley").
 	Topics schemas.Topics
 	// DSN names the ClickHouse database, which need not be there yet. Required; see record.ParseDSN.

@@ -77,6 +77,7 @@ func join(cfg Config, metrics *metrics, blocks blockStore) (*member, error) {
 // options are those of the client, without the callbacks.
 func (c Config) options() []kgo.Opt {
 	return append(slices.Clip(c.Client),
+		kgo.WithHooks(c.Hooks...),
 		kgo.ConsumerGroup(c.Group),
 		kgo.ConsumeTopics(c.Topics.Results),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),

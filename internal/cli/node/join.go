@@ -151,7 +151,8 @@ func (n *node) openSink() (*sink.Sink, error) {
 		return nil, nil //nolint:nilnil // a node without the role is as good
 	}
 	s, err := sink.New(sink.Config{
-		Client:        append(n.memberOptions("sink"), kgo.SessionTimeout(n.sessionTimeout()), kgo.WithHooks(n.kafkaMetrics("sink"))),
+		Client:        append(n.memberOptions("sink"), kgo.SessionTimeout(n.sessionTimeout())),
+		Hooks:         []kgo.Hook{n.kafkaMetrics("sink")},
 		Topics:        n.topics,
 		DSN:           n.dsn(),
 		Schema:        n.cfg.ClickHouse,
