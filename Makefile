@@ -7,11 +7,12 @@ SHELL       := bash
 MAKEFLAGS += --no-print-directory
 
 # How long a benchmark and a fuzz target run, where bench and fuzz look for theirs, how many seeds sim plays, for how many
-# minutes the torture sends calls, and how many requests fuzz-api makes up for each operation and kind.
+# minutes the torture sends calls, how often kills does, and how many requests fuzz-api makes up for each operation and kind.
 BENCHTIME ?= 2s
 FUZZTIME  ?= 30s
 SEEDS     ?= 300
 MINUTES   ?= 5
+KILLS     ?= 100
 EXAMPLES  ?= 40
 PACKAGES  ?= ./...
 
@@ -128,6 +129,11 @@ sim-mutations: ## Break rules of the processor on purpose, and see that the simu
 .PHONY: torture
 torture: build ## Kill and freeze members under load for MINUTES=5, and compare all records (SEED=, BROKERS=)
 	@exec bin/parley torture --load $(MINUTES)m --drain 5m $(SEED:%=--seed %) $(BROKERS:%=--brokers %)
+
+# One thing is done to the sink at each step in make test; here all are.
+.PHONY: kills
+kills: engine ## Kill and freeze the process of the sink at every step, and KILLS=100 times at random, and compare with the log
+	go test -count=1 -timeout 60m ./results/sink -run '^(TestKillMatrix|TestKilledAtRandom)$$' -matrix -kills $(KILLS) -v
 
 .PHONY: fuzz
 fuzz: engine ## Run each fuzz target for FUZZTIME=30s (PACKAGES=./...)

@@ -35,6 +35,13 @@ func (f *freezer) step(name string) {
 	}
 }
 
+// name is the last step that was reached.
+func (f *freezer) name() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.steps[len(f.steps)-1]
+}
+
 func (f *freezer) prepare(ctx context.Context) error { return f.store.prepare(ctx) }
 
 func (f *freezer) insert(ctx context.Context, t table, token string) error {

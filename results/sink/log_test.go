@@ -43,6 +43,12 @@ func newBubbleBroker(t testing.TB, partitions int32) *broker {
 	return b
 }
 
+// newProcessBroker returns a Kafka whose members are processes that are killed: it notices soon.
+func newProcessBroker(t testing.TB, partitions int32) *broker {
+	t.Helper()
+	return newBrokerOn(t, partitions, kfake.GroupMinSessionTimeout(processSession))
+}
+
 func newBrokerOn(t testing.TB, partitions int32, opts ...kfake.Opt) *broker {
 	t.Helper()
 	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.SeedTopics(partitions, kafkaTopics.Results), kfake.SeedTopics(1, kafkaTopics.Dead))...)

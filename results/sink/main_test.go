@@ -7,4 +7,9 @@ import (
 	"parley/results/recordtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(recordtest.Run(m)) }
+func TestMain(m *testing.M) {
+	if code, isSink := sinkMain(); isSink {
+		os.Exit(code)
+	}
+	os.Exit(recordtest.Run(m))
+}
