@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -311,4 +312,34 @@ func TestAuditOfTablesWithoutParts(t *testing.T) {
 	b.remove("results_log_local", "sequence = 7 AND ordinal < 2")
 	a.past[0].at = a.past[0].at.Add(-2 * replicaDelay)
 	b.finds(a, map[int32]map[schemas.AuditProblemKind]int64{1: {schemas.ResultsMissing: 2}})
+}
+
+// What is older than the retention may be gone: then it is not missed, and all that is younger is.
+func TestAuditAfterRetention(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	const day = 24 * time.Hour
+	completed := func(age time.Duration) string { return time.Now().Add(-age).UTC().Format(time.DateTime) }
+	b.write(1, 1, 1000, 1000, completed(80*day))
+	b.write(1, 1001, 2000, 2000, completed(5*day))
+	for _, m := range []mark{{1, time.Now().Add(-90 * day), 0}, {1, time.Now().Add(-40 * day), 1000}, {1, time.Now().Add(-20 * day), 1000}} {
+		b.exec("INSERT INTO audit_marks VALUES (%d, fromUnixTimestamp64Milli(toInt64(%d)), %d)", m.Partition, m.At.UnixMilli(), m.Sequence)
+	}
+	b.finds(b.auditor(), nil)
+	for _, table := range tableNames() {
+		b.exec("ALTER TABLE %s MODIFY SETTING ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1", table)
+		b.exec("ALTER TABLE %s MODIFY TTL toDateTime(completed_at) + toIntervalSecond(%d)", table, int64(30*day/time.Second))
+		b.remove(table, "sequence <= 1000") // as the TTL does, in its time
+	}
+	a := b.auditor()
+	if from := b.finds(a, nil)[1].CheckedFrom; *from != 1001 {
+		t.Errorf("compared from %d, want 1001", *from)
+	}
+	b.remove("conversations_log", "sequence = 1002")
+	want := map[int32]map[schemas.AuditProblemKind]int64{1: {schemas.EventsMissing: 1}}
+	b.finds(a, want)
+	for _, table := range tableNames() {
+		b.exec("ALTER TABLE %s REMOVE TTL", table)
+	}
+	b.finds(b.auditor(), want) // what was gone is not missed by one that begins when rows are kept for ever again
 }
