@@ -12,6 +12,7 @@ import (
 	"parley/processor/conversation"
 	"parley/processor/executor"
 	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
 )
 
 // backend carries the calls out, for all processes. It is not touched by what goes wrong with them.
@@ -51,6 +52,9 @@ func (b backendOf) ExecuteBatch(ctx context.Context, r *route.Route, reqs []exec
 		attempts[i] = b.world.history.begin(b.attempt(r, req))
 		n := b.comes(req, t)
 		outcomes[i] = t.outcome(n)
+		for j := range outcomes[i].Results {
+			outcomes[i].Results[j].Withheld = req.Call.Objects[j].Erased > 0
+		}
 		takes = max(takes, t.takes+time.Duration(b.world.dice.hash(req.Call.RequestId, n)%uint64(time.Millisecond)))
 	}
 	select {
@@ -87,6 +91,7 @@ func (b backendOf) attempt(r *route.Route, req executor.Request) attempt {
 		fence:        req.Fence,
 		process:      b.process,
 		route:        r.Name,
+		about:        slices.ContainsFunc(req.Call.Objects, func(o *parleyv1.Object) bool { return o.SubscriberKey == person }),
 		begun:        time.Now(),
 		unleased:     time.Since(b.process.nic.lastHeard()) > sessionTimeout,
 	}

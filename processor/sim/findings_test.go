@@ -24,6 +24,10 @@ type findings struct {
 	dead map[place]int
 	// requests counts the records of the kafka executor's topic, by request id.
 	requests map[string]int
+	// erasures are those of the partitions at the end, by the place of their records, and parts the calls that were still
+	// held then.
+	erasures map[place]*parleyv1.ErasureState
+	parts    []heldPart
 	// states are the last of each partition's own records in the changelog.
 	states map[int32]*parleyv1.PartitionState
 }
@@ -65,7 +69,7 @@ func (e event) of() string {
 
 // findings reads back what the run has left in the log.
 func (w *world) findings() *findings {
-	f := &findings{history: w.history, plan: w.plan, polls: w.polls, dead: make(map[place]int), requests: make(map[string]int), states: make(map[int32]*parleyv1.PartitionState)}
+	f := &findings{history: w.history, plan: w.plan, polls: w.polls, dead: make(map[place]int), requests: make(map[string]int), erasures: make(map[place]*parleyv1.ErasureState), states: make(map[int32]*parleyv1.PartitionState)}
 	for _, r := range w.broker.read(w.t, w.broker.names.Calls) {
 		f.arrived = append(f.arrived, f.arrival(r))
 	}
@@ -89,13 +93,22 @@ func (w *world) findings() *findings {
 			f.requests[header(r.Record, "idempotency-key")]++
 		}
 	}
+	last := make(map[string]record)
 	for _, r := range w.broker.read(w.t, w.broker.names.State) {
+		if !r.Attrs.IsControl() {
+			last[fmt.Sprintf("%d %s", r.Partition, r.Key)] = r
+		}
 		if string(r.Key) == "m" && !r.Attrs.IsControl() {
 			s := new(parleyv1.PartitionState)
 			if err := proto.Unmarshal(r.Value[1:], s); err != nil {
 				w.fail("the state can be read", "", "%v", err)
 			}
 			f.states[r.Partition] = s
+		}
+	}
+	for _, r := range last {
+		if err := f.hold(r); err != nil {
+			w.fail("the state can be read", "", "%v", err)
 		}
 	}
 	return f

@@ -30,8 +30,10 @@ type attempt struct {
 	fence                 int64
 	process               *process
 	route                 string
-	begun, ended          time.Time
-	outcome               string
+	// about: it had an object of the person who is erased.
+	about        bool
+	begun, ended time.Time
+	outcome      string
 	// unleased: the group had given the process up by then, as far as the process could know.
 	unleased bool
 }

@@ -22,6 +22,7 @@ func (f *findings) check(no verdict) {
 	f.forwarding(no)
 	f.counters(no)
 	f.told(no)
+	f.erased(no)
 	for _, c := range f.conversations() {
 		c.check(no)
 	}
@@ -434,6 +435,9 @@ func (c *observed) endings(part arrival) []schemas.CallStatus {
 		return []schemas.CallStatus{schemas.Error}
 	}
 	out := []schemas.CallStatus{t.status()}
+	if part.alone {
+		out = append(out, schemas.Cancelled)
+	}
 	if t.defers && t.after > deferTimeout-5*time.Second || part.route == "Once" && c.mayBeUnknown(part) {
 		out = append(out, schemas.Error)
 	}

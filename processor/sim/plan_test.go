@@ -60,6 +60,8 @@ type meaning struct {
 	startBy time.Duration
 	// cancels: no call, but to cancel the conversation.
 	cancels bool
+	// about: the last object is of the person who is erased; alone: there is no other.
+	about, alone bool
 	// key is that of its record, home the partition that it belongs to.
 	key string
 }
@@ -123,6 +125,7 @@ func newPlan(d dice) *plan {
 			p.conversation(i)
 		}
 	}
+	p.erase()
 	slices.SortStableFunc(p.sendings, func(a, b sending) int { return cmp.Compare(a.at, b.at) })
 	p.faults = newFaults(d.stream("faults"), p.machines)
 	return p.plan
@@ -151,6 +154,9 @@ func (d draft) value() string {
 		properties := ""
 		if i == 0 && d.padding > 0 {
 			properties = fmt.Sprintf(`,"properties":{"Text":%q}`, padding(d.content, d.padding))
+		}
+		if d.about && i == d.objects-1 {
+			properties += fmt.Sprintf(`,"subscriberKey":%q`, person)
 		}
 		objects = append(objects, fmt.Sprintf(`{"type":%q,"correlationId":%q%s}`, d.route, correlation, properties))
 	}
@@ -195,6 +201,8 @@ func (p planner) draft(name string) draft {
 			failOn:       one(p.roll, schemas.FailOnHasErrors, schemas.FailOnError, schemas.FailOnNever),
 		},
 	}
+	d.about = p.chance(30)
+	d.alone = d.about && d.objects == 1
 	if p.chance(15) {
 		d.padding = 5_000 + p.IntN(60_000)
 	}
@@ -239,6 +247,9 @@ func (p planner) temper(d draft) temper {
 	case p.chance(8):
 		t.failing = 1 + p.IntN(d.objects)
 	}
+	if d.about && t.failing == d.objects-1 {
+		t.failing = d.objects // so that the call ends alike with its last object and without
+	}
 	return t
 }
 
@@ -260,7 +271,7 @@ func (p planner) single(i int) {
 	d := p.draft(name)
 	d.single, d.seq, d.calls, d.content = true, 1, 1, name
 	if p.chance(30) {
-		d.conversation, d.route = "", "Plain"
+		d.conversation, d.route, d.about, d.alone = "", "Plain", false, false
 		for range 1 + p.IntN(2) {
 			v := d.value()
 			p.means[v] = d.meaning
@@ -340,6 +351,21 @@ func (p planner) cancel(at time.Duration, d draft) {
 	v := fmt.Sprintf(`{"account":%q,"conversationId":%q}`, d.account, d.id)
 	p.means[v] = meaning{conversation: d.conversation, cancels: true, key: d.key, content: d.conversation + "-cancel"}
 	p.sendings = append(p.sendings, sending{at: at, partition: d.home(), key: d.key, value: v, kind: schemas.RecordCancel})
+}
+
+// person is the subscriberKey of what is erased.
+const person = "ann@example.com"
+
+// erase plans that what is held of the person is erased, of one account after the other.
+func (p planner) erase() {
+	for _, account := range []string{"acme", "umbra"} {
+		at := p.between(busy/4, busy)
+		v := fmt.Sprintf(`{"account":%q,"subject":%q}`, account, schemas.SubjectHash(schemas.Subject(account, person)))
+		p.means[v] = meaning{garbage: true, content: "erasure of " + account}
+		for partition := range int32(partitions) {
+			p.sendings = append(p.sendings, sending{at: at + p.gap()/8, partition: partition, key: account, value: v, kind: schemas.RecordErase})
+		}
+	}
 }
 
 // disturb plans records that are no new part, about the time of one.

@@ -2,6 +2,7 @@ package erasure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -132,10 +133,9 @@ func (e *Eraser) remember(ctx context.Context, q schemas.RecordErasure) error {
 	if err != nil {
 		return fmt.Errorf("remember erasure: %w", err)
 	}
-	defer b.Close()
 	for _, p := range slices.Sorted(maps.Keys(q.Upto)) {
 		if err := b.Append(q.Account, q.Subject, p, q.Upto[p]); err != nil {
-			return fmt.Errorf("remember erasure: %w", err)
+			return fmt.Errorf("remember erasure: %w", errors.Join(err, b.Abort()))
 		}
 	}
 	if err := b.Send(); err != nil {

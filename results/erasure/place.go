@@ -8,7 +8,7 @@ import (
 )
 
 // distributed finds, in what system.tables says of a Distributed table, the cluster and the table on its servers.
-var distributed = regexp.MustCompile("^Distributed\\('?([^',]+)'?, '?[^',]+'?, '?([^',)]+)'?")
+var distributed = regexp.MustCompile(`^Distributed\('?([^',]+)'?, '?[^',]+'?, '?([^',)]+)'?`)
 
 // place is where the rows of a table are changed, as ALTER TABLE names it: those of a Distributed table are on all servers
 // of its cluster.
