@@ -12,8 +12,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// page is the documentation of the reports.
-const page = "../../docs/reports.md"
+// page is the documentation of the reports; readme shows its first query, too.
+const (
+	page   = "../../docs/reports.md"
+	readme = "../../README.md"
+)
 
 // yesterday is the day of the failures below.
 var yesterday = time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
@@ -103,6 +106,12 @@ func TestFailedYesterday(t *testing.T) {
 	query, _, found := strings.Cut(rest, "```")
 	if !found || strings.Count(query, "yesterday()") != 1 {
 		t.Fatalf("the page asks another question: %q", query)
+	}
+	if text, err = os.ReadFile(readme); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), query) {
+		t.Errorf("%s does not have the query of %s", readme, page)
 	}
 	if err := conn.Exec(t.Context(), query); err != nil {
 		t.Errorf("the query as it stands: %v", err)
