@@ -52,8 +52,11 @@ func sinkMain() (code int, isSink bool) {
 // run is the process of a sink, until it is killed.
 func (o sinkOrder) run() error {
 	cfg := Config{
-		Client: []kgo.Opt{kgo.SeedBrokers(o.Brokers...), kgo.SessionTimeout(processSession), kgo.HeartbeatInterval(processSession / 5)},
-		DSN:    o.DSN, BlockRowsMax: o.Rows, BlockWait: 20 * time.Millisecond, RetryMax: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Client: []kgo.Opt{
+			kgo.SeedBrokers(o.Brokers...), kgo.SessionTimeout(processSession), kgo.HeartbeatInterval(processSession / 10),
+			kgo.RebalanceTimeout(5 * processSession),
+		},
+		DSN: o.DSN, BlockRowsMax: o.Rows, BlockWait: 20 * time.Millisecond, RetryMax: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	}.withDefaults()
 	conn, err := record.Open(cfg.DSN)
 	if err != nil {
@@ -84,7 +87,7 @@ func (o sinkOrder) run() error {
 }
 
 // processSession is after how long a sink that was killed or stopped has lost its partitions.
-const processSession = time.Second
+const processSession = 2 * time.Second
 
 // sinkProcess is a sink that runs.
 type sinkProcess struct {
