@@ -387,7 +387,7 @@ func TestProgressAndProfile(t *testing.T) {
 
 // TestBigResult reads millions of rows in memory that does not grow with them.
 func TestBigResult(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, tg target) {
+	eachTarget(t, func(t *testing.T, tg target) {
 		conn := tg.database(t)
 		const million = 1_000_000
 		read := func(rows int) {

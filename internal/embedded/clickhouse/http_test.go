@@ -18,8 +18,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// webTimeout bounds a request of a test.
-var webTimeout = 20 * time.Second
+// webTimeout bounds a request of a test, on the slowest machine.
+const webTimeout = 5 * time.Minute
 
 // web sends a request and returns status, headers and body.
 func web(t *testing.T, method string, params url.Values, body io.Reader, header ...string) (int, http.Header, string) {
