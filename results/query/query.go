@@ -23,10 +23,14 @@ type Query struct {
 	conn driver.Conn
 	// patience is after how long a page of results is given as it is.
 	patience time.Duration
+	// searching is held by each search that is under way.
+	searching chan struct{}
 }
 
 // New returns a Query to a database with the current schema (record.Open, record.Migrate). The caller closes conn.
-func New(conn driver.Conn) *Query { return &Query{conn: conn, patience: searchPatience} }
+func New(conn driver.Conn) *Query {
+	return &Query{conn: conn, patience: searchPatience, searching: make(chan struct{}, searchesMax)}
+}
 
 // Request returns the status of a call.
 func (q *Query) Request(ctx context.Context, ask schemas.RequestQuery) (schemas.CallResource, error) {

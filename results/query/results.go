@@ -19,6 +19,9 @@ const (
 	// searchPatience is after how long a page is given as it is, so that whoever looks for something rare gets on from page
 	// to page, however many results there are.
 	searchPatience = 3 * time.Second
+	// searchesMax is how many searches are under way at once. Others wait: a search has a connection for seconds, and those of
+	// the pool are for polls, too.
+	searchesMax = 4
 	// searchBytesMax bounds the memory that ClickHouse takes for a statement of a search.
 	searchBytesMax = 1 << 30
 )
@@ -49,6 +52,12 @@ type resultRow struct {
 func (q *Query) Results(ctx context.Context, ask schemas.ResultsQuery) (schemas.ResultsPage, error) {
 	searching, cancel := context.WithTimeout(ctx, searchTimeout)
 	defer cancel()
+	select {
+	case q.searching <- struct{}{}:
+		defer func() { <-q.searching }()
+	case <-searching.Done():
+		return schemas.ResultsPage{}, fmt.Errorf("search results: %d searches are under way: %w", searchesMax, schemas.ErrUnavailable)
+	}
 	page, err := q.search(searching, ask)
 	if err == nil {
 		return page, nil

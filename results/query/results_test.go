@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -330,6 +331,27 @@ func TestPagesOfRecordedResults(t *testing.T) {
 			q.patience = -1
 		}
 		s.play(t, onClickHouse{q, t})
+	}
+}
+
+// Searches leave connections to polls: when as many are under way as may be, another waits for one to end.
+func TestSearchesAtOnce(t *testing.T) {
+	t.Parallel()
+	q := New(recordtest.Open(t, recordtest.Migrated(t)))
+	for range searchesMax {
+		q.searching <- struct{}{}
+	}
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	ask := schemas.ResultsQuery{Account: "acme", Limit: 1}
+	if _, err := q.Results(left, ask); !errors.Is(err, schemas.ErrUnavailable) {
+		t.Errorf("one too many: %v, want one that is unavailable", err)
+	}
+	<-q.searching
+	for range 2 { // it gives its place back
+		if _, err := q.Results(t.Context(), ask); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
