@@ -111,6 +111,10 @@ func (b *books) finds(a *Auditor, want map[int32]map[schemas.AuditProblemKind]in
 			got[id][problem.Kind] = problem.Count
 		}
 	}
+	var none uint64
+	if err := b.conn.QueryRow(b.t.Context(), "SELECT countIf(JSONType(problems) != 'Array') FROM audit").Scan(&none); err != nil || none > 0 {
+		b.t.Fatalf("%d rows of audit have no array of problems; %v", none, err)
+	}
 	if want == nil {
 		want = map[int32]map[schemas.AuditProblemKind]int64{}
 	}

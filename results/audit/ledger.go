@@ -150,9 +150,9 @@ func (f *finding) add(other finding) {
 	}
 }
 
-// problems says a finding in words.
+// problems says a finding in words. None is not nil, as the table audit has an array in any case.
 func (f finding) problems() []schemas.AuditProblem {
-	var out []schemas.AuditProblem
+	out := []schemas.AuditProblem{}
 	for _, kind := range slices.SortedFunc(maps.Keys(f), func(a, b schemas.AuditProblemKind) int { return cmp.Compare(a, b) }) {
 		if t := f[kind]; t.n > 0 {
 			out = append(out, schemas.AuditProblem{Kind: kind, Detail: detail(kind, t.n), Count: t.n, Sequences: t.ranges})
