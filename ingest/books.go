@@ -60,7 +60,8 @@ func (b *books) ask(ctx context.Context) (schemas.AuditResource, *schemas.Proble
 	if !b.at.IsZero() && b.now().Sub(b.at) < booksAge {
 		return b.told, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	// Whoever asks next is told the same: it does not end when this one leaves.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
 	// The record first: what it has the owners have written before.
 	record, err := b.record.Books(ctx)

@@ -52,7 +52,7 @@ func (s *Server) getExtract(c echo.Context) error {
 	if p != nil {
 		return p
 	}
-	q, p := extractQuery(c)
+	q, p := extractQuery(c, s.recorder.log.Partitions)
 	if p != nil {
 		return p
 	}
@@ -84,8 +84,8 @@ func (s *Server) getExtract(c echo.Context) error {
 	return err
 }
 
-// extractQuery reads what is asked for, of the caller's account.
-func extractQuery(c echo.Context) (q schemas.ExtractQuery, p *schemas.Problem) {
+// extractQuery reads what is asked for, of the caller's account, in a log of so many partitions.
+func extractQuery(c echo.Context, partitions int32) (q schemas.ExtractQuery, p *schemas.Problem) {
 	q.Format = schemas.ExtractCSV
 	if text := c.QueryParam("format"); text != "" {
 		if q.Format = schemas.ExtractFormat(text); !slices.Contains(schemas.ExtractFormats(), q.Format) {
@@ -95,8 +95,15 @@ func extractQuery(c echo.Context) (q schemas.ExtractQuery, p *schemas.Problem) {
 	if q.Columns, p = resultColumns(c.QueryParam("columns")); p != nil {
 		return q, p
 	}
-	if q.After, q.Until, p = cursors(c.QueryParam("cursor"), c.QueryParam("until")); p != nil {
+	if q.After, p = position("cursor", c.QueryParam("cursor"), partitions); p != nil {
 		return q, p
+	}
+	if text := c.QueryParam("until"); text != "" {
+		until, p := position("until", text, partitions)
+		if p != nil {
+			return q, p
+		}
+		q.Until = &until
 	}
 	if q.From, q.To, p = endPeriod(c); p != nil {
 		return q, p
@@ -127,24 +134,6 @@ func resultColumns(text string) ([]string, *schemas.Problem) {
 		}
 	}
 	return columns, nil
-}
-
-// cursors reads where an extract begins and ends; empty: at the beginning, and as late as there is something.
-func cursors(after, until string) (a schemas.Cursor, u *schemas.Cursor, p *schemas.Problem) {
-	var err error
-	if after != "" {
-		if a, err = schemas.ParseCursor(after); err != nil {
-			return a, nil, invalid("cursor is what an answer before gave as %s", nextCursorHeader)
-		}
-	}
-	if until != "" {
-		end, err := schemas.ParseCursor(until)
-		if err != nil {
-			return a, nil, invalid("until is what an answer before gave as %s", nextCursorHeader)
-		}
-		u = &end
-	}
-	return a, u, nil
 }
 
 // resultStatuses reads a list of statuses of objects; empty: all.
