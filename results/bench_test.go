@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	benchCalls      = 100_000 // each alone in its conversation, with two objects: 4 rows a call
+	benchCalls      = 200_000 // each alone in its conversation, with two objects: 4 rows a call
 	benchPartitions = 8
 	benchRows       = 4 * benchCalls
 )

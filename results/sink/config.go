@@ -29,7 +29,7 @@ type Config struct {
 	// Group is the consumer group whose members share the partitions. Zero: "parley.sink".
 	Group string
 	// BlockRowsMax bounds the rows of a block: it is full with the event that reaches it, at most 1,000 rows later.
-	// Zero: 50,000. At most 1,000,000: what ClickHouse takes as one block.
+	// Zero: 100,000. At most 1,000,000: what ClickHouse takes as one block.
 	BlockRowsMax int
 	// BlockBytesMax bounds the bytes of a block's events, as BlockRowsMax does the rows. Zero: 16 MiB.
 	BlockBytesMax int
@@ -58,7 +58,7 @@ const (
 func (c Config) withDefaults() Config {
 	c.Topics = cmp.Or(c.Topics, schemas.TopicsOf("parley"))
 	c.Group = cmp.Or(c.Group, "parley.sink")
-	c.BlockRowsMax = cmp.Or(c.BlockRowsMax, 50_000)
+	c.BlockRowsMax = cmp.Or(c.BlockRowsMax, 100_000)
 	c.BlockBytesMax = cmp.Or(c.BlockBytesMax, 16<<20)
 	c.BlockWait = cmp.Or(c.BlockWait, 200*time.Millisecond)
 	c.InsertTimeout = cmp.Or(c.InsertTimeout, 10*time.Second)
