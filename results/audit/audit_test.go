@@ -318,6 +318,22 @@ func TestAuditOfTablesWithoutParts(t *testing.T) {
 	b.finds(a, map[int32]map[schemas.AuditProblemKind]int64{1: {schemas.ResultsMissing: 2}})
 }
 
+// A record that is read in several pieces is rested from after each: not once more when the pass has ended, or it would be
+// hours to the next one.
+func TestAuditInPieces(t *testing.T) {
+	t.Parallel()
+	b := newBooks(t)
+	b.write(1, 1, 1000, 1000, november)
+	b.remove("results_log", "sequence = 7 AND ordinal < 2")
+	a := b.auditor(func(c *Config) { c.Share = 1 })
+	a.rowsAtOnce = 1
+	began := time.Now()
+	b.finds(a, map[int32]map[schemas.AuditProblemKind]int64{1: {schemas.ResultsMissing: 2}})
+	if took := time.Since(began); a.paid <= 0 || a.paid >= took {
+		t.Errorf("of %s %s are paid for, want all but the last piece", took, a.paid)
+	}
+}
+
 // What is older than the retention may be gone: then it is not missed, and all that is younger is.
 func TestAuditAfterRetention(t *testing.T) {
 	t.Parallel()

@@ -81,8 +81,10 @@ type Auditor struct {
 	saved  map[int32]schemas.RecordAudit
 	// past is what was stored in the last minute, when the tables are spread over a cluster.
 	past []moment
-	// paused is for how long the pass that is under way did nothing.
-	paused time.Duration
+	// rowsAtOnce bounds the rows that one statement reads, but for a part that has more.
+	rowsAtOnce uint64
+	// paid is how much of the time of the pass that is under way were pauses, and the work that they were for.
+	paid time.Duration
 }
 
 // New returns an Auditor that does nothing before Run.
@@ -97,7 +99,7 @@ func New(cfg Config) (*Auditor, error) {
 			return nil, fmt.Errorf("register metrics of audit: %w", err)
 		}
 	}
-	a := &Auditor{cfg: cfg, conn: cfg.Conn, metrics: m}
+	a := &Auditor{cfg: cfg, conn: cfg.Conn, metrics: m, rowsAtOnce: rowsAtOnce}
 	a.forgetAll()
 	return a, nil
 }
@@ -119,12 +121,12 @@ func (a *Auditor) Run(ctx context.Context) error {
 		var took time.Duration
 		switch {
 		case a.cfg.Mine():
-			a.paused = 0
+			a.paid = 0
 			err := a.pass(ctx)
 			if ctx.Err() != nil {
 				return nil
 			}
-			took = time.Since(began) - a.paused
+			took = time.Since(began) - a.paid
 			if err != nil && !failing {
 				a.cfg.Log.Warn("the record cannot be audited, trying again", slog.Any("error", err))
 			}
@@ -266,7 +268,7 @@ func (a *Auditor) readAll(ctx context.Context) (stored []int64, active []part, e
 		}
 		stored = a.everywhere(stored, active, began)
 		a.forget(active)
-		chunk, all := firstOf(a.unread(active))
+		chunk, all := a.firstOf(a.unread(active))
 		gone, err := a.read(ctx, stored, chunk)
 		switch {
 		case err != nil:
@@ -274,11 +276,10 @@ func (a *Auditor) readAll(ctx context.Context) (stored []int64, active []part, e
 		case len(gone) == 0 && all:
 			return stored, active, nil
 		case !all:
-			d := a.cost(time.Since(began))
-			if err := pause(ctx, d); err != nil {
+			if err := pause(ctx, a.cost(time.Since(began))); err != nil {
 				return nil, nil, err
 			}
-			a.paused += d
+			a.paid += time.Since(began)
 			continue
 		}
 		if vanished++; vanished == vanishedMax {

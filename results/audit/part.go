@@ -51,10 +51,10 @@ func (a *Auditor) unread(active []part) []part {
 }
 
 // firstOf returns the first of parts, of so many rows as are read at once, and whether that is all of them.
-func firstOf(parts []part) (first []part, all bool) {
+func (a *Auditor) firstOf(parts []part) (first []part, all bool) {
 	rows := uint64(0)
 	for i, p := range parts {
-		if rows += p.Rows; rows > rowsAtOnce && i > 0 {
+		if rows += p.Rows; rows > a.rowsAtOnce && i > 0 {
 			return parts[:i], false
 		}
 	}

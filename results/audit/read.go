@@ -9,7 +9,7 @@ import (
 	"parley/schemas"
 )
 
-// rowsAtOnce bounds the rows that one statement reads, but for a part that has more.
+// rowsAtOnce is what Auditor.rowsAtOnce is but in tests.
 const rowsAtOnce = 20_000_000
 
 // finals are the final statuses of calls, in the order of statusCounts.
