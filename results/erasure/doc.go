@@ -3,6 +3,7 @@
 //
 //	results_log    customer_key, message and subject of the objects
 //	calls_log      message of calls that had such an object: a backend may have put anything into it
+//	results_log    message of all objects of these calls: it may be that of the call
 //
 // Of both, the rows of events up to a sequence in each partition, which is where the partition's owner had erased what it
 // holds: what is recorded of that person behind it is of calls that came later. All these events must be stored before:

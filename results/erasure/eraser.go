@@ -60,10 +60,13 @@ func (e *Eraser) erase(ctx context.Context, q schemas.RecordErasure) (found sche
 	if err := e.remember(ctx, q); err != nil {
 		return found, err
 	}
-	// The calls first: they are found by the results.
+	// What a call says all its objects say that have no word of their own. Calls are found by their own message, and by the
+	// results of the person, which so come last.
 	for some := range slices.Chunk(calls, callsAtOnce) {
-		if err := e.update(ctx, "calls_log", `message = ''`, account(q.Account)+` AND (partition, sequence) IN (`+strings.Join(some, ", ")+`)`); err != nil {
-			return found, err
+		for _, table := range []string{"results_log", "calls_log"} {
+			if err := e.update(ctx, table, `message = ''`, account(q.Account)+` AND (partition, sequence) IN (`+strings.Join(some, ", ")+`)`); err != nil {
+				return found, err
+			}
 		}
 	}
 	// FINAL shows one of rows that came twice: the count does not tell whether there is another.

@@ -206,3 +206,22 @@ func TestEraseWithoutClickHouse(t *testing.T) {
 		t.Errorf("repeat: %v", err)
 	}
 }
+
+// What a call says of ann its other objects say, too, whosever they are.
+func TestEraseWhatOthersSay(t *testing.T) {
+	t.Parallel()
+	conn := recordtest.Open(t, recordtest.Migrated(t))
+	insert(t, conn, row{"acme", "ann", 0, 1, day}, row{"acme", "bob", 0, 2, day})
+	if err := conn.Exec(t.Context(), `INSERT INTO results_log (account, customer_key, message, ordinal, completed_at, partition, sequence, subject)
+		SELECT account, 'row-of-bob', message, 1, completed_at, partition, sequence, 7 FROM results_log WHERE sequence = 1`); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := erasure.New(conn).Erase(t.Context(), ann(map[int32]int64{0: 2})); err != nil || got != (schemas.RecordErased{Results: 1, Calls: 1}) {
+		t.Errorf("it finds %+v, %v", got, err)
+	}
+	if got := told(t, conn); !reflect.DeepEqual(got, []string{
+		"acme 0-1  row-of-bob, , ", "acme 0-1 correlation , , ", "acme 0-2 correlation row-of-bob, word of bob, word of bob",
+	}) {
+		t.Errorf("the record tells %q", got)
+	}
+}
