@@ -33,6 +33,10 @@ type Eraser interface {
 const (
 	// eraseTimeout bounds the wait for the owners to look at all that they hold, and for the record.
 	eraseTimeout = 20 * time.Second
+	// erasuresMax bounds those that a server has under way: each may hold a connection to ClickHouse for long, and polls need
+	// them, too. eraseRetry is after how long the next may come.
+	erasuresMax = 1
+	eraseRetry  = 5 * time.Second
 	// erasePause is the time between two questions how far the owners have come.
 	erasePause = 50 * time.Millisecond
 )
@@ -51,6 +55,10 @@ func (s *Server) postErasure(c echo.Context) error {
 	if p != nil {
 		return p
 	}
+	if !s.erasures.take() {
+		return &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: "another erasure is under way here; come again later", RetryAfter: eraseRetry}
+	}
+	defer s.erasures.leave()
 	of := cmp.Or(asked.Account, who.Account)
 	subject := schemas.Subject(of, asked.SubscriberKey)
 	detail(c, slog.String("of", of), slog.String("subject", schemas.SubjectHash(subject).String()), slog.Bool("dry_run", asked.DryRun))

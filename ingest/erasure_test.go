@@ -98,6 +98,23 @@ func TestErasure(t *testing.T) {
 	h.saysNothingOfThem(t)
 }
 
+func TestErasureAtOnce(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	if !h.server.erasures.take() {
+		t.Fatal("no erasure may be under way")
+	}
+	r := h.do(t, http.MethodPost, erasuresPath, []byte(`{"subscriberKey":"`+aPerson+`"}`))
+	if d := r.problem(t); d.Status != http.StatusServiceUnavailable || r.header.Get("Retry-After") != "5" || !strings.Contains(d.Detail, "another erasure") {
+		t.Errorf("while another is under way: %+v, Retry-After %s", d, r.header.Get("Retry-After"))
+	}
+	h.server.erasures.leave()
+	h.live.tell(erasingOwners)
+	if r = h.do(t, http.MethodPost, erasuresPath, []byte(`{"subscriberKey":"`+aPerson+`"}`)); r.status != http.StatusOK {
+		t.Errorf("after it: status %d: %s", r.status, r.body)
+	}
+}
+
 // saysNothingOfThem looks for the person wherever the server has written something.
 func (h *harness) saysNothingOfThem(t *testing.T) {
 	t.Helper()

@@ -31,6 +31,7 @@ type Server struct {
 	books           *books
 	streams         *streams
 	extracts        *extracts
+	erasures        seats
 	peers           http.Handler // nil: other nodes are not answered
 	maintenances    Maintenances
 	eraser          Eraser
@@ -103,6 +104,7 @@ func New(cfg Config) (*Server, error) {
 		bodyTimeout:     cfg.BodyTimeout,
 		waitMax:         cfg.WaitMax,
 		synchronousWait: cfg.SynchronousWait,
+		erasures:        seats{max: erasuresMax},
 		seats:           w,
 		shutdownTimeout: cfg.ShutdownTimeout,
 		now:             cfg.Now,

@@ -22,7 +22,7 @@ type eraseCmd struct {
 
 // Help is shown by --help.
 func (*eraseCmd) Help() string {
-	return `Objects of the person in calls that wait, or that failed and are kept, lose everything but type and correlationId, and are not carried out any more; what is recorded of them in ClickHouse loses customerKey and message. What is being carried out is not touched. Prints what was found, and where something may still be until when. Where access is by keys, it takes one with the scope admin.
+	return `Objects of the person in calls that wait, or that failed and are kept, lose everything but type and correlationId, and are not carried out any more; what is recorded of them in ClickHouse loses customerKey and message. A person is the subscriberKey of objects; properties are not looked into. What is being carried out is not touched. Prints what was found, and where something may still be until when. Where access is by keys, it takes one with the scope admin.
 
   parley erase --account acme --subscriber-key x@example.com --dry-run
   parley erase --account acme --subscriber-key x@example.com

@@ -76,7 +76,7 @@ func (e *Extractor) until(ctx context.Context, q schemas.ExtractQuery) (schemas.
 		until = *q.Until
 	}
 	if !stored.Reaches(until) || !stored.Reaches(q.After) {
-		return until, &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: "the record has not come as far as the cursors; ask again later"}
+		return until, &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: "the record has not come as far as the cursors; ask again later, unless they are of another Parley"}
 	}
 	return until, nil
 }

@@ -142,7 +142,7 @@ func ttlOf(engine string) string {
 }
 
 // ErrForeignTTL is returned by RetentionInForce when a table has a TTL that Parley has not given it.
-var ErrForeignTTL = errors.New("a TTL that is not ours")
+var ErrForeignTTL = errors.New("a TTL that Parley has not given it; take it away, and set PARLEY_RESULTS_RETENTION")
 
 // RetentionInForce reads from the tables how long they keep rows, whatever the settings say: of tables that are bounded
 // together, the shortest. What was completed longer ago may be gone.
