@@ -57,14 +57,14 @@ func TestAuditCounts(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	var tokens sync.Map
-	x, release := answers(&tokens), make(chan struct{})
-	answer := x.answer
-	x.answer = func(req executor.Request) conversation.Outcome {
+	release := make(chan struct{})
+	answer := answers(&tokens).answer
+	x := &backend{answer: func(req executor.Request) conversation.Outcome { // one that waits keeps no other from its answer
 		if strings.HasPrefix(req.Call.Objects[0].CorrelationId, "slow") {
 			<-release
 		}
 		return answer(req)
-	}
+	}}
 	p, stop := c.start(x, t.TempDir())
 	counted(t, p, map[schemas.CallStatus]int64{})
 
