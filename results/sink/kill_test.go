@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func testKill(t *testing.T, at int, name, how string) {
 	b, dsn := newProcessBroker(t, 1), recordtest.Migrated(t)
 	b.produce(0, 20)
 	conn := recordtest.Open(t, dsn)
-	order := sinkOrder{Brokers: b.ListenAddrs(), DSN: dsn, Rows: 25, At: at}
+	order := sinkOrder{Brokers: b.ListenAddrs(), DSN: dsn, Rows: 25, Instance: "first", At: at}
 	first := startSink(t, order)
 	if got := first.awaitStep(t); got != name {
 		t.Fatalf("the sink stands at %q, want %q", got, name)
@@ -59,7 +60,7 @@ func testKill(t *testing.T, at int, name, how string) {
 		forgetTokens(t, conn)
 		tables = ""
 	}
-	order.At, order.Rows = -1, 40 // what was planned stands, whatever the limits are now
+	order.Instance, order.At, order.Rows = "second", -1, 40 // what was planned stands, whatever the limits are now
 	startSink(t, order)
 	awaitReached(t, conn, b)
 	if how == "stopped and woken" {
@@ -84,7 +85,11 @@ func TestKilledAtRandom(t *testing.T) {
 	b, dsn := newProcessBroker(t, 4), recordtest.Migrated(t)
 	conn := recordtest.Open(t, dsn)
 	order := sinkOrder{Brokers: b.ListenAddrs(), DSN: dsn, Rows: 25, At: -1}
-	sinks := []sinkProcess{startSink(t, order), startSink(t, order)}
+	var sinks []sinkProcess
+	for i := range 2 {
+		order.Instance = strconv.Itoa(i)
+		sinks = append(sinks, startSink(t, order))
+	}
 	for range *kills {
 		victim := random.IntN(len(sinks))
 		for range 1 + random.IntN(3) { // no more than a busy machine stores meanwhile
@@ -98,7 +103,7 @@ func TestKilledAtRandom(t *testing.T) {
 			continue
 		}
 		sinks[victim].kill()
-		order.Rows = 10 + random.IntN(60)
+		order.Instance, order.Rows = strconv.Itoa(victim), 10+random.IntN(60)
 		sinks[victim] = startSink(t, order)
 	}
 	awaitReached(t, conn, b)

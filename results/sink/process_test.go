@@ -27,6 +27,8 @@ type sinkOrder struct {
 	Brokers []string
 	DSN     string
 	Rows    int
+	// Instance names the member: who is started again under it takes the place of who was killed, as nodes do.
+	Instance string
 	// At is the step before or after which it says so and waits for a line; negative: none.
 	At int
 }
@@ -54,7 +56,7 @@ func (o sinkOrder) run() error {
 	cfg := Config{
 		Client: []kgo.Opt{
 			kgo.SeedBrokers(o.Brokers...), kgo.SessionTimeout(processSession), kgo.HeartbeatInterval(processSession / 10),
-			kgo.RebalanceTimeout(5 * processSession),
+			kgo.RebalanceTimeout(5 * processSession), kgo.InstanceID(o.Instance),
 		},
 		DSN: o.DSN, BlockRowsMax: o.Rows, BlockWait: 20 * time.Millisecond, RetryMax: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	}.withDefaults()

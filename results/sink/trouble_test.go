@@ -113,6 +113,7 @@ func TestReasonOf(t *testing.T) {
 type faulty struct {
 	registry *prometheus.Registry
 	log      *logged
+	stop     func()
 }
 
 func newFaulty(t *testing.T, b *broker, dsn string) faulty {
@@ -120,7 +121,7 @@ func newFaulty(t *testing.T, b *broker, dsn string) faulty {
 	f := faulty{registry: prometheus.NewPedanticRegistry(), log: &logged{}}
 	cfg := b.config(dsn)
 	cfg.Registerer, cfg.Log = f.registry, slog.New(f.log)
-	start(t, cfg)
+	f.stop = start(t, cfg)
 	return f
 }
 
