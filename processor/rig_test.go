@@ -280,7 +280,7 @@ func (r *rig) put(tx *store.Tx, e entry) release {
 		Turn:     conversation.Turn{SequenceCode: 1, Attempt: 1, NotBefore: e.notBefore, LostAt: e.lostAt},
 	}
 	if s.ReadyAt.IsZero() {
-		s.ReadyAt = time.Now()
+		s.ReadyAt = time.Now().Truncate(time.Millisecond) // the log and the store know no less
 	}
 	if by, problem := r.cfg.Routes.ForCall(call); problem == nil {
 		s.Turn.Route = by.Name
