@@ -38,6 +38,7 @@ func TestQueueRunsInOrderThroughASmallMemory(t *testing.T) {
 // wantEmpty checks that nothing is left in memory.
 func (r *rig) wantEmpty() {
 	r.t.Helper()
+	r.group.Wait() // what was heard of may not have given its place back yet
 	if r.running.len() > 0 || r.heldBytes != 0 || r.active != 0 || len(r.hungry) > 0 {
 		r.t.Errorf("at the end %d are admitted, %d bytes held, %d classes active, %d hungry, want nothing", r.running.len(), r.heldBytes, r.active, len(r.hungry))
 	}
