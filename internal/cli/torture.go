@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -38,8 +39,14 @@ func (c *tortureCmd) Run(ctx context.Context, std streams) error {
 	if c.Seed == 0 {
 		c.Seed = rand.Uint64N(1_000_000) + 1
 	}
-	return torture.Run(ctx, torture.Config{
+	report, err := torture.Run(ctx, torture.Config{
+		Name:    fmt.Sprintf("at random, seed %d", c.Seed),
 		Program: self, Library: c.ChdbLib, Brokers: c.Brokers, Seed: c.Seed, Load: c.Load, Drain: c.Drain, Rate: c.Rate,
 		Session: c.Session, Keep: c.Keep, Out: std.out,
 	})
+	if err != nil && !errors.Is(err, torture.ErrFailed) {
+		return err
+	}
+	fmt.Fprintln(std.out)
+	return errors.Join(err, torture.WriteTable(std.out, []torture.Report{report}))
 }

@@ -17,20 +17,65 @@ const (
 
 // torment strikes a member or the backend again and again, and leaves it running. A process that ends by itself is
 // started again.
-func (r *run) torment(ctx context.Context, p *process, blows []blow) error {
+func (r *run) torment(ctx context.Context, p *process, blows []Blow) error {
 	for _, b := range blows {
-		if err := r.guard(ctx, p, r.began.Add(b.at)); err != nil {
+		if err := r.guard(ctx, p, r.began.Add(b.At)); err != nil {
 			return err
 		}
-		r.struck(p.name, b)
-		if err := r.strike(p, b.kind); err != nil {
+		r.struck(b)
+		if err := r.strike(p, b.Kind); err != nil {
 			return err
 		}
-		if !pause(ctx, b.lasts) {
+		if !pause(ctx, b.Lasts) {
 			return context.Cause(ctx)
 		}
-		if err := r.heal(p, b.kind); err != nil {
+		if err := r.heal(p, b.Kind); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// attend strikes a member in the time between its coming and its going.
+func (r *run) attend(ctx context.Context, m *member) error {
+	if m.cmd == nil {
+		if !pause(ctx, time.Until(r.began.Add(m.Joins))) {
+			return context.Cause(ctx)
+		}
+		r.print("  %8s  %-10s joins", r.age(), m.name)
+		if err := m.start(); err != nil {
+			return err
+		}
+	}
+	if err := r.torment(ctx, &m.process, r.plan.blows[m.name]); err != nil || m.Leaves == 0 {
+		return err
+	}
+	if err := r.guard(ctx, &m.process, r.began.Add(m.Leaves)); err != nil {
+		return err
+	}
+	r.print("  %8s  %-10s leaves", r.age(), m.name)
+	r.ends(&m.process)
+	return nil
+}
+
+// outside carries out the blows to one victim that is not Parley's.
+func (r *run) outside(ctx context.Context, blows []Blow) error {
+	for _, b := range blows {
+		if !pause(ctx, time.Until(r.began.Add(b.At))) {
+			return context.Cause(ctx)
+		}
+		r.struck(b)
+		if err := b.Do(ctx); err != nil {
+			return fmt.Errorf("%s: %s: %w", b.Victim, b.Kind, err)
+		}
+		if b.Undo == nil {
+			continue
+		}
+		if !pause(ctx, b.Lasts) {
+			return context.Cause(ctx)
+		}
+		if err := b.Undo(ctx); err != nil {
+			return fmt.Errorf("%s: make good: %s: %w", b.Victim, b.Kind, err)
 		}
 	}
 	return nil
@@ -56,25 +101,25 @@ func (r *run) guard(ctx context.Context, p *process, until time.Time) error {
 	}
 }
 
-func (r *run) strike(p *process, kind blowKind) error {
+func (r *run) strike(p *process, kind Kind) error {
 	switch kind {
-	case killed:
+	case Killed:
 		return p.kill()
-	case frozen:
+	case Frozen:
 		return p.signal(syscall.SIGSTOP)
-	case stopped:
+	case Stopped:
 		r.ends(p)
-	case failing:
+	case Failing:
 		return errors.Join(p.kill(), p.startWith(r.group.sick))
 	}
 	return nil
 }
 
-func (r *run) heal(p *process, kind blowKind) error {
+func (r *run) heal(p *process, kind Kind) error {
 	switch kind {
-	case frozen:
+	case Frozen:
 		return p.signal(syscall.SIGCONT)
-	case failing:
+	case Failing:
 		if err := p.kill(); err != nil {
 			return err
 		}
@@ -92,10 +137,10 @@ func (r *run) ends(p *process) {
 }
 
 // maintain puts routes into maintenance, and out of it.
-func (r *run) maintain(ctx context.Context, blows []blow) error {
+func (r *run) maintain(ctx context.Context, blows []Blow) error {
 	for i, b := range blows {
 		route := routeNames[i%len(routeNames)]
-		if !pause(ctx, time.Until(r.began.Add(b.at))) {
+		if !pause(ctx, time.Until(r.began.Add(b.At))) {
 			return context.Cause(ctx)
 		}
 		if err := r.ask(ctx, func(m *member) error {
@@ -104,8 +149,9 @@ func (r *run) maintain(ctx context.Context, blows []blow) error {
 		}); err != nil {
 			return fmt.Errorf("begin maintenance of %s: %w", route, err)
 		}
-		r.struck("route "+route, b)
-		if !pause(ctx, b.lasts) {
+		b.Victim = "route " + route
+		r.struck(b)
+		if !pause(ctx, b.Lasts) {
 			return context.Cause(ctx)
 		}
 		if err := r.ask(ctx, func(m *member) error { return m.clients[accounts[0]].EndMaintenance(ctx, route) }); err != nil {

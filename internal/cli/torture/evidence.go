@@ -81,7 +81,8 @@ const (
 )
 
 const (
-	ruleOneResult rule = "acknowledged calls with exactly one final result"
+	ruleResult    rule = "acknowledged calls with a final result"
+	ruleOneResult rule = "calls with no more than one final result"
 	ruleKnown     rule = "results of calls that were sent"
 	ruleResultID  rule = "results under a request id that was told"
 )
@@ -97,10 +98,14 @@ func (e *evidence) results() {
 	}
 	for c, sent := range e.entries {
 		rows := e.rowsOf[c]
-		switch {
-		case len(rows) == 1, len(rows) == 0 && !sent.acknowledged, rejectedEach(rows, sent):
+		if len(rows) > 0 || !sent.acknowledged {
+			e.held(ruleResult)
+		} else {
+			e.broke(ruleResult, "%s (%s), sent at %s", c.name(), c.route, clock(sent.sent))
+		}
+		if len(rows) <= 1 || rejectedEach(rows, sent) {
 			e.held(ruleOneResult)
-		default:
+		} else {
 			e.broke(ruleOneResult, "%s (%s), sent at %s: %d results %s", c.name(), c.route, clock(sent.sent), len(rows), statuses(rows))
 		}
 		// One spelling, one request id; with several, the other ids refer to the first.

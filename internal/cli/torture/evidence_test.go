@@ -94,7 +94,7 @@ func TestRules(t *testing.T) {
 		want   []rule
 	}{
 		{"all is well", func(*evidence) {}, nil},
-		{"a result is lost", func(e *evidence) { e.rows = e.rows[:3] }, []rule{ruleOneResult}},
+		{"a result is lost", func(e *evidence) { e.rows = e.rows[:3] }, []rule{ruleResult}},
 		{"a result is there twice", func(e *evidence) {
 			again := e.rows[3]
 			again.id = idOf(9)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,29 +33,37 @@ type group struct {
 	members []*member
 }
 
-// member is a process of Parley.
+// Member is a process of Parley.
+type Member struct {
+	// Name is one for each, and none of the victims that are no member.
+	Name string
+	// Roles are as serve's flag has them.
+	Roles string
+	// Joins and Leaves are when it comes, and when it goes by SIGTERM, from the beginning of the load. Zero: it is there when
+	// the load begins, and stays. It leaves when its blows are over.
+	Joins, Leaves time.Duration
+}
+
+// member is a process of Parley that is started.
 type member struct {
+	Member
 	process
 
-	http  string // host:port
-	roles string
+	http string // host:port
 	// clients take calls for each account; none: the member has not the role.
 	clients map[string]*client.Client
 }
 
-// What the members do: every role is there twice at least, and no two members are alike.
-var memberRoles = []string{"ingest,processor,results", "processor,results", "ingest,processor"}
+// threeMembers are members of which every role is there twice at least, and no two are alike.
+func threeMembers() []Member {
+	return []Member{
+		{Name: "member-1", Roles: "ingest,processor,results"},
+		{Name: "member-2", Roles: "processor,results"},
+		{Name: "member-3", Roles: "ingest,processor"},
+	}
+}
 
 const journalName = "journal.jsonl"
-
-// memberNames are the names of the members.
-func memberNames() []string {
-	names := make([]string, len(memberRoles))
-	for i := range memberRoles {
-		names[i] = fmt.Sprintf("member-%d", i+1)
-	}
-	return names
-}
 
 // Times of the members that are short, so that a run sees them pass.
 const (
@@ -65,45 +74,47 @@ const (
 // newGroup starts the engines, and prepares everything else. The group must be closed, also after an error.
 func newGroup(ctx context.Context, cfg Config, dir string) (*group, error) {
 	g := &group{dir: dir, brokers: cfg.Brokers, prefix: "parley"}
+	replication := int16(1)
 	if len(cfg.Brokers) > 0 {
+		replication = -1
 		g.prefix = "torture-" + rand.Text()[:8] // others may use the cluster
 	}
 	g.topics = topicsOf(g.prefix + ".torture")
-	addrs, err := tour.Addrs(1 + len(memberRoles))
+	addrs, err := tour.Addrs(1 + len(cfg.Members))
 	if err != nil {
 		return g, err
 	}
 	if err := g.startEngines(ctx, cfg); err != nil {
 		return g, err
 	}
-	if err := makeTopics(ctx, g.brokers, g.topics); err != nil {
+	if err := makeTopics(ctx, g.brokers, g.topics, replication); err != nil {
 		return g, err
 	}
 	routes := filepath.Join(dir, "routes.yaml")
-	if err := writeRoutes(routes, addrs[0], g.topics, cfg.Rate); err != nil {
-		return g, err
-	}
 	secret := rand.Text()
-	for i, name := range memberNames() {
-		m := &member{
-			process: process{name: name, program: cfg.Program, dir: dir},
-			http:    addrs[1+i],
-			roles:   memberRoles[i],
+	processors := 0
+	for i, as := range cfg.Members {
+		m := &member{Member: as, process: process{name: as.Name, program: cfg.Program, dir: dir}, http: addrs[1+i]}
+		if m.has("processor") {
+			processors++
 		}
 		m.args = []string{
-			"serve", "--instance", name, "--roles", m.roles, "--http-addr", m.http, "--data-dir", filepath.Join(dir, name),
-			"--kafka-brokers", g.brokers[0], "--clickhouse-dsn", g.engines.ClickHouseDSN(), "--routes", routes,
+			"serve", "--instance", m.name, "--roles", m.Roles, "--http-addr", m.http, "--data-dir", filepath.Join(dir, m.name),
+			"--kafka-brokers", strings.Join(g.brokers, ","), "--clickhouse-dsn", g.engines.ClickHouseDSN(), "--routes", routes,
 			"--topic-prefix", g.prefix, "--partitions", fmt.Sprint(partitions), "--result-partitions", fmt.Sprint(resultPartitions),
 			"--session-timeout", cfg.Session.String(), "--part-timeout", partTimeout.String(), "--forward-grace", forwardGrace.String(),
 			"--secret", secret, "--auth", "none", "--log-format", "text",
 		}
 		g.members = append(g.members, m)
 	}
+	if err := writeRoutes(routes, addrs[0], g.topics, cfg.Rate/float64(processors)); err != nil {
+		return g, err
+	}
 	if err := g.openClients(); err != nil {
 		return g, err
 	}
-	g.backend = &process{name: victimBackend, program: cfg.Program, dir: dir, args: []string{
-		"backend", "--addr", addrs[0], "--journal", filepath.Join(dir, journalName), "--answer-to", "http://" + g.members[0].http,
+	g.backend = &process{name: VictimBackend, program: cfg.Program, dir: dir, args: []string{
+		"backend", "--addr", addrs[0], "--journal", filepath.Join(dir, journalName), "--answer-to", "http://" + g.taking().http,
 		"--failure-rate", "0.01", "--seed", fmt.Sprint(cfg.Seed),
 	}}
 	g.sick = append(append([]string{}, g.backend.args...), "--failure-rate", "1")
@@ -141,7 +152,7 @@ func (g *group) startEngines(ctx context.Context, cfg Config) (err error) {
 // openClients gives each member that takes calls a client for each account.
 func (g *group) openClients() error {
 	for _, m := range g.members {
-		if !m.ingest() {
+		if !m.has("ingest") {
 			continue
 		}
 		m.clients = make(map[string]*client.Client)
@@ -156,8 +167,13 @@ func (g *group) openClients() error {
 	return nil
 }
 
-// ingest reports whether the member takes calls.
-func (m *member) ingest() bool { return strings.Contains(m.roles, "ingest") }
+// has reports whether the member has a role.
+func (m *member) has(role string) bool { return strings.Contains(m.Roles, role) }
+
+// taking is a member that takes calls.
+func (g *group) taking() *member {
+	return g.members[slices.IndexFunc(g.members, func(m *member) bool { return m.has("ingest") })]
+}
 
 // start runs backend and members, and returns when all are ready.
 func (g *group) start(ctx context.Context) error {
@@ -165,6 +181,9 @@ func (g *group) start(ctx context.Context) error {
 		return err
 	}
 	for _, m := range g.members {
+		if m.Joins > 0 {
+			continue
+		}
 		if err := m.start(); err != nil {
 			return err
 		}
@@ -175,11 +194,14 @@ func (g *group) start(ctx context.Context) error {
 // readyWait bounds the wait until all members are ready.
 const readyWait = 90 * time.Second
 
-// awaitReady returns when all members are ready, and have stayed alive until then.
+// awaitReady returns when all members that are there are ready, and have stayed alive until then.
 func (g *group) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyWait, fmt.Errorf("not all members were ready within %s", readyWait))
 	defer cancel()
 	for _, m := range g.members {
+		if m.cmd == nil {
+			continue
+		}
 		for !tour.Ready(ctx, m.http) {
 			select {
 			case <-m.ended:

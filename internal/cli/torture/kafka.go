@@ -17,8 +17,8 @@ import (
 	"parley/internal/backend"
 )
 
-// makeTopics makes the topics of the kafka routes.
-func makeTopics(ctx context.Context, brokers []string, t executorTopics) error {
+// makeTopics makes the topics of the kafka routes, with so many replicas; -1: as many as the cluster likes.
+func makeTopics(ctx context.Context, brokers []string, t executorTopics, replication int16) error {
 	c, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
 	if err != nil {
 		return fmt.Errorf("open Kafka client: %w", err)
@@ -26,7 +26,7 @@ func makeTopics(ctx context.Context, brokers []string, t executorTopics) error {
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	made, err := kadm.NewClient(c).CreateTopics(ctx, 4, 1, nil, t.all()...)
+	made, err := kadm.NewClient(c).CreateTopics(ctx, 4, replication, nil, t.all()...)
 	for _, topic := range made.Sorted() {
 		err = errors.Join(err, topic.Err)
 	}

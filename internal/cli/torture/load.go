@@ -141,7 +141,7 @@ func (r *run) produce(ctx context.Context, s sending) error {
 // anyMember is some member that takes calls.
 func (r *run) anyMember() *member {
 	for {
-		if m := r.group.members[rand.IntN(len(r.group.members))]; m.ingest() {
+		if m := r.group.members[rand.IntN(len(r.group.members))]; m.has("ingest") {
 			return m
 		}
 	}

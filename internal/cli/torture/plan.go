@@ -2,9 +2,11 @@ package torture
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -12,42 +14,13 @@ import (
 type plan struct {
 	stories  []story
 	sendings []sending // of all stories, in order of time
-	// blows are those of each victim, in order of time, none before the one before it is over.
-	blows map[string][]blow
+	// blows are those of each victim, in order of time.
+	blows map[string][]Blow
 }
 
-// blow is one thing that is done to one victim.
-type blow struct {
-	kind blowKind
-	// at is when it falls, from the beginning of the load; lasts is how long until it is made good.
-	at, lasts time.Duration
-}
-
-// blowKind is what is done.
-type blowKind string
-
-const (
-	// killed: a member or the backend ends by SIGKILL, and is started again.
-	killed blowKind = "killed with SIGKILL, started again"
-	// frozen: a member gets SIGSTOP, and SIGCONT.
-	frozen blowKind = "frozen with SIGSTOP, woken"
-	// stopped: a member ends by SIGTERM, and is started again.
-	stopped blowKind = "stopped with SIGTERM, started again"
-	// failing: the backend answers all attempts with 503.
-	failing blowKind = "made to answer 503, healed"
-	// maintained: a route is put into maintenance, and out of it.
-	maintained blowKind = "put into maintenance, and out of it"
-)
-
-// Victims that are no member.
-const (
-	victimBackend = "backend"
-	victimRoutes  = "routes"
-)
-
-// newPlan makes the plan of a run. members are the names of the processes of Parley.
-func newPlan(cfg Config, members []string) (plan, error) {
-	p := plan{blows: make(map[string][]blow)}
+// newPlan makes the plan of a run.
+func newPlan(cfg Config) (plan, error) {
+	p := plan{blows: make(map[string][]Blow)}
 	rng := rand.New(rand.NewPCG(cfg.Seed, 1))
 	// A story has 3.5 sendings, about.
 	pause := time.Duration(3.5 / cfg.Rate * float64(time.Second))
@@ -60,19 +33,28 @@ func newPlan(cfg Config, members []string) (plan, error) {
 		p.sendings = append(p.sendings, s.sendings...)
 	}
 	slices.SortStableFunc(p.sendings, func(a, b sending) int { return cmp.Compare(a.at, b.at) })
-	p.strike(rand.New(rand.NewPCG(cfg.Seed, 2)), cfg, members)
+	if cfg.Blows == nil {
+		p.strike(rand.New(rand.NewPCG(cfg.Seed, 2)), cfg)
+		return p, nil
+	}
+	for _, b := range cfg.Blows {
+		p.blows[b.Victim] = append(p.blows[b.Victim], b)
+	}
+	for _, blows := range p.blows {
+		slices.SortStableFunc(blows, func(a, b Blow) int { return cmp.Compare(a.At, b.At) })
+	}
 	return p, nil
 }
 
-// strike chooses the blows. The first ones of the members are one of each kind, so that a short run has them all.
-func (p *plan) strike(rng *rand.Rand, cfg Config, members []string) {
-	first := []blowKind{killed, frozen, stopped}
-	order := rng.Perm(len(members))
-	for i, m := range order {
-		p.blows[members[m]] = blowsOf(rng, cfg, []blowKind{killed, killed, frozen, stopped}, first[i%len(first)])
+// strike chooses the blows. The first ones of the members are one of each kind, so that a short run has them all. None
+// falls before the one before it is over.
+func (p *plan) strike(rng *rand.Rand, cfg Config) {
+	first := []Kind{Killed, Frozen, Stopped}
+	for i, m := range rng.Perm(len(cfg.Members)) {
+		p.blowsOf(rng, cfg, cfg.Members[m].Name, []Kind{Killed, Killed, Frozen, Stopped}, first[i%len(first)])
 	}
-	p.blows[victimBackend] = blowsOf(rng, cfg, []blowKind{failing, failing, killed}, failing)
-	p.blows[victimRoutes] = blowsOf(rng, cfg, []blowKind{maintained}, maintained)
+	p.blowsOf(rng, cfg, VictimBackend, []Kind{Failing, Failing, Killed}, Failing)
+	p.blowsOf(rng, cfg, VictimRoutes, []Kind{Maintained}, Maintained)
 }
 
 // Between two blows a victim has this long, so that there is work under way again that the next one can hit.
@@ -82,29 +64,27 @@ const (
 )
 
 // blowsOf fills the time of the load with the blows of one victim.
-func blowsOf(rng *rand.Rand, cfg Config, kinds []blowKind, first blowKind) []blow {
-	var blows []blow
+func (p *plan) blowsOf(rng *rand.Rand, cfg Config, victim string, kinds []Kind, first Kind) {
 	for at := between(rng, time.Second, 4*time.Second); at < cfg.Load; {
-		b := blow{kind: kinds[rng.IntN(len(kinds))], at: at}
-		if len(blows) == 0 {
-			b.kind = first
+		b := Blow{Victim: victim, Kind: kinds[rng.IntN(len(kinds))], At: at}
+		if len(p.blows[victim]) == 0 {
+			b.Kind = first
 		}
-		b.lasts = b.kind.lasts(rng, cfg.Session)
-		blows = append(blows, b)
-		at += b.lasts + between(rng, calmMin, calmMax)
+		b.Lasts = b.Kind.lasts(rng, cfg.Session)
+		p.blows[victim] = append(p.blows[victim], b)
+		at += b.Lasts + between(rng, calmMin, calmMax)
 	}
-	return blows
 }
 
 // lasts chooses how long a blow lasts: those of members often for longer than their session.
-func (k blowKind) lasts(rng *rand.Rand, session time.Duration) time.Duration {
+func (k Kind) lasts(rng *rand.Rand, session time.Duration) time.Duration {
 	switch k {
-	case killed, stopped:
+	case Killed, Stopped:
 		if rng.IntN(3) > 0 {
 			return between(rng, 0, time.Second)
 		}
 		return session + between(rng, 0, 2*time.Second)
-	case frozen:
+	case Frozen:
 		if rng.IntN(3) == 0 {
 			return between(rng, 200*time.Millisecond, session)
 		}
@@ -120,4 +100,32 @@ func (p *plan) String() string {
 		calls += len(s.calls)
 	}
 	return fmt.Sprintf("%d calls in %d conversations, sent %d times", calls, len(p.stories), len(p.sendings))
+}
+
+// validate says which blows hit nobody, and what a run cannot do without.
+func (p *plan) validate(members []Member) error {
+	var errs []error
+	known := []string{VictimBackend, VictimRoutes}
+	for _, m := range members {
+		if slices.Contains(known, m.Name) || m.Name == "" {
+			errs = append(errs, fmt.Errorf("%q is no name for a member", m.Name))
+		}
+		known = append(known, m.Name)
+	}
+	for victim, blows := range p.blows {
+		for _, b := range blows {
+			switch ours := slices.Contains(known, victim); {
+			case ours && b.Do != nil:
+				errs = append(errs, fmt.Errorf("%s is ours: what is done to it is not for Do", victim))
+			case !ours && b.Do == nil:
+				errs = append(errs, fmt.Errorf("%s is no victim that we know: what is done to it needs a Do", victim))
+			}
+		}
+	}
+	for _, role := range []string{"ingest", "processor", "results"} {
+		if !slices.ContainsFunc(members, func(m Member) bool { return strings.Contains(m.Roles, role) && m.Joins == 0 && m.Leaves == 0 }) {
+			errs = append(errs, fmt.Errorf("no member has the role %s from the beginning to the end", role))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"context"
 	"reflect"
 	"slices"
 	"testing"
@@ -13,7 +14,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func planOf(t *testing.T, seed uint64) plan {
 	t.Helper()
-	p, err := newPlan(Config{Seed: seed, Load: 20 * time.Second, Rate: 100, Session: 6 * time.Second}, memberNames())
+	p, err := newPlan(Config{Seed: seed, Load: 20 * time.Second, Rate: 100, Session: 6 * time.Second, Members: threeMembers()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,14 +42,14 @@ func TestPlanHasEverything(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
 		p := planOf(t, seed)
-		kinds := make(map[blowKind]int)
+		kinds := make(map[Kind]int)
 		for victim, blows := range p.blows {
 			var over time.Duration
 			for _, b := range blows {
-				if kinds[b.kind]++; b.at < over || b.lasts <= 0 && b.kind == frozen {
-					t.Errorf("seed %d: %s is %s at %s, after a blow that lasts until %s", seed, victim, b.kind, b.at, over)
+				if kinds[b.Kind]++; b.At < over || b.Lasts <= 0 && b.Kind == Frozen {
+					t.Errorf("seed %d: %s is %s at %s, after a blow that lasts until %s", seed, victim, b.Kind, b.At, over)
 				}
-				over = b.at + b.lasts
+				over = b.At + b.Lasts
 			}
 		}
 		if len(kinds) != 5 {
@@ -64,6 +65,34 @@ func TestPlanHasEverything(t *testing.T) {
 				t.Errorf("seed %d: %s and %s have the same bytes", seed, other.name(), s.call.name())
 			}
 			of[digest(line)] = s.call
+		}
+	}
+}
+
+// What hits nobody, and a Parley that lacks a role, are refused before anything starts.
+func TestPlanIsRefused(t *testing.T) {
+	t.Parallel()
+	nothing := func(context.Context) error { return nil }
+	for _, c := range []struct {
+		name    string
+		blows   []Blow
+		members []Member
+		well    bool
+	}{
+		{"no blows", []Blow{}, threeMembers(), true},
+		{"a member and a broker", []Blow{{Victim: "member-2", Kind: Killed}, {Victim: "broker 1", Kind: "restarted", Do: nothing}}, threeMembers(), true},
+		{"nobody", []Blow{{Victim: "member-4", Kind: Killed}}, threeMembers(), false},
+		{"a member by others", []Blow{{Victim: "member-1", Kind: Killed, Do: nothing}}, threeMembers(), false},
+		{"a member that is a backend", []Blow{}, append(threeMembers(), Member{Name: VictimBackend, Roles: "ingest"}), false},
+		{"nobody stays", []Blow{}, []Member{{Name: "one", Roles: "ingest,processor,results", Leaves: time.Second}}, false},
+		{"roles apart", []Blow{}, []Member{{Name: "one", Roles: "ingest"}, {Name: "two", Roles: "processor"}, {Name: "three", Roles: "results"}}, true},
+	} {
+		p, err := newPlan(Config{Seed: 1, Load: time.Second, Rate: 10, Members: c.members, Blows: c.blows})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.validate(c.members); (err == nil) != c.well {
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 }

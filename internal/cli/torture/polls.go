@@ -90,7 +90,7 @@ func (r *run) pollAll(ctx context.Context, rows []row) {
 			return
 		}
 		for _, m := range r.group.members {
-			if !m.ingest() {
+			if !m.has("ingest") {
 				continue
 			}
 			group.Go(func() error {

@@ -69,19 +69,29 @@ func (r *run) number(ctx context.Context, statement string) (int, error) {
 	return n, nil
 }
 
+const (
+	ruleTwin             rule = "calls that ClickHouse shows twice"
+	ruleTwinEvent        rule = "events that the view calls shows twice"
+	ruleTwinResult       rule = "results that ClickHouse shows twice"
+	ruleTwinRow          rule = "rows of results that the view lacks or repeats"
+	ruleTwinConversation rule = "conversations that ClickHouse shows twice"
+	ruleConversation     rule = "conversations that ClickHouse lacks"
+	ruleAll              rule = "calls whose results ClickHouse lacks, or has too many of"
+)
+
 // twins are what the record must not show: statements that give zero.
 var twins = []struct {
 	rule      rule
 	statement string
 }{
-	{"calls that ClickHouse shows twice", "SELECT count() - uniqExact(request_id) FROM calls"},
-	{"events that the view calls shows twice", "SELECT count() - uniqExact(partition, sequence) FROM calls"},
-	{"results that ClickHouse shows twice", "SELECT count() - uniqExact(request_id, ordinal) FROM results"},
-	{"rows of results that the view lacks or repeats", "SELECT (SELECT count() FROM results) - (SELECT uniqExact(partition, sequence, ordinal) FROM results_log)"},
-	{"conversations that ClickHouse shows twice", "SELECT count() - uniqExact(account, conversation_id) FROM conversations"},
-	{"conversations that ClickHouse lacks", `SELECT count() FROM (SELECT DISTINCT account, conversation_id FROM calls WHERE conversation_id != '')
+	{ruleTwin, "SELECT count() - uniqExact(request_id) FROM calls"},
+	{ruleTwinEvent, "SELECT count() - uniqExact(partition, sequence) FROM calls"},
+	{ruleTwinResult, "SELECT count() - uniqExact(request_id, ordinal) FROM results"},
+	{ruleTwinRow, "SELECT (SELECT count() FROM results) - (SELECT uniqExact(partition, sequence, ordinal) FROM results_log)"},
+	{ruleTwinConversation, "SELECT count() - uniqExact(account, conversation_id) FROM conversations"},
+	{ruleConversation, `SELECT count() FROM (SELECT DISTINCT account, conversation_id FROM calls WHERE conversation_id != '')
 WHERE (account, conversation_id) NOT IN (SELECT account, conversation_id FROM conversations)`},
-	{"calls whose results ClickHouse lacks, or has too many of", `SELECT count() FROM (SELECT request_id, total FROM calls) AS c
+	{ruleAll, `SELECT count() FROM (SELECT request_id, total FROM calls) AS c
 LEFT JOIN (SELECT request_id, count() AS n FROM results GROUP BY request_id) AS r USING request_id WHERE total != n`},
 }
 

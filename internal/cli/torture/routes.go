@@ -41,10 +41,10 @@ func topicsOf(prefix string) executorTopics {
 
 func (t executorTopics) all() []string { return []string{t.asked, t.replies, t.told} }
 
-// writeRoutes writes the file of routes, for so many calls a second. The at-most-once route is given little more than it
+// writeRoutes writes the file of routes, for so many calls a second at each member. The at-most-once route is given little more than it
 // needs, so that calls wait in line when their member is frozen, and are at hand when it wakes.
 func writeRoutes(file, backendAddr string, t executorTopics, rate float64) error {
-	each := rate / float64(len(routeNames)) / float64(len(memberRoles))
+	each := rate / float64(len(routeNames))
 	var b strings.Builder
 	b.WriteString("routes:\n")
 	for _, name := range routeNames {

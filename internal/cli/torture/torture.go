@@ -28,13 +28,20 @@ import (
 	"parley/schemas"
 )
 
-// Config says how long and how hard. All fields but Brokers, Library and Keep are required.
+// Config says how long and how hard. All fields but Name, Members, Blows, Brokers, Library and Keep are required.
 type Config struct {
+	// Name is what the report calls the run.
+	Name string
+	// Members are the processes of Parley; at least one is to take calls all the time. Nil: three that are there from the
+	// beginning to the end.
+	Members []Member
+	// Blows are all that is done. Nil: what follows from the seed.
+	Blows []Blow
 	// Program is the path of parley.
 	Program string
 	// Library is the path of the ClickHouse engine. Empty: where the build puts it.
 	Library string
-	// Brokers are the addresses of a Kafka cluster, of which the first is used. Empty: an embedded broker.
+	// Brokers are addresses of a Kafka cluster. Empty: an embedded broker.
 	Brokers []string
 	// Seed is what the plan follows from.
 	Seed uint64
@@ -75,18 +82,24 @@ type run struct {
 	say   sync.Mutex
 }
 
-// Run is a whole run. Its error is ErrFailed when a check failed, or says why there is no verdict. No process is left
-// behind.
-func Run(ctx context.Context, cfg Config) (err error) {
+// Run is a whole run. Its error is ErrFailed when a check failed, or says why there is no verdict, and so no report. No
+// process is left behind.
+func Run(ctx context.Context, cfg Config) (report Report, err error) {
+	if cfg.Members == nil {
+		cfg.Members = threeMembers()
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Load+cfg.Drain+aroundMax, errLong)
 	defer cancel()
 	r := &run{cfg: cfg, ledger: newLedger(), checks: newChecks(), told: make(told)}
-	if r.plan, err = newPlan(cfg, memberNames()); err != nil {
-		return err
+	if r.plan, err = newPlan(cfg); err != nil {
+		return report, err
+	}
+	if err := r.plan.validate(cfg.Members); err != nil {
+		return report, err
 	}
 	dir, err := os.MkdirTemp("", "parley-torture-")
 	if err != nil {
-		return fmt.Errorf("make folder: %w", err)
+		return report, fmt.Errorf("make folder: %w", err)
 	}
 	defer func() {
 		if cfg.Keep {
@@ -99,27 +112,27 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	r.group, err = newGroup(ctx, cfg, dir)
 	defer func() { err = errors.Join(err, r.group.close()) }()
 	if err != nil {
-		return err
+		return report, err
 	}
 	if err := r.group.start(ctx); err != nil {
-		return err
+		return report, err
 	}
 	return r.torture(ctx)
 }
 
 // torture is the run with everything at its place.
-func (r *run) torture(ctx context.Context) (err error) {
+func (r *run) torture(ctx context.Context) (report Report, err error) {
 	r.kafka, err = kgo.NewClient(kgo.SeedBrokers(r.group.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	if err != nil {
-		return fmt.Errorf("open Kafka client: %w", err)
+		return report, fmt.Errorf("open Kafka client: %w", err)
 	}
 	defer r.kafka.Close()
 	if r.responder, err = newResponder(r.group.brokers, r.group.topics); err != nil {
-		return err
+		return report, err
 	}
 	defer r.responder.client.Close()
 	if r.observer, err = newObserver(r.group.brokers, schemas.TopicsOf(r.group.prefix), r.checks); err != nil {
-		return err
+		return report, err
 	}
 	defer r.observer.client.Close()
 
@@ -131,15 +144,15 @@ func (r *run) torture(ctx context.Context) (err error) {
 		watchers.Go(func() { watch(watching) })
 	}
 	if err := r.inflict(ctx); err != nil {
-		return err
+		return report, err
 	}
 	r.print("\nWaiting until everything has ended")
 	if err := r.group.awaitReady(ctx); err != nil {
-		return err
+		return report, err
 	}
 	rows, err := r.drain(ctx)
 	if err != nil {
-		return err
+		return report, err
 	}
 	r.print("  it took %s", (time.Since(r.began) - r.cfg.Load).Round(time.Millisecond))
 	r.pollAll(ctx, rows)
@@ -155,33 +168,39 @@ func (r *run) inflict(ctx context.Context) error {
 	g.Go(func() error { return r.load(ctx) })
 	g.Go(func() error { return r.command(ctx) })
 	for _, m := range r.group.members {
-		g.Go(func() error { return r.torment(ctx, &m.process, r.plan.blows[m.name]) })
+		g.Go(func() error { return r.attend(ctx, m) })
 	}
-	g.Go(func() error { return r.torment(ctx, r.group.backend, r.plan.blows[victimBackend]) })
-	g.Go(func() error { return r.maintain(ctx, r.plan.blows[victimRoutes]) })
+	g.Go(func() error { return r.torment(ctx, r.group.backend, r.plan.blows[VictimBackend]) })
+	g.Go(func() error { return r.maintain(ctx, r.plan.blows[VictimRoutes]) })
+	for _, blows := range r.plan.blows {
+		if blows[0].Do != nil {
+			g.Go(func() error { return r.outside(ctx, blows) })
+		}
+	}
 	return g.Wait()
 }
 
 // judge holds the records against each other, and says what was found.
-func (r *run) judge(ctx context.Context, rows []row) error {
+func (r *run) judge(ctx context.Context, rows []row) (Report, error) {
 	e, err := r.evidence(rows)
 	if err != nil {
-		return err
+		return Report{}, err
 	}
 	for _, look := range []func(){e.results, e.order, e.executions, e.fences, e.reasons, e.commands} {
 		look()
 	}
 	if err := r.checkTwins(ctx); err != nil {
-		return err
+		return Report{}, err
 	}
 	for _, m := range r.group.members {
 		r.ends(&m.process)
 	}
 	r.summarize(rows, e)
+	report := r.report(e)
 	if r.print("\nChecking"); !r.checks.write(r.cfg.Out) {
-		return ErrFailed
+		return report, ErrFailed
 	}
-	return nil
+	return report, nil
 }
 
 // summarize tells what became of the calls.
@@ -208,6 +227,6 @@ func (r *run) print(format string, args ...any) {
 func (r *run) age() time.Duration { return time.Since(r.began).Round(10 * time.Millisecond) }
 
 // struck tells of a blow.
-func (r *run) struck(victim string, b blow) {
-	r.print("  %8s  %-10s %s after %s", r.age(), victim, b.kind, b.lasts.Round(10*time.Millisecond))
+func (r *run) struck(b Blow) {
+	r.print("  %8s  %-10s %s after %s", r.age(), b.Victim, b.Kind, b.Lasts.Round(10*time.Millisecond))
 }

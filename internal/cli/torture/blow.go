@@ -1,0 +1,41 @@
+package torture
+
+import (
+	"context"
+	"time"
+)
+
+// Blow is one thing that is done to one victim.
+type Blow struct {
+	// Victim is the name of a member, VictimBackend or VictimRoutes; of what Do does, the name that the report shall give it.
+	// The blows of one victim come one after the other, those of different victims meet.
+	Victim string
+	Kind   Kind
+	// At is when it falls, from the beginning of the load; Lasts is how long until it is made good.
+	At, Lasts time.Duration
+	// Do and Undo are what is done to what is not Parley's, as a broker, and what makes it good; Kind is then only told. Nil:
+	// it is what Kind says. An error of theirs ends the run.
+	Do, Undo func(context.Context) error
+}
+
+// Kind is what is done.
+type Kind string
+
+const (
+	// Killed: a member or the backend ends by SIGKILL, and is started again.
+	Killed Kind = "killed with SIGKILL, started again"
+	// Frozen: a member gets SIGSTOP, and SIGCONT.
+	Frozen Kind = "frozen with SIGSTOP, woken"
+	// Stopped: a member ends by SIGTERM, and is started again.
+	Stopped Kind = "stopped with SIGTERM, started again"
+	// Failing: the backend answers all attempts with 503.
+	Failing Kind = "made to answer 503, healed"
+	// Maintained: a route is put into maintenance, and out of it.
+	Maintained Kind = "put into maintenance, and out of it"
+)
+
+// Victims that are no member.
+const (
+	VictimBackend = "backend"
+	VictimRoutes  = "routes"
+)
