@@ -31,6 +31,7 @@ type grammar struct {
 	Accounts      accountsCmd      `cmd:"" help:"Set and show the limits of accounts."`
 	Inbox         inboxCmd         `cmd:"" help:"Make the topics that accounts write their own calls to."`
 	Dead          deadCmd          `cmd:"" help:"Look after the records that nothing could be made of."`
+	Replay        replayCmd        `cmd:"" help:"Have ClickHouse given the results again that Kafka still has."`
 	Demo          demoCmd          `cmd:"" help:"Take a tour: everything in a temporary folder, with sample data."`
 	Backend       backendCmd       `cmd:"" help:"Run the demo backend alone."`
 	Engine        engineCmd        `cmd:"" hidden:"" help:"Be an embedded engine; serve starts it."`

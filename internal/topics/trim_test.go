@@ -26,15 +26,16 @@ var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // trimLog is a topic of two partitions with ten records each, from 10 hours to 1 hour old, one an hour.
 type trimLog struct {
-	t     *testing.T
-	kafka *kfake.Cluster
-	admin *kadm.Client
+	t      *testing.T
+	kafka  *kfake.Cluster
+	client *kgo.Client
+	admin  *kadm.Client
 }
 
 func newTrimLog(t *testing.T) *trimLog {
 	t.Helper()
 	k, client := newCluster(t)
-	l := &trimLog{t: t, kafka: k, admin: kadm.NewClient(client)}
+	l := &trimLog{t: t, kafka: k, client: client, admin: kadm.NewClient(client)}
 	if _, err := l.admin.CreateTopic(t.Context(), 2, 1, nil, trimmed); err != nil {
 		t.Fatal(err)
 	}
