@@ -13,7 +13,7 @@ import (
 
 // BenchmarkChangelog measures the bytes of changelog that a call makes from its arrival to its end, for conversations
 // of so many parts which arrive all at once, or one per turn. The calls have 500 bytes; a call that waits is once in
-// the changelog itself.
+// the changelog itself. left is what compaction leaves of it, but for what was deleted: the last record of each key.
 func BenchmarkChangelog(b *testing.B) {
 	arrivals := []struct {
 		name       string
@@ -44,13 +44,22 @@ func measureChangelog(r *rig, conversations, parts, recordsMax int) {
 	r.awaitEvents(calls + conversations)
 	took := time.Since(start)
 	stop()
-	var bytes, records int
+	var bytes, records, left int
+	last := make(map[string]int)
 	r.read(r.topics.State, func(rec *kgo.Record) {
-		bytes += len(rec.Key) + len(rec.Value)
+		size := len(rec.Key) + len(rec.Value)
+		bytes += size
 		records++
+		key := string(rec.Key)
+		left -= last[key]
+		if delete(last, key); len(rec.Value) > 0 {
+			last[key] = size
+			left += size
+		}
 	})
 	r.ReportMetric(float64(bytes)/float64(calls), "B/call")
 	r.ReportMetric(float64(records)/float64(calls), "records/call")
+	r.ReportMetric(float64(left)/float64(calls), "left-B/call")
 	r.ReportMetric(float64(calls)/took.Seconds(), "calls/s")
 	r.ReportMetric(0, "ns/op")
 }

@@ -4,7 +4,12 @@ import (
 	"os"
 	"testing"
 
+	"parley/internal/testkit"
 	"parley/results/recordtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(recordtest.Run(m)) }
+func TestMain(m *testing.M) {
+	backendMain()
+	testkit.BrokerMain()
+	os.Exit(recordtest.Run(m))
+}
