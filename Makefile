@@ -68,6 +68,19 @@ test-race: engine
 		echo "NOT DONE: go test -race, which needs a C compiler; all else of make test is done"; \
 	fi
 
+# Real Kafka, as child processes. It needs Java 17 and Maven, and says so.
+.PHONY: kafka
+kafka:
+	@go run ./internal/e2e/kafka/fetch >/dev/null
+
+.PHONY: e2e
+e2e: engine kafka ## Test on clusters of real Kafka, which Maven fetches once (it takes Java 17, Maven and some minutes)
+	go test -count=1 -tags e2e -timeout 30m ./internal/e2e/...
+
+.PHONY: e2e-smoke
+e2e-smoke: engine kafka ## A part of e2e, of under five minutes
+	go test -count=1 -tags e2e -timeout 10m -run '^TestSmoke' ./internal/e2e/...
+
 .PHONY: lint
 lint: lint-go lint-modules lint-schemas lint-rules lint-generated ## Check format, habits, schemas, go.mod, and that generated code is current
 

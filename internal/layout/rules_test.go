@@ -64,6 +64,7 @@ var homes = []home{
 			"internal/topics",    // creates and checks the topics, places keys
 			"internal/peer",      // asks who owns a partition
 			"internal/control",   // reads and writes what all processes agree on
+			"internal/e2e/...",   // asks real brokers how they are
 			"internal/embedded/...",
 			"internal/cli/...", // opens the clients that the roles are given
 		},
