@@ -1,0 +1,4 @@
+package proxy
+
+// Translate is translate.
+var Translate = translate
