@@ -307,18 +307,13 @@ func (a *Auditor) empty(ctx context.Context, gone []part) error {
 
 // stored is up to which sequence all events of each partition must be there.
 func (a *Auditor) stored(ctx context.Context) ([]int64, error) {
-	var rows []struct {
-		Partition int32 `ch:"partition"`
-		Sequence  int64 `ch:"sequence"`
-	}
-	if err := a.conn.Select(ctx, &rows, `SELECT partition, max(sequence) AS sequence FROM stored GROUP BY partition`); err != nil {
-		return nil, fmt.Errorf("read how far the record has come: %w", err)
+	found, err := record.Stored(ctx, a.conn)
+	if err != nil {
+		return nil, err
 	}
 	stored := make([]int64, a.cfg.Partitions)
-	for _, r := range rows {
-		if int(r.Partition) < len(stored) && r.Partition >= 0 {
-			stored[r.Partition] = r.Sequence
-		}
+	for p := range stored {
+		stored[p] = found[int32(p)]
 	}
 	return stored, nil
 }

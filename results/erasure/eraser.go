@@ -13,6 +13,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"parley/results/record"
 	"parley/schemas"
 )
 
@@ -93,16 +94,9 @@ func (e *Eraser) stored(ctx context.Context, upto map[int32]int64) error {
 
 // behind says of a partition that not all of its events are stored; empty: of all they are.
 func (e *Eraser) behind(ctx context.Context, upto map[int32]int64) (string, error) {
-	var found []struct {
-		Partition int32 `ch:"partition"`
-		Sequence  int64 `ch:"sequence"`
-	}
-	if err := e.conn.Select(ctx, &found, `SELECT partition, max(sequence) AS sequence FROM stored GROUP BY partition`); err != nil {
-		return "", fmt.Errorf("look up how far the record has come: %w", err)
-	}
-	stored := make(map[int32]int64, len(found))
-	for _, r := range found {
-		stored[r.Partition] = r.Sequence
+	stored, err := record.Stored(ctx, e.conn)
+	if err != nil {
+		return "", err
 	}
 	for _, p := range slices.Sorted(maps.Keys(upto)) {
 		if stored[p] < upto[p] {

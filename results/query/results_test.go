@@ -504,3 +504,9 @@ func BenchmarkResults(b *testing.B) {
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "pages/s")
 	})
 }
+
+// storedRow is a row of the table stored.
+type storedRow struct {
+	Partition int32 `ch:"partition"`
+	Sequence  int64 `ch:"sequence"`
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"parley/results/record"
 	"parley/schemas"
 )
 
@@ -11,19 +12,13 @@ import (
 func (q *Query) Stored(ctx context.Context) (schemas.Cursor, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	found, err := rows[storedRow](ctx, q.conn, `SELECT partition, max(sequence) AS sequence FROM stored GROUP BY partition`)
+	stored, err := record.Stored(ctx, q.conn)
 	if err != nil {
-		return schemas.Cursor{}, fmt.Errorf("look up how far the record has come: %w", err)
+		return schemas.Cursor{}, fmt.Errorf("%w: %w", schemas.ErrUnavailable, err)
 	}
 	var c schemas.Cursor
-	for _, r := range found {
-		c.Advance(r.Partition, r.Sequence)
+	for partition, sequence := range stored {
+		c.Advance(partition, sequence)
 	}
 	return c, nil
-}
-
-// storedRow is a row of the table stored.
-type storedRow struct {
-	Partition int32 `ch:"partition"`
-	Sequence  int64 `ch:"sequence"`
 }
