@@ -174,5 +174,5 @@ func aboutSubject(q schemas.RecordErasure) string {
 
 // account is the condition on rows of an account.
 func account(name string) string {
-	return `account = '` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(name) + `'`
+	return `account = ` + record.Literal(name)
 }

@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"strings"
+
+	"parley/results/record"
 )
 
 // distributed finds, in what system.tables says of a Distributed table, the cluster and the table on its servers.
@@ -26,10 +27,5 @@ func placeOf(table, engine string) string {
 	if found == nil {
 		return table
 	}
-	return identifier(found[2]) + ` ON CLUSTER ` + identifier(found[1])
-}
-
-// identifier quotes a name for use in a statement.
-func identifier(name string) string {
-	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(name) + "`"
+	return record.Identifier(found[2]) + ` ON CLUSTER ` + record.Identifier(found[1])
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"parley/results/record"
 	"parley/schemas"
 )
 
@@ -13,7 +14,7 @@ import (
 // as long as to leave out of an ordered stream what is there twice (block.once).
 func statement(q schemas.ExtractQuery, columns []string, until schemas.Cursor) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "SELECT %s FROM results_log WHERE account = %s AND (%s)", strings.Join(columns, ", "), quote(q.Account), between(q.After, until))
+	fmt.Fprintf(&s, "SELECT %s FROM results_log WHERE account = %s AND (%s)", strings.Join(columns, ", "), record.Literal(q.Account), between(q.After, until))
 	if !q.From.IsZero() {
 		fmt.Fprintf(&s, " AND completed_at >= %s", moment(q.From))
 	}
@@ -21,12 +22,12 @@ func statement(q schemas.ExtractQuery, columns []string, until schemas.Cursor) s
 		fmt.Fprintf(&s, " AND completed_at < %s", moment(q.To))
 	}
 	if q.ConversationID != "" {
-		fmt.Fprintf(&s, " AND conversation_id = %s", quote(q.ConversationID))
+		fmt.Fprintf(&s, " AND conversation_id = %s", record.Literal(q.ConversationID))
 	}
 	if len(q.Statuses) > 0 {
 		quoted := make([]string, len(q.Statuses))
 		for i, status := range q.Statuses {
-			quoted[i] = quote(string(status))
+			quoted[i] = record.Literal(string(status))
 		}
 		fmt.Fprintf(&s, " AND status IN (%s)", strings.Join(quoted, ", "))
 	}
@@ -56,15 +57,6 @@ func between(after, until schemas.Cursor) string {
 	return condition
 }
 
-// milliMax is 2299-12-31T23:59:59.999Z, the last time that DateTime64 can hold for certain
-// (https://clickhouse.com/docs/sql-reference/data-types/datetime64).
-const milliMax = 10_413_791_999_999
-
 func moment(at time.Time) string {
-	return fmt.Sprintf("fromUnixTimestamp64Milli(%d)", min(max(0, at.UnixMilli()), milliMax))
-}
-
-// quote makes a text a literal of SQL.
-func quote(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+	return fmt.Sprintf("fromUnixTimestamp64Milli(%d)", record.Milli(at))
 }

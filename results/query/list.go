@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"parley/results/record"
 	"parley/schemas"
 )
 
@@ -46,23 +47,16 @@ func (q *Query) Conversations(ctx context.Context, ask schemas.ConversationsQuer
 	return out, nil
 }
 
-// milliMax is 2299-12-31T23:59:59.999Z, the last time that DateTime64 can hold for certain
-// (https://clickhouse.com/docs/sql-reference/data-types/datetime64).
-const milliMax = 10_413_791_999_999
-
-// milli is a time in milliseconds since 1970, within what ClickHouse can hold.
-func milli(at time.Time) int64 { return min(max(0, schemas.MilliOf(at)), milliMax) }
-
 // list is the statement for a page, and its arguments.
 func list(ask schemas.ConversationsQuery) (statement string, args []any) {
 	from := ask.From
 	if ask.After != nil && ask.After.AcceptedAt.After(from) {
 		from = ask.After.AcceptedAt
 	}
-	statement, args = listed, []any{ask.Account, milli(from)}
+	statement, args = listed, []any{ask.Account, record.Milli(from)}
 	if !ask.To.IsZero() {
 		statement += listedBefore
-		args = append(args, milli(ask.To))
+		args = append(args, record.Milli(ask.To))
 	}
 	if after := ask.After; after != nil {
 		statement += listedAfter
@@ -70,7 +64,7 @@ func list(ask schemas.ConversationsQuery) (statement string, args []any) {
 		if after.Single {
 			single = 1
 		}
-		args = append(args, milli(after.AcceptedAt), single, after.ID)
+		args = append(args, record.Milli(after.AcceptedAt), single, after.ID)
 	}
 	if len(ask.Statuses) > 0 {
 		statement += listedWith

@@ -11,6 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
+	"parley/results/record"
 	"parley/schemas"
 )
 
@@ -150,10 +151,10 @@ func (s *search) where() (where string, args []any) {
 		and("status IN (?)", words)
 	}
 	if !f.From.IsZero() {
-		and("completed_at >= fromUnixTimestamp64Milli(?)", milli(f.From))
+		and("completed_at >= fromUnixTimestamp64Milli(?)", record.Milli(f.From))
 	}
 	if !f.To.IsZero() {
-		and("completed_at < fromUnixTimestamp64Milli(?)", milli(f.To))
+		and("completed_at < fromUnixTimestamp64Milli(?)", record.Milli(f.To))
 	}
 	return where, args
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -129,13 +128,8 @@ func (s Schema) createDatabase(ctx context.Context, opts clickhouse.Options) err
 	if found > 0 {
 		return nil
 	}
-	if _, err := db.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+identifier(name)+s.onCluster()); err != nil {
+	if _, err := db.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+Identifier(name)+s.onCluster()); err != nil {
 		return fmt.Errorf("create database %s: %w", name, err)
 	}
 	return nil
-}
-
-// identifier quotes a name for use in a statement.
-func identifier(name string) string {
-	return "`" + strings.NewReplacer("\\", "\\\\", "`", "\\`").Replace(name) + "`"
 }

@@ -41,7 +41,7 @@ func (s Schema) SQL(database string) (string, error) {
 	}
 	all = settled(all)
 	var b strings.Builder
-	fmt.Fprintf(&b, "CREATE DATABASE IF NOT EXISTS %s%s;\n", identifier(database), s.onCluster())
+	fmt.Fprintf(&b, "CREATE DATABASE IF NOT EXISTS %s%s;\n", Identifier(database), s.onCluster())
 	for _, step := range all {
 		for i, statement := range step.statements {
 			forms, err := s.forms(statement, database, all)
@@ -83,5 +83,5 @@ func (s Schema) onCluster() string {
 	if s.Cluster == "" {
 		return ""
 	}
-	return " ON CLUSTER " + identifier(s.Cluster)
+	return " ON CLUSTER " + Identifier(s.Cluster)
 }
