@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/internal/account"
+	"parley/internal/pause"
 	"parley/internal/telemetry"
 	"parley/internal/topics"
 	"parley/schemas"
@@ -182,9 +183,7 @@ func (e *erasing) await(ctx context.Context, q schemas.ErasureQuery) ([]schemas.
 			}
 			return out, nil
 		}
-		select {
-		case <-time.After(erasePause):
-		case <-ctx.Done():
+		if pause.For(ctx, erasePause) != nil {
 			return nil, errors.Join(fmt.Errorf("%d of %d partitions are done: %w", len(ended), len(q.Commands), schemas.ErrUnavailable), err)
 		}
 	}

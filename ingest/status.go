@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"parley/internal/pause"
 	"parley/schemas"
 )
 
@@ -67,7 +68,7 @@ func (ask asker) other(ctx context.Context, wait time.Duration, known tags) (tol
 			return told{status, tag}, nil
 		}
 		if tag == seen {
-			pause(ctx, min(wait, lookAgain))
+			_ = pause.For(ctx, min(wait, lookAgain))
 		}
 		if ctx.Err() != nil {
 			return told{status, tag}, nil

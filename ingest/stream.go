@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"parley/internal/account"
+	"parley/internal/pause"
 	"parley/schemas"
 )
 
@@ -124,7 +125,7 @@ func (f *follower) tell(ctx context.Context, said told, err error) (bool, error)
 	case err != nil && !maySoonBeTold(err):
 		return true, f.out.event("problem", "", f.server.explain(err, f.request))
 	case err != nil:
-		pause(ctx, streamRetry)
+		_ = pause.For(ctx, streamRetry)
 	case said.tag != f.has:
 		f.has = said.tag
 		if err := f.out.event("status", said.tag, said.status); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"parley/internal/control"
+	"parley/internal/pause"
 	"parley/schemas"
 )
 
@@ -172,19 +173,9 @@ func (s *Server) watch(ctx context.Context, v *vigil) (schemas.CallResource, vig
 		if err == nil && status.Status.Final() {
 			return status, callEnded
 		}
-		pause(ctx, min(askAgain, time.Until(late)))
+		_ = pause.For(ctx, min(askAgain, time.Until(late)))
 	}
 	return schemas.CallResource{}, notWaited
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 // applied are the preferences that an answer was given by.

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/internal/pause"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -89,7 +91,7 @@ func (l *lease) keep() {
 			if !l.holds(time.Now()) {
 				every = min(every, leaseRetry)
 			}
-			if pause(ctx, every) != nil {
+			if pause.For(ctx, every) != nil {
 				return
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/pause"
 	"parley/processor/store"
 	"parley/schemas"
 )
@@ -159,7 +160,7 @@ func (r *liveRun) followSink(ctx context.Context, cfg *Config) {
 		r.mu.Lock()
 		maps.Copy(r.sunk, offsets)
 		r.mu.Unlock()
-		if pause(ctx, followSinkEvery) != nil {
+		if pause.For(ctx, followSinkEvery) != nil {
 			return
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/pause"
 	"parley/processor/store"
 )
 
@@ -193,7 +194,7 @@ const (
 // takeBreath waits after a turn that was aborted, until ctx ends at the longest.
 func (l *loop) takeBreath(ctx context.Context) {
 	if l.setback > 0 {
-		_ = pause(ctx, l.setback) // its end is seen where the wait was for
+		_ = pause.For(ctx, l.setback) // its end is seen where the wait was for
 	}
 }
 

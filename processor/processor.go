@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"time"
 
+	"parley/internal/pause"
 	"parley/processor/store"
 )
 
@@ -59,10 +60,7 @@ func (p *Processor) Run(ctx context.Context) error {
 		}
 		p.metrics.restarts.Inc()
 		p.cfg.Log.Error("processor stopped; it starts again from what is committed", "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(restartPause):
-		}
+		_ = pause.For(ctx, restartPause) // its end is seen where the loop begins
 		err = nil
 	}
 	o.close()

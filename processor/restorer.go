@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"parley/internal/pause"
 	"parley/processor/store"
 	"parley/schemas"
 )
@@ -88,7 +89,7 @@ func (r *restorer) catchUp(ctx context.Context, p *partition, committed int64) (
 		if time.Now().After(deadline) {
 			return fmt.Errorf("the group has committed offset %d, the changelog leads to %d, and is decided up to %d of %d", committed, p.meta.NextOffset, stable, appended)
 		}
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -283,14 +284,4 @@ func (r *restorer) read(ctx context.Context, topic string, partition int32, from
 		r.metrics.restored.Add(float64(len(batch)))
 	}
 	return nil
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

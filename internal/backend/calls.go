@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"parley/internal/pause"
 )
 
 // problem is a refusal, as the http executor reads one.
@@ -41,7 +43,7 @@ func (b *Backend) handleCalls(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if err := wait(r.Context(), b.delay(calls)); err != nil {
+	if err := pause.For(r.Context(), b.delay(calls)); err != nil {
 		return // the caller has gone: nobody to answer
 	}
 	if batch {
@@ -72,7 +74,7 @@ func linger(ctx context.Context, calls []Call) {
 	for i := range calls {
 		longest = max(longest, milliseconds(calls[i].told().LingerMs))
 	}
-	_ = wait(ctx, longest)
+	_ = pause.For(ctx, longest)
 }
 
 // take acts on an attempt, and sees to what it defers.
@@ -201,20 +203,6 @@ func (b *Backend) delay(calls []Call) time.Duration {
 // milliseconds is a time that a call tells: a minute at most.
 func milliseconds(n int64) time.Duration {
 	return time.Duration(min(n, delayMax.Milliseconds())) * time.Millisecond
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func (a answer) write(w http.ResponseWriter) {

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"parley/internal/pause"
 )
 
 // deferrals are the answers that are yet to be given.
@@ -67,7 +69,7 @@ func (b *Backend) answerLater(ctx context.Context, a attempt) {
 		b.settle(ctx, a)
 	case DeferLate, DeferTwice:
 		b.late.begin(a.name(), func(ctx context.Context) {
-			if wait(ctx, milliseconds(told.AnswerAfterMs)) != nil {
+			if pause.For(ctx, milliseconds(told.AnswerAfterMs)) != nil {
 				return
 			}
 			b.settle(ctx, a)
@@ -111,7 +113,7 @@ func (d *deferrals) answer(ctx context.Context, a attempt, body []byte) {
 			log.Info("deferred answer is refused", "status", status)
 			return
 		}
-		if wait(ctx, answerPause) != nil {
+		if pause.For(ctx, answerPause) != nil {
 			return
 		}
 	}

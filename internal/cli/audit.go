@@ -11,6 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"parley/internal/cli/client"
+	"parley/internal/pause"
 	"parley/schemas"
 )
 
@@ -57,7 +58,7 @@ func (c *auditCmd) Run(ctx context.Context, std streams) error {
 				said = now
 			}
 		}
-		if !c.Watch || pause(ctx, c.Every) != nil {
+		if !c.Watch || pause.For(ctx, c.Every) != nil {
 			return auditError(r, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"parley/internal/pause"
 	"parley/schemas"
 )
 
@@ -48,7 +49,7 @@ func insist(ctx context.Context, do func() error) error {
 		if !worthAnother(err, "") || time.Since(began) > silenceMax {
 			return err
 		}
-		if err := pause(ctx, watchWait); err != nil {
+		if err := pause.For(ctx, watchWait); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"parley/internal/cli/client"
+	"parley/internal/pause"
 	"parley/schemas"
 )
 
@@ -100,7 +101,7 @@ func (c *resultsCmd) search(ctx context.Context, parley *client.Client, list *re
 		case limit > 0 && list.n == limit, page.Next == "" && !c.Follow:
 			return page, nil
 		case page.Next == "":
-			if err := pause(ctx, followPause); err != nil {
+			if err := pause.For(ctx, followPause); err != nil {
 				return page, err
 			}
 		}

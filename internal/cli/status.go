@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"parley/internal/cli/client"
+	"parley/internal/pause"
 	"parley/schemas"
 )
 
@@ -54,7 +55,7 @@ func (c *statusCmd) Run(ctx context.Context, std streams) error {
 		case !worthAnother(err, shown) || time.Since(heard) > silenceMax:
 			return err
 		default:
-			if err := pause(ctx, watchWait); err != nil {
+			if err := pause.For(ctx, watchWait); err != nil {
 				return err
 			}
 			continue
@@ -85,18 +86,6 @@ func worthAnother(err error, shown string) bool {
 	}
 	_, said := errors.AsType[*client.RefusedError](away.Err)
 	return said || shown != ""
-}
-
-// pause waits, or returns the error of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // watchWait is how often a change is looked for.

@@ -25,6 +25,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/internal/account"
+	"parley/internal/pause"
 )
 
 // Config is what a Control is made of. Every field is required.
@@ -143,10 +144,8 @@ func (c *Control) Run(ctx context.Context) error {
 		fetches.EachRecord(c.hear)
 		if err := fetches.Err(); err != nil {
 			c.log.Warn("control topic not read; what it said last stays in force", slog.Any("error", err))
-			select {
-			case <-ctx.Done():
+			if pause.For(ctx, retryPause) != nil {
 				return nil
-			case <-time.After(retryPause):
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"parley/internal/pause"
 	"parley/schemas"
 )
 
@@ -44,7 +45,7 @@ func (c census[R]) take(ctx context.Context) ([]R, error) {
 		if moved(pending, before, owners) {
 			continue
 		}
-		if round.silent || time.Since(missed) >= c.patience || pause(ctx, ownerPause) != nil {
+		if round.silent || time.Since(missed) >= c.patience || pause.For(ctx, ownerPause) != nil {
 			return told, fmt.Errorf("partitions %v: no owner answers: %w", pending, schemas.ErrUnavailable)
 		}
 	}

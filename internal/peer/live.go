@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/pause"
 	"parley/internal/topics"
 	"parley/schemas"
 )
@@ -237,7 +238,7 @@ func (l *Live) Audit(ctx context.Context, stored map[int32]int64) ([]schemas.Par
 		if err != nil || asked == auditQuestionsMax || !slices.ContainsFunc(counts, func(c schemas.PartitionCounts) bool { return c.Produced < stored[c.Partition] }) {
 			return counts, err
 		}
-		if pause(ctx, auditPause) != nil {
+		if pause.For(ctx, auditPause) != nil {
 			return counts, err
 		}
 	}
@@ -289,20 +290,8 @@ func await[R schemas.Resource](ctx context.Context, wait time.Duration, seen str
 		if schemas.EndsWait(r, seen) {
 			return r, err
 		}
-		if s.left() > 0 && pause(ctx, ownerPause) != nil { // an owner that stops answers early
+		if s.left() > 0 && pause.For(ctx, ownerPause) != nil { // an owner that stops answers early
 			return r, nil
 		}
-	}
-}
-
-// pause waits for d; its error is that of a context that ended first.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

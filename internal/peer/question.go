@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"parley/internal/pause"
 	"parley/schemas"
 )
 
@@ -61,7 +62,7 @@ func (q question[R]) ask(ctx context.Context, in []int32) (none R, _ error) {
 		if moved(pending, before, owners) {
 			continue
 		}
-		if round.silent || time.Since(missed) >= q.patience || pause(ctx, ownerPause) != nil {
+		if round.silent || time.Since(missed) >= q.patience || pause.For(ctx, ownerPause) != nil {
 			return none, fmt.Errorf("partitions %v: no owner answers: %w", pending, schemas.ErrUnavailable)
 		}
 	}

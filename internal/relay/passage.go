@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/pause"
 	"parley/internal/topics"
 	"parley/schemas"
 )
@@ -47,8 +48,8 @@ func (r *Relay) buried(record, kept *kgo.Record, why *schemas.Problem) *passage 
 	return &passage{source: record, made: topics.Buried(r.cfg.Dead, kept, why), became: BecameDead}
 }
 
-// pause is before what was refused is tried again.
-const pause = time.Second
+// refusedPause is before what was refused is tried again.
+const refusedPause = time.Second
 
 // pass writes what is made of the records. true: there are some, and the brokers have all of it. false: there is
 // nothing, or ctx ended before.
@@ -60,7 +61,7 @@ func (r *Relay) pass(ctx context.Context, client *kgo.Client, fetches kgo.Fetche
 			return false
 		}
 		r.cfg.Log.Warn("what was made of records is refused; it is tried again", "group", r.cfg.Group, "records", len(left), "error", left[0].err)
-		if !wait(ctx, pause) {
+		if pause.For(ctx, refusedPause) != nil {
 			return false
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/pause"
 	"parley/internal/topics"
 )
 
@@ -71,7 +72,7 @@ func (r *Relay) Run(ctx context.Context) error {
 // await returns true as soon as there is a topic to read, and false when ctx ends.
 func (r *Relay) await(ctx context.Context) bool {
 	for r.cfg.More != nil && len(r.more()) == 0 {
-		if !wait(ctx, r.cfg.Interval) {
+		if pause.For(ctx, r.cfg.Interval) != nil {
 			return false
 		}
 	}
@@ -148,16 +149,4 @@ func (r *Relay) step(ctx context.Context, client *kgo.Client) bool {
 		r.cfg.Log.Warn("records that were passed on are not committed, and may be passed on again", "group", r.cfg.Group, "error", err)
 	}
 	return useful
-}
-
-// wait returns true after d, and false when ctx ends before.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"parley/internal/pause"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -22,10 +24,8 @@ func await(ctx context.Context, client *kgo.Client, topics []topic) error {
 		if !kerr.IsRetriable(err) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(awaitPause):
+		if ended := pause.For(ctx, awaitPause); ended != nil {
+			return errors.Join(ended, err)
 		}
 	}
 }

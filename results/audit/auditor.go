@@ -13,6 +13,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"parley/internal/pause"
 	"parley/results/record"
 	"parley/schemas"
 )
@@ -135,7 +136,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 		case a.saved != nil:
 			a.forgetAll()
 		}
-		if pause(ctx, a.rest(took)) != nil {
+		if pause.For(ctx, a.rest(took)) != nil {
 			return nil
 		}
 	}
@@ -149,18 +150,6 @@ func (a *Auditor) rest(took time.Duration) time.Duration {
 // cost is for how long nothing is to be done after something that took so long.
 func (a *Auditor) cost(took time.Duration) time.Duration {
 	return time.Duration(float64(took) * (1/a.cfg.Share - 1))
-}
-
-// pause waits; its error is that of a context that ended first.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // statementTimeout bounds one statement: the largest part has perhaps a billion rows.
@@ -276,7 +265,7 @@ func (a *Auditor) readAll(ctx context.Context) (stored []int64, active []part, e
 		case len(gone) == 0 && all:
 			return stored, active, nil
 		case !all:
-			if err := pause(ctx, a.cost(time.Since(began))); err != nil {
+			if err := pause.For(ctx, a.cost(time.Since(began))); err != nil {
 				return nil, nil, err
 			}
 			a.paid += time.Since(began)

@@ -13,6 +13,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"parley/internal/pause"
 	"parley/results/record"
 	"parley/schemas"
 )
@@ -84,9 +85,7 @@ func (e *Eraser) stored(ctx context.Context, upto map[int32]int64) error {
 		if err != nil || behind == "" {
 			return err
 		}
-		select {
-		case <-time.After(storedPause):
-		case <-ctx.Done():
+		if pause.For(ctx, storedPause) != nil {
 			return fmt.Errorf("not all events are stored yet: %s", behind)
 		}
 	}

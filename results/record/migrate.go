@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"parley/internal/pause"
+
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
@@ -36,10 +38,9 @@ func Migrate(ctx context.Context, dsn string, schema Schema, log *slog.Logger) e
 			return err
 		}
 		log.Debug("migration refused, starting over", "error", err)
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-time.After(time.Duration(rand.IntN(50<<min(collisions, 4))) * time.Millisecond):
+		wait := time.Duration(rand.IntN(50<<min(collisions, 4))) * time.Millisecond
+		if ended := pause.For(ctx, wait); ended != nil {
+			return errors.Join(err, ended)
 		}
 	}
 }

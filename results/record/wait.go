@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"parley/internal/pause"
 )
 
 // writtenPoll is how often untilWritten looks.
@@ -25,10 +27,8 @@ func (s Schema) untilWritten(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("look for inserts: %w", err)
 	}
 	for len(first) > 0 {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(writtenPoll):
+		if err := pause.For(ctx, writtenPoll); err != nil {
+			return err
 		}
 		running, err := names(ctx, db, inserts)
 		if err != nil {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/pause"
 	"parley/results/record"
 )
 
@@ -71,10 +71,8 @@ func (s *Sink) Run(ctx context.Context) error {
 			return nil
 		}
 		s.cfg.Log.Warn("sink left its group, joining again", "error", err)
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, s.cfg.RetryMax) != nil {
 			return nil
-		case <-time.After(s.cfg.RetryMax):
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"parley/internal/cli/client"
+	"parley/internal/pause"
 )
 
 // Config says how a file is sent. Fields without a default are required.
@@ -92,32 +93,20 @@ func (s *sending) send(ctx context.Context, b batch) error {
 			}
 		}
 		away, ok := errors.AsType[*client.UnavailableError](err)
-		wait := pause(attempt)
+		wait := backoff(attempt)
 		if ok {
 			wait = max(wait, away.After)
 		}
 		if !ok || time.Now().Add(wait).After(deadline) {
 			return fmt.Errorf("lines %d to %d: %w", b.lines[0], b.lines[len(b.lines)-1], err)
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return err
 		}
 	}
 }
 
-// pause is how long to wait before another attempt: 100 ms, then twice as long each time, up to 2 s.
-func pause(attempt int) time.Duration {
+// backoff is how long to wait before another attempt: 100 ms, then twice as long each time, up to 2 s.
+func backoff(attempt int) time.Duration {
 	return min(100*time.Millisecond<<min(attempt, 10), 2*time.Second)
-}
-
-// sleep waits, or returns the error of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

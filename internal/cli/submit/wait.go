@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"parley/internal/cli/client"
+	"parley/internal/pause"
 	"parley/schemas"
 )
 
@@ -120,7 +121,7 @@ func (w *waiting) ask(ctx context.Context, questions []*question) error {
 		}
 		questions = slices.DeleteFunc(questions, func(q *question) bool { return len(q.calls) == 0 })
 		if w.away.Swap(false) {
-			if err := sleep(ctx, pause(round)); err != nil {
+			if err := pause.For(ctx, backoff(round)); err != nil {
 				return err
 			}
 		}

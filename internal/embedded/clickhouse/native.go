@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"parley/internal/pause"
+
 	"github.com/ClickHouse/ch-go/compress"
 	"github.com/ClickHouse/ch-go/proto"
 )
@@ -51,12 +53,10 @@ func (s *Server) serveNative(ctx context.Context) error {
 			return nil
 		case passes(err):
 			s.cfg.Log.Warn("accept failed", "error", err)
-			select {
-			case <-ctx.Done():
+			if pause.For(ctx, acceptPause) != nil {
 				return nil
-			case <-time.After(acceptPause):
-				continue
 			}
+			continue
 		case err != nil:
 			return fmt.Errorf("accept native client: %w", err)
 		}
