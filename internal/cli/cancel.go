@@ -3,9 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
-	"time"
 
-	"parley/internal/pause"
+	"parley/internal/cli/client"
 	"parley/schemas"
 )
 
@@ -44,13 +43,5 @@ func (c *cancelCmd) Run(ctx context.Context, std streams) error {
 
 // insist does what is safe to do again until Parley can tell what came of it, as for a moment after a start nobody can.
 func insist(ctx context.Context, do func() error) error {
-	for began := time.Now(); ; {
-		err := do()
-		if !worthAnother(err, "") || time.Since(began) > silenceMax {
-			return err
-		}
-		if err := pause.For(ctx, watchWait); err != nil {
-			return err
-		}
-	}
+	return client.Insist(ctx, client.Patience{For: silenceMax}, do)
 }

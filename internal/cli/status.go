@@ -84,8 +84,7 @@ func worthAnother(err error, shown string) bool {
 	if !ok {
 		return false
 	}
-	_, said := errors.AsType[*client.RefusedError](away.Err)
-	return said || shown != ""
+	return away.Said() || shown != ""
 }
 
 // watchWait is how often a change is looked for.

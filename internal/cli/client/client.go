@@ -134,6 +134,12 @@ func (e *UnavailableError) Error() string { return e.Err.Error() }
 // Unwrap returns the reason.
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
+// Said reports whether Parley itself says that it cannot. Otherwise it was not reached, or its answer did not arrive.
+func (e *UnavailableError) Said() bool {
+	_, said := errors.AsType[*RefusedError](e.Err)
+	return said
+}
+
 // RefusedError is a problem document that answers a whole request.
 type RefusedError struct {
 	Status  int          `json:"status"`

@@ -32,6 +32,8 @@ type Config struct {
 	Progress func(bytes int64)
 }
 
+func (c Config) patience() client.Patience { return client.Patience{For: c.RetryFor, Unreached: true} }
+
 // Report is what became of an extract.
 type Report struct {
 	Rows, Bytes int64
@@ -98,7 +100,7 @@ func open(ctx context.Context, cfg Config) (*writing, error) {
 func begin(ctx context.Context, cfg Config) (state, error) {
 	s := state{Asked: cfg.Asked, Query: cfg.Query, Cursor: cfg.Query.Cursor, Until: cfg.Query.Until}
 	if s.Until == "" {
-		if err := insist(ctx, cfg.RetryFor, func() (err error) {
+		if err := client.Insist(ctx, cfg.patience(), func() (err error) {
 			s.Until, err = cfg.Client.ExtractEnd(ctx, cfg.Query)
 			return err
 		}); err != nil {
@@ -139,7 +141,7 @@ func (w *writing) chunk(ctx context.Context, from, to schemas.Cursor) (int64, er
 	q.Cursor, q.Until = from.String(), to.String()
 	var got client.Extracted
 	out := &chunkWriter{file: w.part, progress: w.cfg.Progress}
-	if err := insist(ctx, w.cfg.RetryFor, func() (err error) {
+	if err := client.Insist(ctx, w.cfg.patience(), func() (err error) {
 		if err := out.begin(w.state.Bytes, q.Format == schemas.ExtractCSV && w.state.Bytes > 0); err != nil {
 			return err
 		}
