@@ -97,11 +97,16 @@ func (s Spec) divided() []topic {
 // others are the topics that follow from the layout.
 func (s Spec) others() []topic {
 	return []topic{
-		{s.Topics.State, s.Layout.Partitions, configs(compact)},
+		{s.Topics.State, s.Layout.Partitions, configs(compact, map[string]string{"max.compaction.lag.ms": strconv.Itoa(compactionLagMs)})},
 		{s.Topics.Dead, 1, configs(keep)},
 		{s.Topics.Control, 1, configs(compact)},
 	}
 }
+
+// compactionLagMs is how long a record of the state stays at the most when another has come with its key: what was erased
+// of a person is gone then. Brokers compact when half of a log is replaced, which of a partition that is hardly used may never
+// be; a shorter time has them write all of the state anew that often.
+const compactionLagMs = 7 * 24 * 60 * 60 * 1000
 
 var (
 	keep    = map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
