@@ -133,6 +133,9 @@ func TestReplaced(t *testing.T) {
 	}
 	now = now.Add(lookInterval)
 	second := p.current(now)
+	if p.Expires() != p.current(now).Leaf.NotAfter {
+		t.Errorf("it is said to expire at %s", p.Expires())
+	}
 	if second == first || second.Leaf.SerialNumber.Cmp(first.Leaf.SerialNumber) == 0 || !strings.Contains(logged.String(), `msg="certificate read"`) {
 		t.Errorf("serial %v after %v: %s", second.Leaf.SerialNumber, first.Leaf.SerialNumber, logged)
 	}

@@ -82,6 +82,9 @@ func (p *Pair) current(now time.Time) *tls.Certificate {
 	return p.loaded
 }
 
+// Expires is when the certificate ends that is in the files now.
+func (p *Pair) Expires() time.Time { return p.current(time.Now()).Leaf.NotAfter }
+
 func (p *Pair) stamps() (both [2]stamp, _ error) {
 	for i, name := range []string{p.certFile, p.keyFile} {
 		info, err := os.Stat(name)

@@ -8,6 +8,8 @@ import (
 	"net"
 	"syscall"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"parley/internal/backend"
 	"parley/internal/certs"
 	"parley/internal/route"
@@ -23,6 +25,7 @@ func (n *node) openHTTP(context.Context) (err error) {
 		if pair, err = certs.Load(n.cfg.TLSCert, n.cfg.TLSKey, n.log); err != nil {
 			return fmt.Errorf("PARLEY_TLS_CERT, PARLEY_TLS_KEY: %w", err)
 		}
+		n.watchCertificate("http", pair)
 	}
 	if n.http, err = listen("PARLEY_HTTP_ADDR", n.cfg.HTTPAddr); err != nil {
 		return err
@@ -32,6 +35,15 @@ func (n *node) openHTTP(context.Context) (err error) {
 		n.http = tls.NewListener(n.http, pair.Server())
 	}
 	return nil
+}
+
+// watchCertificate shows when a certificate ends. of says to whom it is shown.
+func (n *node) watchCertificate(of string, pair *certs.Pair) {
+	n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "parley_certificate_expires_timestamp_seconds",
+		Help:        "When the certificate ends that this node shows: http, to callers and other nodes.",
+		ConstLabels: prometheus.Labels{"of": of},
+	}, func() float64 { return float64(pair.Expires().Unix()) }))
 }
 
 // url is where this node answers.

@@ -52,8 +52,10 @@ func TestMetricsPage(t *testing.T) {
   - {name: postings, executor: {type: kafka, topic: postings, replyTopic: postings-done}}`, backend.URL), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	files := s.certify()
 	n := s.start("a", Roles{Ingest: true, Processor: true, Results: true}, func(c *Config) {
 		c.Spans, c.ClickHouseDSN = new(collector), recordtest.DSN(t)
+		c.TLSCert, c.TLSKey, c.TLSCA = files.Cert, files.Key, files.Authority
 	})
 	n.owns(8)
 	n.want("ended", n.get(n.send("order", "Row", 1, 1)+"&wait=20s"), 200, "OK")

@@ -15,21 +15,8 @@ import (
 // Nodes ask one another by TLS as soon as the one that is asked speaks it: it can be turned on node by node.
 func TestNodesByTLS(t *testing.T) {
 	t.Parallel()
-	authority, err := testkit.NewAuthority()
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := authority.Issue(t.TempDir(), "127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	trust, err := certs.Trust(files.Authority)
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := newSite(t)
-	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true}}
-	t.Cleanup(s.client.CloseIdleConnections)
+	files := s.certify()
 	trusting := func(c *Config) { c.TLSCA = files.Authority }
 	secure := func(c *Config) { c.TLSCert, c.TLSKey = files.Cert, files.Key }
 	a, b := s.start("a", both, secure, trusting), s.start("b", both, trusting)
@@ -67,6 +54,26 @@ func TestNodesByTLS(t *testing.T) {
 	if told != 4 || silent != 4 {
 		t.Errorf("%d conversations are told of, %d are not; want 4 of each", told, silent)
 	}
+}
+
+// certify makes a certificate for the nodes of the site, whose client knows the authority.
+func (s *site) certify() testkit.Files {
+	s.t.Helper()
+	authority, err := testkit.NewAuthority()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	files, err := authority.Issue(s.t.TempDir(), "127.0.0.1")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	trust, err := certs.Trust(files.Authority)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true}}
+	s.t.Cleanup(s.client.CloseIdleConnections)
+	return files
 }
 
 // onePerPartition are ids of conversations, each on another partition.
