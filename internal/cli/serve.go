@@ -63,6 +63,10 @@ type serveCmd struct {
 	PartTimeout  time.Duration `default:"5m" env:"PARLEY_PART_TIMEOUT" placeholder:"DURATION" help:"The longest time between two parts of a conversation that is not complete." group:"Conversations"`
 	ForwardGrace time.Duration `default:"60s" env:"PARLEY_FORWARD_GRACE" placeholder:"DURATION" help:"How much longer a part that is being forwarded is waited for." group:"Conversations"`
 
+	KeepFailed            span `default:"7d" env:"PARLEY_KEEP_FAILED" placeholder:"DURATION" help:"How long the unfinished calls of a conversation that failed can be resubmitted." group:"Conversations"`
+	RememberCalls         span `default:"7d" env:"PARLEY_REMEMBER_CALLS" placeholder:"DURATION" help:"How long a call without a ConversationID is known when it is sent again, from its end on." group:"Conversations"`
+	RememberConversations span `default:"0" env:"PARLEY_REMEMBER_CONVERSATIONS" placeholder:"DURATION" help:"How long a ConversationID that was used is not carried out again. 0: for ever, which costs some bytes of state for each." group:"Conversations"`
+
 	limitFlags
 	accountLimitFlags
 	logFlags
@@ -200,9 +204,14 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		Version:                    version(),
 		PartTimeout:                c.PartTimeout,
 		ForwardGrace:               c.ForwardGrace,
-		SessionTimeout:             c.SessionTimeout,
-		TrimAfter:                  c.TrimAfter,
-		AuditShare:                 c.AuditShare,
+		Keep: node.KeepConfig{
+			Failed:        time.Duration(c.KeepFailed),
+			Calls:         time.Duration(c.RememberCalls),
+			Conversations: time.Duration(c.RememberConversations),
+		},
+		SessionTimeout: c.SessionTimeout,
+		TrimAfter:      c.TrimAfter,
+		AuditShare:     c.AuditShare,
 		Sink: node.SinkConfig{
 			BlockRows: c.SinkBlockRows, BlockBytes: int(c.SinkBlockBytes), BlockWait: c.SinkBlockWait, InsertTimeout: c.SinkInsertTimeout,
 		},

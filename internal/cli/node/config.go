@@ -74,6 +74,8 @@ type Config struct {
 	// PartTimeout and ForwardGrace are those of processor.Config.
 	PartTimeout  time.Duration
 	ForwardGrace time.Duration
+	// Keep says for how long what has ended is remembered.
+	Keep KeepConfig
 	// SessionTimeout is after how long without a word from this node its work goes to others; the brokers bound it,
 	// usually to 6 s at the least. Zero: a minute with a broker of its own, else 15 s.
 	SessionTimeout time.Duration
@@ -95,6 +97,16 @@ type Config struct {
 	Spans sdktrace.SpanExporter
 	// Log is told what an operator should know. Required.
 	Log *slog.Logger
+}
+
+// KeepConfig has those fields of processor.Config.
+type KeepConfig struct {
+	// Failed is for how long the unfinished calls of a conversation that failed can be resubmitted. Zero: 7 days.
+	Failed time.Duration
+	// Calls is for how long a call without a ConversationID is known when it is sent again. Zero: 7 days.
+	Calls time.Duration
+	// Conversations is for how long a ConversationID that was used is not carried out again. Zero: for ever.
+	Conversations time.Duration
 }
 
 // SinkConfig has those fields of sink.Config that are settings.
@@ -296,6 +308,7 @@ func (c Config) LogValue() slog.Value {
 		slog.Float64("audit_share", c.AuditShare),
 		slog.Duration("part_timeout", c.PartTimeout),
 		slog.Duration("forward_grace", c.ForwardGrace),
+		slog.Any("keep", c.Keep),
 		slog.Duration("session_timeout", c.SessionTimeout),
 		slog.Duration("trim_after", c.TrimAfter),
 		slog.Any("limits", c.Limits),

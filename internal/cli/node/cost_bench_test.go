@@ -136,13 +136,13 @@ func (c *costs) post(n *running, contentType string, bodies []string) {
 		})
 	}
 	if err := sends.Wait(); err != nil {
-		c.B.Fatal(err)
+		c.Fatal(err)
 	}
 }
 
 // send has a body accepted, and reads what is answered without a look at it.
 func send(url, contentType, body string) error {
-	a, err := http.Post(url, contentType, strings.NewReader(body)) //nolint:noctx // the whole benchmark is bounded
+	a, err := http.Post(url, contentType, strings.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("send calls: %w", err)
 	}
@@ -166,7 +166,7 @@ func (c *costs) until(n *running, name string, number float64) {
 			var value float64
 			if at := strings.LastIndexByte(line, ' '); at > 0 && strings.HasPrefix(line, name) {
 				if _, err := fmt.Sscan(line[at:], &value); err != nil {
-					c.B.Fatal(err)
+					c.Fatal(err)
 				}
 				sum += value
 			}
@@ -175,7 +175,7 @@ func (c *costs) until(n *running, name string, number float64) {
 			return
 		}
 		if time.Now().After(deadline) {
-			c.B.Fatalf("%s comes to %v, not %v", name, sum, number)
+			c.Fatalf("%s comes to %v, not %v", name, sum, number)
 		}
 	}
 }
@@ -184,7 +184,7 @@ func (c *costs) until(n *running, name string, number float64) {
 func (c *costs) reportTopics(calls float64) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.brokers...))
 	if err != nil {
-		c.B.Fatal(err)
+		c.Fatal(err)
 	}
 	defer client.Close()
 	t := schemas.TopicsOf("parley")
@@ -195,12 +195,12 @@ func (c *costs) reportTopics(calls float64) {
 	}
 	dirs, err := kadm.NewClient(client).DescribeAllLogDirs(context.Background(), set)
 	if err != nil {
-		c.B.Fatal(err)
+		c.Fatal(err)
 	}
 	sizes := make(map[string]int64)
 	dirs.Each(func(d kadm.DescribedLogDir) {
 		if d.Err != nil {
-			c.B.Error(d.Err)
+			c.Error(d.Err)
 		}
 		d.Topics.Each(func(p kadm.DescribedLogDirPartition) { sizes[p.Topic] += p.Size })
 	})
@@ -241,7 +241,7 @@ func backendMain() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println(ln.Addr()) //nolint:forbidigo // its standard output is the pipe to startBackend
+	fmt.Println(ln.Addr()) // its standard output is the pipe to startBackend
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }), ReadHeaderTimeout: time.Minute}
 	if err := s.Serve(ln); err != nil {
 		fmt.Fprintln(os.Stderr, err)
