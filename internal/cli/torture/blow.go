@@ -28,6 +28,16 @@ const (
 	Frozen Kind = "frozen with SIGSTOP, woken"
 	// Stopped: a member ends by SIGTERM, and is started again.
 	Stopped Kind = "stopped with SIGTERM, started again"
+	// CutOff: a member's connections to all brokers are reset, and so are new ones.
+	CutOff Kind = "cut off from all brokers, joined again"
+	// Silenced: nothing passes between a member and the brokers, and nobody says so.
+	Silenced Kind = "without a word from all brokers, joined again"
+	// CutFromCoordinator: a member is cut off from the broker that leads the group of the processors when it begins.
+	CutFromCoordinator Kind = "cut off from the broker that leads its group, joined again"
+	// Far: what passes between a member and the brokers takes a tenth of a second longer, each way.
+	Far Kind = "far from all brokers, near again"
+	// CutFromPeers: no other member reaches a member.
+	CutFromPeers Kind = "cut off from its peers, joined again"
 	// Failing: the backend answers all attempts with 503.
 	Failing Kind = "made to answer 503, healed"
 	// Maintained: a route is put into maintenance, and out of it.

@@ -16,20 +16,21 @@ const (
 )
 
 // torment strikes a member or the backend again and again, and leaves it running. A process that ends by itself is
-// started again.
-func (r *run) torment(ctx context.Context, p *process, blows []Blow) error {
+// started again. The backend has no network.
+func (r *run) torment(ctx context.Context, p *process, n *network, blows []Blow) error {
 	for _, b := range blows {
 		if err := r.guard(ctx, p, r.began.Add(b.At)); err != nil {
 			return err
 		}
 		r.struck(b)
-		if err := r.strike(p, b.Kind); err != nil {
+		r.watch(ctx, b)
+		if err := r.strike(ctx, p, n, b.Kind); err != nil {
 			return err
 		}
 		if !pause(ctx, b.Lasts) {
 			return context.Cause(ctx)
 		}
-		if err := r.heal(p, b.Kind); err != nil {
+		if err := r.heal(p, n, b.Kind); err != nil {
 			return err
 		}
 	}
@@ -47,7 +48,7 @@ func (r *run) attend(ctx context.Context, m *member) error {
 			return err
 		}
 	}
-	if err := r.torment(ctx, &m.process, r.plan.blows[m.name]); err != nil || m.Leaves == 0 {
+	if err := r.torment(ctx, &m.process, m.network, r.plan.blows[m.name]); err != nil || m.Leaves == 0 {
 		return err
 	}
 	if err := r.guard(ctx, &m.process, r.began.Add(m.Leaves)); err != nil {
@@ -101,8 +102,16 @@ func (r *run) guard(ctx context.Context, p *process, until time.Time) error {
 	}
 }
 
-func (r *run) strike(p *process, kind Kind) error {
+func (r *run) strike(ctx context.Context, p *process, n *network, kind Kind) error {
 	switch kind {
+	case CutFromCoordinator:
+		coordinator, err := r.coordinator(ctx)
+		if err != nil {
+			return err
+		}
+		return n.cutFrom(coordinator)
+	case CutOff, Silenced, Far, CutFromPeers:
+		n.fail(kind)
 	case Killed:
 		return p.kill()
 	case Frozen:
@@ -115,8 +124,11 @@ func (r *run) strike(p *process, kind Kind) error {
 	return nil
 }
 
-func (r *run) heal(p *process, kind Kind) error {
+func (r *run) heal(p *process, n *network, kind Kind) error {
 	switch kind {
+	case CutOff, Silenced, Far, CutFromCoordinator, CutFromPeers:
+		n.restore()
+		return nil
 	case Frozen:
 		return p.signal(syscall.SIGCONT)
 	case Failing:

@@ -30,10 +30,16 @@ type observer struct {
 	states map[int32]*parleyv1.PartitionState
 	events map[string]int64 // the last sequence, by partition of the calls
 	err    error
+	// expected are the blows from which a partition has not recovered, recoveries all that are measured.
+	expected   map[int32][]expectation
+	recoveries []*Recovery
 }
 
 func newObserver(brokers []string, t schemas.Topics, c *checks) (*observer, error) {
-	o := &observer{topics: t, checks: c, states: make(map[int32]*parleyv1.PartitionState), events: make(map[string]int64)}
+	o := &observer{
+		topics: t, checks: c, states: make(map[int32]*parleyv1.PartitionState), events: make(map[string]int64),
+		expected: make(map[int32][]expectation),
+	}
 	var err error
 	o.client, err = kgo.NewClient(
 		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(t.State, t.Results, t.Dead),
@@ -72,11 +78,7 @@ func (o *observer) state(r *kgo.Record) {
 		o.err = fmt.Errorf("read state of partition %d: %w", r.Partition, err)
 		return
 	}
-	sum := now.Open + now.Resent
-	for n := range maps.Values(now.Final) {
-		sum += n
-	}
-	if sum == now.Accepted {
+	if now.Open+now.Resent+ended(now) == now.Accepted {
 		o.checks.held(ruleEquation)
 	} else {
 		o.checks.broke(ruleEquation, "partition %d: %v", r.Partition, now)
@@ -88,6 +90,15 @@ func (o *observer) state(r *kgo.Record) {
 		o.checks.held(ruleForward)
 	}
 	o.states[r.Partition] = now
+	o.progress(r.Partition, now)
+}
+
+// ended counts the calls of a partition that have ended.
+func ended(s *parleyv1.PartitionState) (sum int64) {
+	for n := range maps.Values(s.Final) {
+		sum += n
+	}
+	return sum
 }
 
 func (o *observer) event(r *kgo.Record) {
@@ -128,9 +139,7 @@ func (o *observer) total() (t totals, err error) {
 		t.resent += s.Resent
 		t.open += s.Open
 		t.events += s.Sequence
-		for n := range maps.Values(s.Final) {
-			t.ended += n
-		}
+		t.ended += ended(s)
 	}
 	return t, o.err
 }

@@ -49,7 +49,8 @@ type member struct {
 	Member
 	process
 
-	http string // host:port
+	http    string // host:port
+	network *network
 	// clients take calls for each account; none: the member has not the role.
 	clients map[string]*client.Client
 }
@@ -91,21 +92,28 @@ func newGroup(ctx context.Context, cfg Config, dir string) (*group, error) {
 		return g, err
 	}
 	routes := filepath.Join(dir, "routes.yaml")
+	brokers, err := advertised(ctx, g.brokers)
+	if err != nil {
+		return g, err
+	}
 	secret := rand.Text()
 	processors := 0
 	for i, as := range cfg.Members {
 		m := &member{Member: as, process: process{name: as.Name, program: cfg.Program, dir: dir}, http: addrs[1+i]}
+		g.members = append(g.members, m)
+		if m.network, err = openNetwork(brokers, m.http); err != nil {
+			return g, err
+		}
 		if m.has("processor") {
 			processors++
 		}
 		m.args = []string{
 			"serve", "--instance", m.name, "--roles", m.Roles, "--http-addr", m.http, "--data-dir", filepath.Join(dir, m.name),
-			"--kafka-brokers", strings.Join(g.brokers, ","), "--clickhouse-dsn", g.engines.ClickHouseDSN(), "--routes", routes,
+			"--kafka-brokers", strings.Join(m.network.brokers.Addrs(), ","), "--advertise-addr", m.network.door.Addr(), "--clickhouse-dsn", g.engines.ClickHouseDSN(), "--routes", routes,
 			"--topic-prefix", g.prefix, "--partitions", fmt.Sprint(partitions), "--result-partitions", fmt.Sprint(resultPartitions),
 			"--session-timeout", cfg.Session.String(), "--part-timeout", partTimeout.String(), "--forward-grace", forwardGrace.String(),
 			"--secret", secret, "--auth", "none", "--log-format", "text",
 		}
-		g.members = append(g.members, m)
 	}
 	if err := writeRoutes(routes, addrs[0], g.topics, cfg.Rate/float64(processors)); err != nil {
 		return g, err
@@ -223,6 +231,9 @@ func (g *group) close() error {
 		errs = append(errs, m.kill())
 		for _, c := range m.clients {
 			c.Close()
+		}
+		if m.network != nil {
+			errs = append(errs, m.network.close())
 		}
 	}
 	if g.backend != nil {

@@ -17,6 +17,9 @@ import (
 	"parley/internal/backend"
 )
 
+// kafkaWait bounds a question to Kafka.
+const kafkaWait = 30 * time.Second
+
 // makeTopics makes the topics of the kafka routes, with so many replicas; -1: as many as the cluster likes.
 func makeTopics(ctx context.Context, brokers []string, t executorTopics, replication int16) error {
 	c, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
@@ -24,7 +27,7 @@ func makeTopics(ctx context.Context, brokers []string, t executorTopics, replica
 		return fmt.Errorf("open Kafka client: %w", err)
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, kafkaWait)
 	defer cancel()
 	made, err := kadm.NewClient(c).CreateTopics(ctx, 4, replication, nil, t.all()...)
 	for _, topic := range made.Sorted() {

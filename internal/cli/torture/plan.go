@@ -50,8 +50,9 @@ func newPlan(cfg Config) (plan, error) {
 // falls before the one before it is over.
 func (p *plan) strike(rng *rand.Rand, cfg Config) {
 	first := []Kind{Killed, Frozen, Stopped}
+	all := []Kind{Killed, Killed, Frozen, Stopped, CutOff, Silenced, CutFromPeers}
 	for i, m := range rng.Perm(len(cfg.Members)) {
-		p.blowsOf(rng, cfg, cfg.Members[m].Name, []Kind{Killed, Killed, Frozen, Stopped}, first[i%len(first)])
+		p.blowsOf(rng, cfg, cfg.Members[m].Name, all, first[i%len(first)])
 	}
 	p.blowsOf(rng, cfg, VictimBackend, []Kind{Failing, Failing, Killed}, Failing)
 	p.blowsOf(rng, cfg, VictimRoutes, []Kind{Maintained}, Maintained)
@@ -84,7 +85,7 @@ func (k Kind) lasts(rng *rand.Rand, session time.Duration) time.Duration {
 			return between(rng, 0, time.Second)
 		}
 		return session + between(rng, 0, 2*time.Second)
-	case Frozen:
+	case Frozen, CutOff, Silenced, CutFromCoordinator, CutFromPeers:
 		if rng.IntN(3) == 0 {
 			return between(rng, 200*time.Millisecond, session)
 		}
@@ -117,6 +118,8 @@ func (p *plan) validate(members []Member) error {
 			switch ours := slices.Contains(known, victim); {
 			case ours && b.Do != nil:
 				errs = append(errs, fmt.Errorf("%s is ours: what is done to it is not for Do", victim))
+			case b.Kind.ofNetwork() && (victim == VictimBackend || victim == VictimRoutes):
+				errs = append(errs, fmt.Errorf("%s has no network of its own", victim))
 			case !ours && b.Do == nil:
 				errs = append(errs, fmt.Errorf("%s is no victim that we know: what is done to it needs a Do", victim))
 			}

@@ -36,7 +36,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// Whatever the seed, each kind of blow falls, none before the last one on its victim is over, and no two calls have the
+// Whatever the seed, the blows that a short run has fall, none before the last one on its victim is over, and no two calls have the
 // same bytes.
 func TestPlanHasEverything(t *testing.T) {
 	t.Parallel()
@@ -52,8 +52,10 @@ func TestPlanHasEverything(t *testing.T) {
 				over = b.At + b.Lasts
 			}
 		}
-		if len(kinds) != 5 {
-			t.Errorf("seed %d: blows %v", seed, kinds)
+		for _, kind := range []Kind{Killed, Frozen, Stopped, Failing, Maintained} {
+			if kinds[kind] == 0 {
+				t.Errorf("seed %d: nobody is %s", seed, kind)
+			}
 		}
 		of := make(map[string]*call)
 		for _, s := range p.sendings {

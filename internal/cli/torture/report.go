@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+	"time"
 )
 
 // Report is what a run has shown: a line of the fault table.
@@ -20,6 +21,8 @@ type Report struct {
 	Lost, Doubled, Disordered, Else int
 	// Repeated are the attempts of at-least-once calls that the backend knew by their Idempotency-Key.
 	Repeated int
+	// Recoveries are those of the members that were struck, in order of time.
+	Recoveries []Recovery
 }
 
 // harm is what the breach of a rule means to who sends calls.
@@ -48,6 +51,7 @@ func (r rule) harm() harm {
 // report sums the checks up.
 func (r *run) report(e *evidence) Report {
 	report := Report{Name: r.cfg.Name, Rate: float64(len(r.plan.sendings)) / r.cfg.Load.Seconds(), Calls: len(e.entries), Acknowledged: r.ledger.count()}
+	report.Recoveries = r.observer.recovered()
 	broken := make(map[harm]int)
 	for _, one := range r.checks.order {
 		broken[one.rule.harm()] += one.broken
@@ -67,6 +71,15 @@ func WriteTable(w io.Writer, reports []Report) error {
 	fmt.Fprintln(t, "fault\tcalls\tsent/s\tacknowledged\tlost\tdoubled\tout of order\tother\trepeated\t")
 	for _, r := range reports {
 		fmt.Fprintf(t, "%s\t%d\t%.0f\t%d\t%d\t%d\t%d\t%d\t%d\t\n", r.Name, r.Calls, r.Rate, r.Acknowledged, r.Lost, r.Doubled, r.Disordered, r.Else, r.Repeated)
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("write table: %w", err)
+	}
+	fmt.Fprintln(t, "\nfault\tvictim\tfor\tpartitions\tgone on by another owner\tthe last of them after\t")
+	for _, r := range reports {
+		for _, one := range r.Recoveries {
+			fmt.Fprintf(t, "%s\t%s %s\t%s\t%d\t%d\t%s\t\n", r.Name, one.Victim, one.Kind, one.Lasts.Round(100*time.Millisecond), one.Partitions, one.Progressed, one.Slowest.Round(100*time.Millisecond))
+		}
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write table: %w", err)

@@ -170,7 +170,7 @@ func (r *run) inflict(ctx context.Context) error {
 	for _, m := range r.group.members {
 		g.Go(func() error { return r.attend(ctx, m) })
 	}
-	g.Go(func() error { return r.torment(ctx, r.group.backend, r.plan.blows[VictimBackend]) })
+	g.Go(func() error { return r.torment(ctx, r.group.backend, nil, r.plan.blows[VictimBackend]) })
 	g.Go(func() error { return r.maintain(ctx, r.plan.blows[VictimRoutes]) })
 	for _, blows := range r.plan.blows {
 		if blows[0].Do != nil {
