@@ -350,6 +350,7 @@ func TestAnswerIsForgottenWhenItsTokenExpires(t *testing.T) {
 		t.Run(fmt.Sprintf("wiped=%t", wiped), func(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t)
+			c.kafka.Fake() // takes the time that the sender of a record says
 			dir := t.TempDir()
 			p, stop := c.start(new(backend), dir)
 			c.send("acme/c", part("c", 1, 1))

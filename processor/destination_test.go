@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-
 	"parley/processor"
 	"parley/schemas"
 )
@@ -18,16 +16,14 @@ func TestRequestsThatAreTooLongTogether(t *testing.T) {
 	const n = 200
 	c := newCluster(t)
 	bytesMax := fmt.Sprint(100 << 10)
-	if _, err := kadm.NewClient(c.client).CreateTopic(t.Context(), 1, 1, map[string]*string{"max.message.bytes": &bytesMax}, "requests"); err != nil {
-		t.Fatal(err)
-	}
+	c.kafka.Create(1, map[string]*string{"max.message.bytes": &bytesMax}, c.requests())
 	text := `"type":"Row","properties":{"text":"` + noise(5_000) + `"}`
 	for i := range n {
 		id := fmt.Sprintf("c%d", i)
 		c.send("acme/"+id, strings.Replace(part(id, 1, 1), `"type":"Row"`, text, 1))
 	}
 	log := new(logBuffer)
-	p, _ := c.start(noBackend(t), t.TempDir(), byKafka(t), func(cfg *processor.Config) {
+	p, _ := c.start(noBackend(t), t.TempDir(), c.byKafka(), func(cfg *processor.Config) {
 		cfg.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelError}))
 	})
 	for i := range n {
@@ -38,7 +34,7 @@ func TestRequestsThatAreTooLongTogether(t *testing.T) {
 	if said := log.String(); said != "" {
 		t.Errorf("the log says %s", said)
 	}
-	if got := len(c.read("requests")); got != n {
+	if got := len(c.read(c.requests())); got != n {
 		t.Errorf("%d requests, want %d", got, n)
 	}
 }

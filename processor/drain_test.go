@@ -62,13 +62,14 @@ func TestOrderlyEndRecordsWhatWasUnderWay(t *testing.T) {
 	t.Parallel()
 	const n = 20
 	c := newCluster(t)
+	broker := c.kafka.Fake()
 	g := &gated{gate: make(chan struct{})}
 	dir := t.TempDir()
 	_, stop := c.start(g, dir)
 	c.underWay(g, n)
 	var last atomic.Bool
-	c.kafka.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
-		c.kafka.KeepControl()
+	broker.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		broker.KeepControl()
 		if last.CompareAndSwap(true, false) {
 			close(g.gate)
 			within(20*time.Second, func() bool { return g.ended.Load() == n })

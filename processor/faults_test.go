@@ -288,8 +288,8 @@ func TestEndOfTransactionThatIsNotHeard(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	var ends atomic.Int64
-	c.kafka.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
-		c.kafka.KeepControl()
+	c.kafka.Fake().ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.kafka.Fake().KeepControl()
 		if ends.Add(1)%5 == 0 {
 			return nil, errors.New("cut"), true
 		}

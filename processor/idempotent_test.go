@@ -48,7 +48,7 @@ func TestWholeConversationInOneTransaction(t *testing.T) {
 	if !c.inChangelog("staged-1") {
 		t.Fatal("the payload of a part that waits is not found in the changelog: this test would not see one")
 	}
-	commits := c.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Group: "parley.processor", Observe: true, Count: -1})
+	commits := c.kafka.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Group: c.groups.processor, Observe: true, Count: -1})
 	const tries = 300
 	for i := range tries {
 		id := fmt.Sprintf("c%d", i)

@@ -18,19 +18,20 @@ import (
 	"parley/schemas"
 )
 
-// byKafka has a processor write every call to the topic requests; more are members of its executor in YAML.
-func byKafka(t *testing.T, more ...string) func(*processor.Config) {
-	t.Helper()
-	members := append([]string{"type: kafka", "topic: requests"}, more...)
-	return byRoutes(t, "{name: ledger, executor: {"+strings.Join(members, ", ")+"}, retry: {initial: 5ms, max: 20ms}}")
+// requests is the topic that routes write to.
+func (c *cluster) requests() string { return c.kafka.Prefix + ".requests" }
+
+// byKafka has a processor write every call to the topic of requests; more are members of its executor in YAML.
+func (c *cluster) byKafka(more ...string) func(*processor.Config) {
+	c.t.Helper()
+	members := append([]string{"type: kafka", "topic: " + c.requests()}, more...)
+	return byRoutes(c.t, "{name: ledger, executor: {"+strings.Join(members, ", ")+"}, retry: {initial: 5ms, max: 20ms}}")
 }
 
-// withTopic makes the topic requests.
+// withTopic makes the topic of requests.
 func (c *cluster) withTopic(configs map[string]*string) {
 	c.t.Helper()
-	if _, err := kadm.NewClient(c.client).CreateTopic(c.t.Context(), 3, 1, configs, "requests"); err != nil {
-		c.t.Fatal(err)
-	}
+	c.kafka.Create(3, configs, c.requests())
 }
 
 // noBackend fails the test when a call reaches it.
@@ -54,14 +55,14 @@ func TestRequestIsVisibleOnce(t *testing.T) {
 	c.withTopic(nil)
 	x := noBackend(t)
 	var ends, cut atomic.Int64
-	c.kafka.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
-		c.kafka.KeepControl()
+	c.kafka.Fake().ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.kafka.Fake().KeepControl()
 		if ends.Add(1)%6 == 0 && cut.Add(1) <= 3 {
 			return nil, errors.New("cut"), true
 		}
 		return nil, nil, false
 	})
-	requested := c.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "requests", Observe: true, Count: -1})
+	requested := c.kafka.Fake().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.requests(), Observe: true, Count: -1})
 	var seen, refused int
 	refusals := c.refuseCommits(func() bool {
 		n := requested.Hits()
@@ -71,10 +72,10 @@ func TestRequestIsVisibleOnce(t *testing.T) {
 		}
 		return refuses
 	})
-	_, stop := c.start(x, t.TempDir(), byKafka(t))
+	_, stop := c.start(x, t.TempDir(), c.byKafka())
 	want := c.workload(n)
 	stop()
-	p, _ := c.start(x, t.TempDir(), byKafka(t))
+	p, _ := c.start(x, t.TempDir(), c.byKafka())
 	for i := range n {
 		if r := await(t, p, fmt.Sprintf("c%d", i)); r.Status != schemas.ConversationComplete {
 			t.Errorf("conversation: %+v, want Complete", r)
@@ -83,7 +84,7 @@ func TestRequestIsVisibleOnce(t *testing.T) {
 	once(t, c.events(want))
 	times := make(map[string]int)
 	var names []string
-	for _, r := range c.read("requests") {
+	for _, r := range c.read(c.requests()) {
 		times[header(r, "idempotency-key")]++
 		names = append(names, nameIn(r))
 	}
@@ -111,7 +112,7 @@ func nameIn(r *kgo.Record) string {
 func TestRequestWaitsForItsTopic(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	p, _ := c.start(noBackend(t), t.TempDir(), byKafka(t), func(cfg *processor.Config) {
+	p, _ := c.start(noBackend(t), t.TempDir(), c.byKafka(), func(cfg *processor.Config) {
 		cfg.Kafka = append(cfg.Kafka, kgo.MetadataMinAge(50*time.Millisecond))
 	})
 	c.send("acme/c", part("c", 1, 1))
@@ -125,7 +126,7 @@ func TestRequestWaitsForItsTopic(t *testing.T) {
 	if r := await(t, p, "c"); r.Status != schemas.ConversationComplete {
 		t.Errorf("conversation: %+v, want Complete", r)
 	}
-	if got := len(c.read("requests")); got != 1 {
+	if got := len(c.read(c.requests())); got != 1 {
 		t.Errorf("%d requests, want one", got)
 	}
 }
@@ -134,7 +135,7 @@ func TestRequestThatItsTopicRefuses(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	c.withTopic(map[string]*string{"max.message.bytes": kadm.StringPtr("2000")})
-	p, _ := c.start(noBackend(t), t.TempDir(), byKafka(t))
+	p, _ := c.start(noBackend(t), t.TempDir(), c.byKafka())
 	c.send("acme/long", strings.Replace(part("long", 1, 1), `"type":"Row"`, `"type":"Row","properties":{"text":"`+strings.Repeat("x", 2000)+`"}`, 1))
 	c.send("acme/short", part("short", 1, 1))
 	await(t, p, "long")
@@ -150,12 +151,12 @@ func TestRequestWithAReplyTopicIsDeferred(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	c.withTopic(nil)
-	p, _ := c.start(noBackend(t), t.TempDir(), byKafka(t, "replyTopic: replies"))
+	p, _ := c.start(noBackend(t), t.TempDir(), c.byKafka("replyTopic: replies"))
 	c.send("acme/c", part("c", 1, 2))
 	c.send("acme/c", part("c", 2, 2))
 	for seq, during := range []string{"Processing 1:Deferred,1,0 2:Waiting,0,0", "Processing 1:OK,1,1 2:Deferred,1,0"} {
 		becomes(t, p, "c", during)
-		requests := c.read("requests")
+		requests := c.read(c.requests())
 		if len(requests) != seq+1 {
 			t.Fatalf("%d requests while the conversation is %s, want %d", len(requests), during, seq+1)
 		}
@@ -173,14 +174,14 @@ func TestTopicThatIsTakenAway(t *testing.T) {
 	c := newCluster(t)
 	c.withTopic(nil)
 	routes := byRoutes(t,
-		`{name: ledger, match: {method: Create}, executor: {type: kafka, topic: requests}, retry: {initial: 5ms, max: 20ms}}`,
+		`{name: ledger, match: {method: Create}, executor: {type: kafka, topic: `+c.requests()+`}, retry: {initial: 5ms, max: 20ms}}`,
 		`{name: others, executor: {type: http, url: "http://127.0.0.1:1/"}}`)
 	p, _ := c.start(new(backend), t.TempDir(), routes, func(cfg *processor.Config) {
 		cfg.Kafka = append(cfg.Kafka, kgo.MetadataMinAge(50*time.Millisecond))
 	})
 	c.send("acme/before", part("before", 1, 1))
 	await(t, p, "before")
-	if _, err := kadm.NewClient(c.client).DeleteTopics(t.Context(), "requests"); err != nil {
+	if _, err := kadm.NewClient(c.client).DeleteTopics(t.Context(), c.requests()); err != nil {
 		t.Fatal(err)
 	}
 	c.send("acme/after", part("after", 1, 1))

@@ -73,7 +73,7 @@ func TestListOfLiveConversations(t *testing.T) {
 	x := answers(&tokens)
 	var began kadm.Offsets
 	began.AddOffset(c.topics.Results, 0, 0, -1) // the sink has begun, and has stored nothing
-	if err := kadm.NewClient(c.client).CommitAllOffsets(t.Context(), "parley.sink", began); err != nil {
+	if err := kadm.NewClient(c.client).CommitAllOffsets(t.Context(), c.groups.sink, began); err != nil {
 		t.Fatal(err)
 	}
 	p, stop := c.start(x, t.TempDir())

@@ -165,7 +165,7 @@ func (c *cluster) sunk() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if err := admin.CommitAllOffsets(c.t.Context(), "parley.sink", ends.Offsets()); err != nil {
+	if err := admin.CommitAllOffsets(c.t.Context(), c.groups.sink, ends.Offsets()); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -17,12 +17,8 @@ import (
 // newEmbedded is a cluster on the embedded broker, in a process of its own.
 func newEmbedded(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{t: t, seeds: []string{testkit.Broker(t)}, topics: schemas.TopicsOf("parley")}
-	c.client = c.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	layout := topics.Layout{Partitions: partitions, ResultPartitions: 2}
-	if _, err := topics.Ensure(t.Context(), c.client, topics.Spec{Topics: c.topics, Layout: layout, Replication: 1}); err != nil {
-		t.Fatal(err)
-	}
+	c := &cluster{t: t, seeds: []string{testkit.Broker(t)}, topics: schemas.TopicsOf("parley"), groups: groupsOf("parley")}
+	c.ensure()
 	return c
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
@@ -35,26 +34,36 @@ const partitions = 4
 // cluster is a broker with Parley's topics and a client that produces calls.
 type cluster struct {
 	t      *testing.T
-	kafka  *kfake.Cluster
+	kafka  *testkit.Kafka
 	client *kgo.Client
 	seeds  []string
 	topics schemas.Topics
+	groups groups
 }
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	k, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(k.Close)
-	c := &cluster{t: t, kafka: k, seeds: k.ListenAddrs(), topics: schemas.TopicsOf("parley")}
+	k := testkit.StartKafka(t)
+	c := &cluster{t: t, kafka: k, seeds: k.Brokers, topics: k.Topics, groups: groupsOf(k.Prefix)}
+	c.ensure()
+	return c
+}
+
+// ensure makes the client and the topics.
+func (c *cluster) ensure() {
+	c.t.Helper()
 	c.client = c.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	layout := topics.Layout{Partitions: partitions, ResultPartitions: 2}
-	if _, err := topics.Ensure(t.Context(), c.client, topics.Spec{Topics: c.topics, Layout: layout, Replication: 1}); err != nil {
-		t.Fatal(err)
+	if _, err := topics.Ensure(c.t.Context(), c.client, topics.Spec{Topics: c.topics, Layout: layout, Replication: -1}); err != nil {
+		c.t.Fatal(err)
 	}
-	return c
+}
+
+// groups are the consumer groups of a cluster.
+type groups struct{ processor, sink string }
+
+func groupsOf(prefix string) groups {
+	return groups{processor: prefix + ".processor", sink: prefix + ".sink"}
 }
 
 func (c *cluster) newClient(opts ...kgo.Opt) *kgo.Client {
@@ -118,9 +127,9 @@ func (c *cluster) start(x processor.Executor, dir string, adjust ...func(*proces
 		Topics:           c.topics,
 		Partitions:       partitions,
 		ResultPartitions: 2,
-		Group:            "parley.processor",
+		Group:            c.groups.processor,
 		Instance:         "a",
-		SinkGroup:        "parley.sink",
+		SinkGroup:        c.groups.sink,
 		StoreDir:         dir,
 		Routes:           route.NewCurrent(route.Default("http://127.0.0.1:1/calls")),
 		Executor:         x,

@@ -167,7 +167,7 @@ func (c *cluster) answerRecord(a schemas.Answer) *kgo.Record {
 func (c *cluster) refuseCommits(refuses func() bool) *kfake.FaultHandle {
 	var last kmsg.Request // asked about each of its partitions
 	var refused bool
-	return c.kafka.Fault(kfake.Fault{
+	return c.kafka.Fake().Fault(kfake.Fault{
 		Keys:  []kmsg.Key{kmsg.TxnOffsetCommit},
 		Err:   kerr.RebalanceInProgress,
 		Count: -1,
@@ -327,15 +327,15 @@ func (c *cluster) amend(name string, change func(*conversation.State)) {
 func (c *cluster) crashed() *cluster {
 	c.t.Helper()
 	d := newCluster(c.t)
-	for _, topic := range []string{c.topics.State, c.topics.Results} {
-		for _, r := range c.read(topic) {
-			d.copy(r)
+	for from, to := range map[string]string{c.topics.State: d.topics.State, c.topics.Results: d.topics.Results} {
+		for _, r := range c.read(from) {
+			d.copy(to, r)
 		}
 	}
 	next := make(map[int32]int64) // of the calls, whose offsets count: ticks take the places of the ends of transactions
 	for _, r := range c.read(c.topics.Calls) {
 		d.ticks(r.Partition, next[r.Partition], r.Offset)
-		d.copy(r)
+		d.copy(d.topics.Calls, r)
 		next[r.Partition] = r.Offset + 1
 	}
 	ends, err := kadm.NewClient(c.client).ListEndOffsets(c.t.Context(), c.topics.Calls)
@@ -346,10 +346,10 @@ func (c *cluster) crashed() *cluster {
 	return d
 }
 
-// copy appends what another cluster has to the same partition.
-func (c *cluster) copy(r *kgo.Record) {
+// copy appends what another cluster has to the same partition of a topic.
+func (c *cluster) copy(topic string, r *kgo.Record) {
 	c.t.Helper()
-	r = &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp}
+	r = &kgo.Record{Topic: topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp}
 	if err := c.client.ProduceSync(c.t.Context(), r).FirstErr(); err != nil {
 		c.t.Fatal(err)
 	}

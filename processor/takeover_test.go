@@ -42,8 +42,8 @@ func TestNewOwnerWaitsForTheLastTransactionOfTheFormer(t *testing.T) {
 		}
 	}
 	var asked atomic.Int32
-	c.kafka.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
-		c.kafka.KeepControl()
+	c.kafka.Fake().ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.kafka.Fake().KeepControl()
 		asked.Add(1)
 		return nil, nil, false
 	})
@@ -66,11 +66,11 @@ func TestReturningOwnerEndsItsOwnTransaction(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	partition := topics.Partition("acme/c", partitions)
-	killed := c.newClient(kgo.TransactionalID("parley.processor-a"), kgo.TransactionTimeout(time.Minute), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	killed := c.newClient(kgo.TransactionalID(c.groups.processor+"-a"), kgo.TransactionTimeout(time.Minute), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err := killed.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
-	if err := killed.ProduceSync(t.Context(), &kgo.Record{Topic: c.topics.State, Partition: partition, Value: []byte("undecided")}).FirstErr(); err != nil {
+	if err := killed.ProduceSync(t.Context(), &kgo.Record{Topic: c.topics.State, Partition: partition, Key: []byte("k"), Value: []byte("undecided")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	p, _ := c.start(new(recorder), t.TempDir())

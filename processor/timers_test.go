@@ -15,6 +15,7 @@ import (
 func TestTimersThatOneTurnSetsAndPasses(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
+	c.kafka.Fake() // takes the time that the sender of a record says
 	hourAgo := time.Now().Add(-time.Hour)
 	ids := []string{"first", "second", "third"}
 	partition := topics.Partition("acme/"+ids[0], partitions)

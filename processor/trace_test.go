@@ -221,16 +221,16 @@ func TestTraceGoesOutByKafka(t *testing.T) {
 	c := newCluster(t)
 	c.withTopic(nil)
 	spans := tracetest.NewInMemoryExporter()
-	p, stop := c.start(noBackend(t), t.TempDir(), byKafka(t), tracing(spans))
+	p, stop := c.start(noBackend(t), t.TempDir(), c.byKafka(), tracing(spans))
 	c.sendIn("order", 1, 1, 1)
 	await(t, p, "order")
 	stop()
 	got := spansOf(spans, "execute ledger")
-	if len(got) != 1 || got[0].SpanKind != trace.SpanKindProducer || got[0].SpanContext.TraceID().String() != traceID(1) || testkit.SpanAttribute(got[0], "messaging.destination.name") != "requests" {
+	if len(got) != 1 || got[0].SpanKind != trace.SpanKindProducer || got[0].SpanContext.TraceID().String() != traceID(1) || testkit.SpanAttribute(got[0], "messaging.destination.name") != c.requests() {
 		t.Fatalf("spans %+v, want one of a producer", got)
 	}
 	want := telemetry.TraceOf(trace.ContextWithSpanContext(t.Context(), got[0].SpanContext))
-	if r := c.read("requests")[0]; header(r, "traceparent") != want.Traceparent || header(r, "tracestate") != "a=1" {
+	if r := c.read(c.requests())[0]; header(r, "traceparent") != want.Traceparent || header(r, "tracestate") != "a=1" {
 		t.Errorf("the record is in %q, want %q", header(r, "traceparent"), want.Traceparent)
 	}
 }

@@ -41,8 +41,8 @@ func TestTopicThatRefusesARecord(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	var ends atomic.Int64
-	c.kafka.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
-		c.kafka.KeepControl()
+	c.kafka.Fake().ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.kafka.Fake().KeepControl()
 		ends.Add(1)
 		return nil, nil, false
 	})
@@ -54,7 +54,7 @@ func TestTopicThatRefusesARecord(t *testing.T) {
 	before := ends.Load()
 	c.send("acme/b", strings.Replace(part("b", 1, 1), `"type":"Row"`, `"type":"Row","properties":{"x":"`+noise(200<<10)+`"}`, 1))
 	eventually(t, "the log says what is wrong, twice", func() bool {
-		return strings.Count(log.String(), "topic parley.state partition") >= 2
+		return strings.Count(log.String(), "topic "+c.topics.State+" partition") >= 2
 	})
 	if n := ends.Load() - before; n > 10 {
 		t.Errorf("%d transactions ended meanwhile: the turn was tried again without a pause", n)

@@ -133,7 +133,7 @@ func TestErasure(t *testing.T) {
 	if found = front.erase(false); found.Erased != want {
 		t.Errorf("it finds %+v, want %+v", found.Erased, want)
 	}
-	remains(t, found.Remains)
+	remains(t, s.broker.Topics, found.Remains)
 	if again := front.erase(false); again.Erased != (schemas.ErasedCounts{}) {
 		t.Errorf("once more it finds %+v", again.Erased)
 	}
@@ -180,7 +180,7 @@ func TestErasure(t *testing.T) {
 }
 
 // remains checks that each place says what can be said of it.
-func remains(t *testing.T, all []schemas.Remains) {
+func remains(t *testing.T, names schemas.Topics, all []schemas.Remains) {
 	t.Helper()
 	until := make(map[string]bool)
 	for _, r := range all {
@@ -190,7 +190,7 @@ func remains(t *testing.T, all []schemas.Remains) {
 		}
 	}
 	for place, known := range map[string]bool{
-		"topic parley.calls": true, "topic parley.results": true, "topic parley.state": true, "topic parley.dead": false,
+		"topic " + names.Calls: true, "topic " + names.Results: true, "topic " + names.State: true, "topic " + names.Dead: false,
 		"polls": true, "backends": false, "backups and others": false,
 	} {
 		if got, ok := until[place]; !ok || got != known {

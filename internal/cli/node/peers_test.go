@@ -17,10 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"parley/ingest"
 	"parley/internal/peer"
+	"parley/internal/testkit"
 	"parley/schemas"
 )
 
@@ -31,7 +30,7 @@ const patience = 30 * time.Second
 // from the owner.
 type site struct {
 	t      testing.TB
-	broker *kfake.Cluster
+	broker *testkit.Kafka
 	routes string
 	client *http.Client
 
@@ -42,12 +41,7 @@ type site struct {
 
 func newSite(t testing.TB) *site {
 	t.Helper()
-	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(broker.Close)
-	s := &site{t: t, broker: broker, client: http.DefaultClient, tokens: make(map[string]string)}
+	s := &site{t: t, broker: testkit.StartKafka(t), client: http.DefaultClient, tokens: make(map[string]string)}
 	backend := httptest.NewServer(http.HandlerFunc(s.carryOut))
 	t.Cleanup(backend.Close)
 	s.routes = filepath.Join(t.TempDir(), "routes.yaml")
@@ -99,11 +93,11 @@ func (s *site) config(instance string, roles Roles) Config {
 	requests.ProduceTimeout = patience // a busy machine is no silent broker
 	return Config{
 		HTTPAddr:       "127.0.0.1:0",
-		KafkaBrokers:   s.broker.ListenAddrs(),
+		KafkaBrokers:   s.broker.Brokers,
 		ClickHouseDSN:  "clickhouse://127.0.0.1:1/parley",
 		DataDir:        s.t.TempDir(),
 		Roles:          roles,
-		TopicPrefix:    "parley",
+		TopicPrefix:    s.broker.Prefix,
 		Partitions:     8,
 		RoutesFile:     s.routes,
 		Auth:           AuthNone,

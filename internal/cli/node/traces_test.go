@@ -106,14 +106,10 @@ func TestOneTraceFromTheRequestToTheBackend(t *testing.T) {
 	first.stop()
 	s.start("first", processes, tracing).owns(8)
 
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.broker.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	client := s.broker.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	const key = "default/order"
 	if err := client.ProduceSync(t.Context(), &kgo.Record{
-		Topic: "parley.calls", Partition: topics.Partition(key, 8), Key: []byte(key),
+		Topic: s.broker.Topics.Calls, Partition: topics.Partition(key, 8), Key: []byte(key),
 		Value:   []byte(`{"account":"default","method":"Create","objects":[{"type":"Row"}],"options":{"conversationId":"order","sequenceCode":2,"callsInConversation":2}}`),
 		Headers: []kgo.RecordHeader{{Key: "traceparent", Value: []byte(parent)}},
 	}).FirstErr(); err != nil {
