@@ -170,7 +170,7 @@ func signer(t testing.TB) *token.Signer {
 func (c *cluster) events(n int) []*parleyv1.ResultEvent {
 	c.t.Helper()
 	client := c.newClient(kgo.ConsumeTopics(c.topics.Results), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
 	var out []*parleyv1.ResultEvent
 	for len(out) < n {
@@ -189,10 +189,13 @@ func (c *cluster) events(n int) []*parleyv1.ResultEvent {
 	return out
 }
 
+// patience bounds the wait for an end that must come: a conversation of many parts is as many transactions.
+const patience = time.Minute
+
 // await polls a conversation until it has ended.
 func await(t *testing.T, p *processor.Processor, id string) schemas.ConversationResource {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	q := schemas.ConversationQuery{Account: "acme", ID: id, Wait: 20 * time.Second}
 	again := time.NewTicker(10 * time.Millisecond) // until the partition is owned

@@ -41,7 +41,7 @@ func TestSynchronousCalls(t *testing.T) {
 	if later.code != http.StatusGatewayTimeout || later.Code != schemas.SynchronousTimeout {
 		t.Fatalf("a call that is deferred: %d %s", later.code, later.body)
 	}
-	n.want("it goes on", n.get(later.header.Get("Location")), 200, "Deferred")
+	n.eventually("it goes on, deferred", func() bool { return n.get(later.header.Get("Location")).Status == string(schemas.Deferred) })
 	n.want("answer", n.do(http.MethodPost, "/v1/deferred/"+s.token(""), `{"results":[]}`), 202, "")
 	n.want("it has ended", n.get(later.header.Get("Location")+"&wait=20s"), 200, "OK")
 
