@@ -170,13 +170,20 @@ func actualLayout(ctx context.Context, admin *kadm.Client, t schemas.Topics) (La
 }
 
 func readLayout(ctx context.Context, client *kgo.Client, admin *kadm.Client, control string) (l Layout, found bool, err error) {
-	ends, err := admin.ListEndOffsets(ctx, control)
+	var end kadm.ListedOffset
+	err = retry(ctx, func() error { // its leader may not know yet that it is
+		ends, err := admin.ListEndOffsets(ctx, control)
+		if err != nil {
+			return err
+		}
+		end, _ = ends.Lookup(control, 0)
+		return end.Err
+	})
 	if err != nil {
 		return l, false, fmt.Errorf("list end of %s: %w", control, err)
 	}
-	end, _ := ends.Lookup(control, 0)
-	if end.Err != nil || end.Offset == 0 {
-		return l, false, end.Err
+	if end.Offset == 0 {
+		return l, false, nil
 	}
 	reader, err := kgo.NewClient(append(client.Opts(), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{control: {0: kgo.NewOffset().AtStart()}}))...)
 	if err != nil {
