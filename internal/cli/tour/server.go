@@ -2,6 +2,7 @@ package tour
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -51,6 +52,24 @@ func newServer(program, dir string, partTimeout time.Duration) (*server, error) 
 			"--log-format", "text",
 		},
 	}, nil
+}
+
+// useCluster has the server use a Kafka cluster, in topics that nobody else has, and a backend.
+func (s *server) useCluster(brokers []string, backendAddr string) error {
+	routes := filepath.Join(s.dir, "routes.yaml")
+	text := fmt.Sprintf("routes:\n- name: demo\n  executor: {type: http, url: \"http://%s/calls\"}\n", backendAddr)
+	if err := os.WriteFile(routes, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write routes: %w", err)
+	}
+	s.args = append(s.args,
+		"--kafka-brokers", strings.Join(brokers, ","),
+		"--topic-prefix", "demo-"+rand.Text()[:8],
+		"--partitions", "8",
+		"--routes", routes,
+		"--secret", rand.Text(),
+		"--auth", "none",
+	)
+	return nil
 }
 
 const (

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,8 +28,13 @@ import (
 type Config struct {
 	// Program is the path of parley.
 	Program string
+	// Brokers are the addresses of a Kafka cluster, on which Parley makes topics of its own and leaves them. Empty: it
+	// brings its broker.
+	Brokers []string
 	// Kill is whether the server is killed in the middle of the submission.
 	Kill bool
+	// Halfway is done then, after the kill if there is one. Nil: nothing is.
+	Halfway func(ctx context.Context) error
 	// Out receives what a visitor reads.
 	Out io.Writer
 	// Progress is told how far a step is.
@@ -53,6 +59,7 @@ type tour struct {
 	dir     string
 	lines   []byte
 	expect  samples.Counts
+	backend *executor // nil: the server runs it
 	server  *server
 	parley  *client.Client
 	answers *clickhouse.Server
@@ -68,6 +75,12 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(t.dir)) }()
+	if len(cfg.Brokers) > 0 {
+		if t.backend, err = newExecutor(t.dir); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, t.backend.close()) }()
+	}
 	if err := t.prepare(); err != nil {
 		return err
 	}
@@ -90,11 +103,16 @@ func (t *tour) prepare() (err error) {
 	}
 	t.lines = file.Bytes()
 	timeout := partTimeout
-	if t.cfg.Kill {
+	if t.cfg.Kill || t.cfg.Halfway != nil {
 		timeout = partTimeoutKill
 	}
 	if t.server, err = newServer(t.cfg.Program, t.dir, timeout); err != nil {
 		return err
+	}
+	if t.backend != nil {
+		if err := t.server.useCluster(t.cfg.Brokers, t.backend.addr()); err != nil {
+			return err
+		}
 	}
 	if t.parley, err = client.New(client.Config{URL: "http://" + t.server.http}); err != nil {
 		return err
@@ -104,7 +122,11 @@ func (t *tour) prepare() (err error) {
 }
 
 func (t *tour) start(ctx context.Context) error {
-	t.say("Starting Parley, with Kafka, ClickHouse and a backend, in %s", t.dir)
+	if t.backend == nil {
+		t.say("Starting Parley, with Kafka, ClickHouse and a backend, in %s", t.dir)
+	} else {
+		t.say("Starting Parley, with ClickHouse and a backend, in %s; Kafka is %s", t.dir, strings.Join(t.cfg.Brokers, ","))
+	}
 	began := time.Now()
 	if err := t.server.start(ctx); err != nil {
 		return err
@@ -113,7 +135,8 @@ func (t *tour) start(ctx context.Context) error {
 	return nil
 }
 
-// submit sends all calls, one request after the other, and kills the server when half of them are acknowledged.
+// submit sends all calls, one request after the other. What shall happen halfway begins when half of them are
+// acknowledged.
 func (t *tour) submit(ctx context.Context) (err error) {
 	t.say("\nSubmitting %d calls of %d conversations, their parts in any order, %d of them sent twice",
 		t.expect.Lines, t.expect.Conversations, t.expect.Resent)
@@ -122,8 +145,8 @@ func (t *tour) submit(ctx context.Context) (err error) {
 		Client: t.parley, BatchCalls: 100, Concurrency: 1, Key: filepath.Base(t.dir), RetryFor: startWait, Keep: true,
 		Progress: func(r submit.Report) {
 			t.cfg.Progress("submitting", r.Accepted, t.expect.Lines)
-			if t.cfg.Kill && r.Accepted > t.expect.Lines/2 {
-				disaster.run(func() error { return t.killAndRestart(ctx, r.Accepted) })
+			if r.Accepted > t.expect.Lines/2 {
+				disaster.run(func() error { return t.halfway(ctx, r.Accepted) })
 			}
 		},
 	}, bytes.NewReader(t.lines))
@@ -131,6 +154,18 @@ func (t *tour) submit(ctx context.Context) (err error) {
 		return err
 	}
 	t.say("  accepted %d in %s", t.report.Accepted, t.report.Took.Round(time.Millisecond))
+	return nil
+}
+
+func (t *tour) halfway(ctx context.Context, accepted int) error {
+	if t.cfg.Kill {
+		if err := t.killAndRestart(ctx, accepted); err != nil {
+			return err
+		}
+	}
+	if t.cfg.Halfway != nil {
+		return t.cfg.Halfway(ctx)
+	}
 	return nil
 }
 

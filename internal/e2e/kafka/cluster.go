@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -31,6 +32,9 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	home, err := Folder()
 	if err != nil {
 		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make folder of kafka: %w", err)
 	}
 	j, err := newJava(home, cfg.Dir)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // Config says what a cluster is.
 type Config struct {
-	// Dir is where brokers keep their data, their settings and their logs; it must be empty.
+	// Dir is where brokers keep their data, their settings and their logs. It is made; what it had must not be of brokers.
 	Dir string
 	// Brokers is how many there are. Zero: 3. Topics get as many replicas, up to 3, unless they say otherwise.
 	Brokers int
