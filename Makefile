@@ -1,4 +1,5 @@
-# Parley's tasks. `make` alone lists them. They need Go, git and npm (which brings the ClickHouse engine), no more.
+# Parley's tasks. `make` alone lists them. They need Go, git and npm (which brings the ClickHouse engine); e2e needs Java
+# and Maven, too.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
