@@ -15,6 +15,7 @@ import (
 // grammar is everything that can be said to the program.
 type grammar struct {
 	Serve         serveCmd         `cmd:"" help:"Run Parley: take calls, carry them out, record their results."`
+	Ready         readyCmd         `cmd:"" help:"Ask a node whether it is ready."`
 	Submit        submitCmd        `cmd:"" help:"Send a file of calls, and say what became of them."`
 	Status        statusCmd        `cmd:"" help:"Show where a call or a conversation stands."`
 	Conversations conversationsCmd `cmd:"" help:"List conversations by status and time."`

@@ -23,12 +23,13 @@ import (
 
 // serveCmd has the settings of a node: INTERFACES, "Running".
 type serveCmd struct {
-	HTTPAddr  string `name:"http-addr" default:"127.0.0.1:8080" env:"PARLEY_HTTP_ADDR" placeholder:"HOST:PORT" help:"Where calls and polls are answered." group:"This node"`
-	DataDir   string `default:"./data" env:"PARLEY_DATA_DIR" placeholder:"FOLDER" help:"Everything that is kept on this machine." group:"This node"`
-	Roles     string `default:"ingest,processor,results" env:"PARLEY_ROLES" placeholder:"LIST" help:"What this node does, separated by commas: ingest takes calls and answers polls, processor carries them out, results brings them into ClickHouse." group:"This node"`
-	Instance  string `env:"PARLEY_INSTANCE" placeholder:"NAME" help:"Name of this node among others, the same after a restart. Default: the host name." group:"This node"`
-	Advertise string `name:"advertise-addr" env:"PARLEY_ADVERTISE_ADDR" placeholder:"HOST:PORT" help:"Where other nodes reach this one. They ask it about the calls that it carries out. Default: the address of --http-addr; the host name when that is all addresses." group:"This node"`
-	Routes    string `env:"PARLEY_ROUTES" placeholder:"FILE" help:"YAML file that says which backend takes which calls; it is read again when it changes, and on SIGHUP. Default: everything goes to the demo backend." group:"This node"`
+	HTTPAddr  string        `name:"http-addr" default:"127.0.0.1:8080" env:"PARLEY_HTTP_ADDR" placeholder:"HOST:PORT" help:"Where calls and polls are answered." group:"This node"`
+	DataDir   string        `default:"./data" env:"PARLEY_DATA_DIR" placeholder:"FOLDER" help:"Everything that is kept on this machine." group:"This node"`
+	Roles     string        `default:"ingest,processor,results" env:"PARLEY_ROLES" placeholder:"LIST" help:"What this node does, separated by commas: ingest takes calls and answers polls, processor carries them out, results brings them into ClickHouse." group:"This node"`
+	Instance  string        `env:"PARLEY_INSTANCE" placeholder:"NAME" help:"Name of this node among others, the same after a restart. Default: the host name." group:"This node"`
+	Advertise string        `name:"advertise-addr" env:"PARLEY_ADVERTISE_ADDR" placeholder:"HOST:PORT" help:"Where other nodes reach this one. They ask it about the calls that it carries out. Default: the address of --http-addr; the host name when that is all addresses." group:"This node"`
+	Drain     time.Duration `name:"drain-delay" default:"0s" env:"PARLEY_DRAIN_DELAY" placeholder:"DURATION" help:"How long it goes on as before after it was told to stop, while /readyz says that it is not ready: as long as load balancers may take to see that, as 5s." group:"This node"`
+	Routes    string        `env:"PARLEY_ROUTES" placeholder:"FILE" help:"YAML file that says which backend takes which calls; it is read again when it changes, and on SIGHUP. Default: everything goes to the demo backend." group:"This node"`
 
 	KafkaBrokers      []string      `env:"PARLEY_KAFKA_BROKERS" sep:"," placeholder:"HOST:PORT,..." help:"Kafka cluster. Default: a broker of its own, embedded." group:"Kafka and ClickHouse"`
 	ClickHouseDSN     string        `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse, as clickhouse://user:password@host:9000/parley. Default: one of its own, embedded." group:"Kafka and ClickHouse"`
@@ -87,7 +88,7 @@ With a cluster:
 
 Traces go to a collector when OTEL_EXPORTER_OTLP_ENDPOINT names one, as http://collector:4318; OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER and the like hold as OpenTelemetry has them.
 
-Ctrl-C or SIGTERM: what is in flight is finished, within 15 seconds; again: at once. Whatever way it ends, the next start goes on where it was.`
+Ctrl-C or SIGTERM: what is in flight is finished, within 15 seconds of the end of --drain-delay; again: at once. Whatever way it ends, the next start goes on where it was.`
 }
 
 // stopWait bounds how long what is in flight is finished at the end.
@@ -210,6 +211,7 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 			Conversations: time.Duration(c.RememberConversations),
 		},
 		SessionTimeout: c.SessionTimeout,
+		DrainDelay:     c.Drain,
 		TrimAfter:      c.TrimAfter,
 		AuditShare:     c.AuditShare,
 		Sink: node.SinkConfig{

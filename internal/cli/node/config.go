@@ -79,6 +79,9 @@ type Config struct {
 	// SessionTimeout is after how long without a word from this node its work goes to others; the brokers bound it,
 	// usually to 6 s at the least. Zero: a minute with a broker of its own, else 15 s.
 	SessionTimeout time.Duration
+	// DrainDelay is how long the node goes on as before after it was told to stop, while it says that it is not ready. Zero: it
+	// does not.
+	DrainDelay time.Duration
 	// TrimAfter is that of processor.Config and sink.Config.
 	TrimAfter time.Duration
 	// AuditShare is how much of the time the rows in ClickHouse are compared with what must be there, up to 1. Zero: 0.05.
@@ -208,6 +211,7 @@ func (c Config) Validate() error {
 	need(c.PartTimeout > 0, "PARLEY_PART_TIMEOUT is %s; it is positive", c.PartTimeout)
 	need(c.ForwardGrace > 0, "PARLEY_FORWARD_GRACE is %s; it is positive", c.ForwardGrace)
 	need(c.SessionTimeout >= 0, "PARLEY_SESSION_TIMEOUT is %s; it is positive, or 0 for the default", c.SessionTimeout)
+	need(c.DrainDelay >= 0, "PARLEY_DRAIN_DELAY is %s; it is positive, or 0 to stop at once", c.DrainDelay)
 	need(c.TrimAfter >= 0, "PARLEY_TRIM_AFTER is %s; it is positive, or 0 to keep everything", c.TrimAfter)
 	errs = append(errs, c.checkClickHouse(), c.Sink.check())
 	if err := (topics.Layout{Partitions: c.Partitions, ResultPartitions: c.ResultPartitions}).Validate(); err != nil {
@@ -310,6 +314,7 @@ func (c Config) LogValue() slog.Value {
 		slog.Duration("forward_grace", c.ForwardGrace),
 		slog.Any("keep", c.Keep),
 		slog.Duration("session_timeout", c.SessionTimeout),
+		slog.Duration("drain_delay", c.DrainDelay),
 		slog.Duration("trim_after", c.TrimAfter),
 		slog.Any("limits", c.Limits),
 		slog.Any("request_limits", c.Requests),

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -44,6 +46,8 @@ type node struct {
 	backend net.Listener // nil: no demo backend
 	kafka   *kgo.Client  // writes calls, and tells whether Kafka is there; the other roles have their own
 
+	draining atomic.Bool // it was told to stop
+
 	// stages run, and closers close what was opened; of both the last ends first.
 	stages  []stage
 	closers []func() error
@@ -74,7 +78,7 @@ func Run(ctx context.Context, cfg Config, events Events) error {
 	err := n.open(ctx)
 	if err == nil {
 		events.Ready(n.addresses())
-		err = runStages(ctx, n.log, n.stages, events.Stopping)
+		err = runStages(ctx, n.log, n.stages, n.drain, events.Stopping)
 	}
 	return errors.Join(err, n.close())
 }
@@ -102,6 +106,16 @@ func (n *node) open(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// drain has the node say that it is not ready, while it does all as before: whoever balances load between nodes sends it
+// nothing new any more, and what was sent already is still taken.
+func (n *node) drain() <-chan time.Time {
+	if n.cfg.DrainDelay > 0 {
+		n.draining.Store(true)
+		n.log.Info("draining", slog.Duration("delay", n.cfg.DrainDelay))
+	}
+	return time.After(n.cfg.DrainDelay)
 }
 
 // close undoes what open did.

@@ -2,12 +2,15 @@ package node
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"parley/ingest"
 )
+
+var errDraining = errors.New("it was told to stop, and takes calls for a moment longer")
 
 // ready asks after what this node relies on. Calls are accepted as long as Kafka takes them.
 func (n *node) ready(conn driver.Conn) ingest.ReadyFunc {
@@ -17,6 +20,10 @@ func (n *node) ready(conn driver.Conn) ingest.ReadyFunc {
 		asked.Go(func() { kafka.Err = n.kafka.Ping(ctx) })
 		asked.Go(func() { clickhouse.Err = conn.Ping(ctx) })
 		asked.Wait()
-		return []ingest.Dependency{kafka, clickhouse}
+		all := []ingest.Dependency{kafka, clickhouse}
+		if n.draining.Load() {
+			all = append(all, ingest.Dependency{Name: "node", Err: errDraining})
+		}
+		return all
 	}
 }
