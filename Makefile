@@ -83,7 +83,7 @@ e2e-smoke: engine kafka ## A part of e2e, of under five minutes
 	go test -count=1 -tags e2e -timeout 10m -run '^TestSmoke' ./internal/e2e/...
 
 .PHONY: lint
-lint: lint-go lint-modules lint-schemas lint-rules lint-generated ## Check format, habits, schemas, go.mod, and that generated code is current
+lint: lint-go lint-modules lint-schemas lint-rules lint-deploy lint-generated ## Check format, habits, schemas, go.mod, and that generated code is current
 
 .PHONY: lint-go
 lint-go:
@@ -95,6 +95,7 @@ lint-modules:
 	go mod tidy -diff
 	go -C internal/tools mod tidy -diff
 	go -C internal/tools/rules mod tidy -diff
+	go -C internal/tools/deploy mod tidy -diff
 
 .PHONY: lint-schemas
 lint-schemas:
@@ -103,6 +104,11 @@ lint-schemas:
 .PHONY: lint-rules
 lint-rules:
 	go -C internal/tools/rules test ./...
+
+# Helm, the types of Kubernetes, Compose and BuildKit read what is in deploy. Built for the first time, they take a minute or two.
+.PHONY: lint-deploy
+lint-deploy:
+	go -C internal/tools/deploy test ./...
 
 # What is not committed yet is allowed; what go generate changes is not. It stays changed, ready to be committed.
 .PHONY: lint-generated
