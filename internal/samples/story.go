@@ -77,10 +77,10 @@ func row(key, extension string, ps ...property) object {
 	return object{Type: "DataExtensionObject", CustomerKey: key, Properties: append(properties{{"DataExtension", extension}}, ps...)}
 }
 
-// send is a triggered send: a mail to one person.
+// send is a triggered send: a mail to one person, whose data it is (parley erase).
 func send(key, definition string, to somebody) call {
-	return create(object{Type: "TriggeredSend", CustomerKey: key,
-		Properties: properties{{"TriggeredSendDefinition", definition}, {"SubscriberKey", to.email()}}})
+	return create(object{Type: "TriggeredSend", CustomerKey: key, SubscriberKey: to.email(),
+		Properties: properties{{"TriggeredSendDefinition", definition}}})
 }
 
 type somebody struct {
