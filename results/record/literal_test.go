@@ -10,7 +10,7 @@ import (
 func TestLiteral(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		``:               `''`,
+		``:                `''`,
 		`O'Hara \ ` + "`": `'O\'Hara \\ ` + "`'",
 		`'; DROP TABLE x`: `'\'; DROP TABLE x'`,
 	} {
