@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,9 +61,14 @@ func (c *extractCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer parley.Close()
-	q, err := c.query()
+	bookmark, err := c.bookmark()
 	if err != nil {
 		return err
+	}
+	q := c.query(bookmark)
+	if bookmark != nil && bookmark.Settled(c.Output) {
+		fmt.Fprintf(std.out, "%s was whole when the command before was interrupted, and is left as it is: the next command has what is new\nnext cursor %s\n", c.Output, q.Cursor)
+		return nil
 	}
 	if c.Output == "-" {
 		got, err := parley.Extract(ctx, q, std.out)
@@ -72,11 +76,14 @@ func (c *extractCmd) Run(ctx context.Context, std streams) error {
 			return fmt.Errorf("%w; what was written is not whole", err)
 		}
 		fmt.Fprintf(std.err, "%s rows\nnext cursor %s\n", number(int(got.Rows)), got.Cursor)
-		return c.remember(got.Cursor)
+		if bookmark != nil {
+			return bookmark.Move(got.Cursor)
+		}
+		return nil
 	}
 	began := time.Now()
 	bar := newBar(std.err, "extracting", -1, inBytes)
-	report, err := extract.Run(ctx, extract.Config{Client: parley, Query: q, Asked: c.asked(q), File: c.Output, RetryFor: c.RetryFor, Progress: bar.set})
+	report, err := extract.Run(ctx, extract.Config{Client: parley, Query: q, Asked: c.asked(q), File: c.Output, Bookmark: bookmark, RetryFor: c.RetryFor, Progress: bar.set})
 	bar.end()
 	if err != nil {
 		return c.interrupted(err)
@@ -89,7 +96,7 @@ func (c *extractCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.out, " (%.1f MB/s)", float64(report.Bytes)/1e6/took.Seconds())
 	}
 	fmt.Fprintf(std.out, ": %s\nnext cursor %s\n", c.Output, report.Cursor)
-	return c.remember(report.Cursor)
+	return nil
 }
 
 // interrupted says what can be done about an extract that is not whole.
@@ -106,28 +113,29 @@ func (c *extractCmd) interrupted(err error) error {
 	return fmt.Errorf("%w; %s.part has what came so far: the same command goes on", err, c.Output)
 }
 
-func (c *extractCmd) query() (client.ExtractQuery, error) {
+// bookmark is that of an incremental extract; nil: it is none.
+func (c *extractCmd) bookmark() (*extract.Bookmark, error) {
+	if c.Incremental == "" {
+		return nil, nil
+	}
+	b, err := extract.OpenBookmark(c.Incremental)
+	if err != nil {
+		return nil, fmt.Errorf("--incremental: %w", err)
+	}
+	return b, nil
+}
+
+func (c *extractCmd) query(from *extract.Bookmark) client.ExtractQuery {
 	q := client.ExtractQuery{
 		Format: c.format(), Columns: c.Columns, Cursor: c.Cursor, Until: c.Until, From: c.From.Time, To: c.To.Time, ConversationID: c.ConversationID,
 	}
 	for _, s := range c.Status {
 		q.Statuses = append(q.Statuses, schemas.ResultStatus(s))
 	}
-	if c.Incremental == "" {
-		return q, nil
+	if from != nil {
+		q.Cursor = from.Cursor()
 	}
-	text, err := os.ReadFile(c.Incremental)
-	if errors.Is(err, fs.ErrNotExist) {
-		return q, nil
-	}
-	if err != nil {
-		return q, fmt.Errorf("read --incremental: %w", err)
-	}
-	q.Cursor = strings.TrimSpace(string(text))
-	if _, err := schemas.ParseCursor(q.Cursor); err != nil {
-		return q, fmt.Errorf("--incremental: %s has no cursor: %w", c.Incremental, err)
-	}
-	return q, nil
+	return q
 }
 
 // asked is what was asked for, the same for the same words.
@@ -146,16 +154,4 @@ func (c *extractCmd) format() schemas.ExtractFormat {
 		return ending
 	}
 	return schemas.ExtractCSV
-}
-
-// remember notes where the next incremental extract begins. The file of this one has its name already: who is interrupted in
-// between writes it again.
-func (c *extractCmd) remember(cursor string) error {
-	if c.Incremental == "" {
-		return nil
-	}
-	if err := extract.WriteFile(c.Incremental, []byte(cursor+"\n")); err != nil {
-		return fmt.Errorf("write --incremental: %w", err)
-	}
-	return nil
 }

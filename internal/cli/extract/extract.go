@@ -26,6 +26,9 @@ type Config struct {
 	// Asked is the query as it was put, with times that depend on when: who asks the same again goes on.
 	Asked string
 	File  string
+	// Bookmark is where Query begins, and is moved to where the extract ends, in one with FILE getting its name. Nil: there
+	// is none.
+	Bookmark *Bookmark
 	// RetryFor is for how long a chunk is asked for again while Parley cannot give it.
 	RetryFor time.Duration
 	// Progress is told, from time to time, how many bytes of the file are there. Nil: nobody is.
@@ -55,13 +58,40 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	if err = errors.Join(err, w.part.Close()); err != nil {
 		return report, err
 	}
-	if err := os.Rename(w.part.Name(), cfg.File); err != nil {
-		return report, fmt.Errorf("name extract: %w", err)
-	}
-	if err := os.Remove(statePath(cfg.File)); err != nil {
-		return report, fmt.Errorf("remove state of extract: %w", err)
+	for _, step := range w.ending() {
+		if err := step(); err != nil {
+			return report, err
+		}
 	}
 	return report, nil
+}
+
+// ending is what is done when all is there. Who is interrupted between two steps begins again with the same extract, or
+// opens the bookmark again.
+func (w *writing) ending() []func() error {
+	name := func() error {
+		if err := os.Rename(partPath(w.cfg.File), w.cfg.File); err != nil {
+			return fmt.Errorf("name extract: %w", err)
+		}
+		return nil
+	}
+	forget := func() error {
+		if err := os.Remove(statePath(w.cfg.File)); err != nil {
+			return fmt.Errorf("remove state of extract: %w", err)
+		}
+		return nil
+	}
+	if w.cfg.Bookmark == nil {
+		return []func() error{name, forget}
+	}
+	return []func() error{
+		func() error {
+			return w.cfg.Bookmark.naming(named{File: w.cfg.File, Bytes: w.state.Bytes, Cursor: w.state.Until})
+		},
+		name,
+		forget,
+		func() error { return w.cfg.Bookmark.Move(w.state.Until) },
+	}
 }
 
 // writing is an extract under way.
@@ -78,12 +108,12 @@ func open(ctx context.Context, cfg Config) (*writing, error) {
 	if w.state, err = readState(cfg.File); err != nil {
 		return nil, err
 	}
-	if w.state.Until == "" || w.state.Asked != cfg.Asked {
+	if w.state.Until == "" || w.state.Asked != cfg.Asked || w.state.named(cfg.File) {
 		if w.state, err = begin(ctx, cfg); err != nil {
 			return nil, err
 		}
 	}
-	if w.part, err = os.OpenFile(cfg.File+".part", os.O_CREATE|os.O_WRONLY, 0o644); err != nil {
+	if w.part, err = os.OpenFile(partPath(cfg.File), os.O_CREATE|os.O_WRONLY, 0o644); err != nil {
 		return nil, fmt.Errorf("open extract: %w", err)
 	}
 	info, err := w.part.Stat()

@@ -24,7 +24,9 @@ type state struct {
 	Done bool `json:"done,omitempty"`
 }
 
-func statePath(file string) string { return file + ".part.json" }
+func statePath(file string) string { return partPath(file) + ".json" }
+
+func partPath(file string) string { return file + ".part" }
 
 // readState reads the state of a file; the zero state: there is none.
 func readState(file string) (s state, err error) {
@@ -41,20 +43,26 @@ func readState(file string) (s state, err error) {
 	return s, nil
 }
 
+// named reports whether all was there and the file has got its name: the state only was not removed any more.
+func (s state) named(file string) bool {
+	_, err := os.Stat(partPath(file))
+	return s.Done && errors.Is(err, fs.ErrNotExist)
+}
+
 // write writes the state of a file; whoever is interrupted leaves the one before.
 func (s state) write(file string) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode state of extract: %w", err)
 	}
-	if err := WriteFile(statePath(file), append(text, '\n')); err != nil {
+	if err := writeFile(statePath(file), append(text, '\n')); err != nil {
 		return fmt.Errorf("write state of extract: %w", err)
 	}
 	return nil
 }
 
-// WriteFile writes a small file, whole or not at all.
-func WriteFile(path string, content []byte) error {
+// writeFile writes a small file, whole or not at all.
+func writeFile(path string, content []byte) error {
 	next, err := os.Create(path + ".new")
 	if err != nil {
 		return err
