@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"parley/schemas"
@@ -32,25 +31,16 @@ type ExtractQuery struct {
 }
 
 func (q ExtractQuery) values() url.Values {
-	values := url.Values{}
-	set := func(name, value string) {
-		if value != "" {
-			values.Set(name, value)
-		}
-	}
-	statuses := make([]string, len(q.Statuses))
-	for i, s := range q.Statuses {
-		statuses[i] = string(s)
-	}
-	set("format", string(q.Format))
-	set("columns", strings.Join(q.Columns, ","))
-	set("cursor", q.Cursor)
-	set("until", q.Until)
-	set("from", instant(q.From))
-	set("to", instant(q.To))
-	set("conversationId", q.ConversationID)
-	set("status", strings.Join(statuses, ","))
-	return values
+	values := parameters{}
+	values.set("format", string(q.Format))
+	values.set("columns", commas(q.Columns))
+	values.set("cursor", q.Cursor)
+	values.set("until", q.Until)
+	values.set("from", instant(q.From))
+	values.set("to", instant(q.To))
+	values.set("conversationId", q.ConversationID)
+	values.set("status", commas(q.Statuses))
+	return url.Values(values)
 }
 
 // Extracted is what the server said of an extract that is whole.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"parley/schemas"
@@ -32,27 +31,10 @@ type ConversationList struct {
 
 // Conversations returns a page of the conversations of the account.
 func (c *Client) Conversations(ctx context.Context, q ConversationsQuery) (ConversationList, error) {
-	values := url.Values{"limit": {strconv.Itoa(q.Limit)}}
-	set := func(name, value string) {
-		if value != "" {
-			values.Set(name, value)
-		}
-	}
-	statuses := make([]string, len(q.Statuses))
-	for i, s := range q.Statuses {
-		statuses[i] = string(s)
-	}
-	set("status", strings.Join(statuses, ","))
-	set("from", instant(q.From))
-	set("to", instant(q.To))
-	set("after", q.After)
-	return get[ConversationList](ctx, c, "/v1/conversations", values, 0)
-}
-
-// instant is a time as a parameter; empty for the zero time.
-func instant(at time.Time) string {
-	if at.IsZero() {
-		return ""
-	}
-	return at.UTC().Format(time.RFC3339Nano)
+	values := parameters{"limit": {strconv.Itoa(q.Limit)}}
+	values.set("status", commas(q.Statuses))
+	values.set("from", instant(q.From))
+	values.set("to", instant(q.To))
+	values.set("after", q.After)
+	return get[ConversationList](ctx, c, "/v1/conversations", url.Values(values), 0)
 }

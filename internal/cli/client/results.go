@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -32,27 +31,18 @@ type ResultList struct {
 
 // Results returns a page of the results of the account.
 func (c *Client) Results(ctx context.Context, q ResultsQuery) (ResultList, error) {
-	values := url.Values{"limit": {strconv.Itoa(q.Limit)}}
-	set := func(name, value string) {
-		if value != "" {
-			values.Set(name, value)
-		}
-	}
-	statuses := make([]string, len(q.Statuses))
-	for i, s := range q.Statuses {
-		statuses[i] = string(s)
-	}
-	set("conversationId", q.ConversationID)
+	values := parameters{"limit": {strconv.Itoa(q.Limit)}}
+	values.set("conversationId", q.ConversationID)
 	if q.RequestID != uuid.Nil {
-		set("requestId", q.RequestID.String())
+		values.set("requestId", q.RequestID.String())
 	}
-	set("correlationId", q.CorrelationID)
-	set("status", strings.Join(statuses, ","))
-	set("errorCode", string(q.ErrorCode))
-	set("objectType", q.ObjectType)
-	set("customerKey", q.CustomerKey)
-	set("from", instant(q.From))
-	set("to", instant(q.To))
-	set("after", q.After)
-	return get[ResultList](ctx, c, "/v1/results", values, 0)
+	values.set("correlationId", q.CorrelationID)
+	values.set("status", commas(q.Statuses))
+	values.set("errorCode", string(q.ErrorCode))
+	values.set("objectType", q.ObjectType)
+	values.set("customerKey", q.CustomerKey)
+	values.set("from", instant(q.From))
+	values.set("to", instant(q.To))
+	values.set("after", q.After)
+	return get[ResultList](ctx, c, "/v1/results", url.Values(values), 0)
 }
