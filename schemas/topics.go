@@ -16,19 +16,28 @@ type Topics struct {
 	Control string
 	// Inboxes begins the names of the topics that tenants write to, see Inbox.
 	Inboxes string
+	// Subscribers begins the names of the topics that are the queues of subscribers, a number each.
+	Subscribers string
 }
 
 // TopicsOf returns the topics with a prefix, by default "parley".
 func TopicsOf(prefix string) Topics {
 	return Topics{
-		Calls:   prefix + ".calls",
-		State:   prefix + ".state",
-		Results: prefix + ".results",
-		Dead:    prefix + ".dead",
-		Control: prefix + ".control",
-		Inboxes: prefix + ".in.",
+		Calls:       prefix + ".calls",
+		State:       prefix + ".state",
+		Results:     prefix + ".results",
+		Dead:        prefix + ".dead",
+		Control:     prefix + ".control",
+		Inboxes:     prefix + ".in.",
+		Subscribers: prefix + ".subscriber.",
 	}
 }
+
+// Own are the names of the topics without which Parley does not run.
+func (t Topics) Own() []string { return []string{t.Calls, t.State, t.Results, t.Dead, t.Control} }
+
+// IsSubscriber reports whether a topic is the queue of a subscriber.
+func (t Topics) IsSubscriber(topic string) bool { return strings.HasPrefix(topic, t.Subscribers) }
 
 // Inbox is the topic of an account, which is for its own calls alone.
 func (t Topics) Inbox(account string) string { return t.Inboxes + account }

@@ -60,6 +60,7 @@ func run(m *testing.M) (code int, err error) {
 			Roles:         node.Roles{Ingest: true, Processor: true},
 			TopicPrefix:   "parley",
 			Partitions:    8,
+			Replication:   1,
 			RoutesFile:    routes,
 			Auth:          node.AuthNone,
 			Secret:        "0123456789abcdef",

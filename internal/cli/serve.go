@@ -39,6 +39,8 @@ type serveCmd struct {
 	TopicPrefix       string        `default:"parley" env:"PARLEY_TOPIC_PREFIX" placeholder:"PREFIX" help:"Begins the names of topics and consumer groups." group:"Kafka and ClickHouse"`
 	Partitions        int32         `env:"PARLEY_PARTITIONS" placeholder:"N" help:"Partitions of topics that it makes, then fixed. Default: 8 embedded, else 48." group:"Kafka and ClickHouse"`
 	ResultPartitions  int32         `env:"PARLEY_RESULT_PARTITIONS" placeholder:"N" help:"Partitions of the results; they divide --partitions. Default: 8." group:"Kafka and ClickHouse"`
+	Replication       int16         `env:"PARLEY_REPLICATION" placeholder:"N" help:"Replicas that each partition has at the least, also of topics that it makes; with 2 and more, two have a call before it is acknowledged. Default: 1 embedded, else 3." group:"Kafka and ClickHouse"`
+	AllowUnsafeTopics bool          `env:"PARLEY_ALLOW_UNSAFE_TOPICS" help:"Start although topics are set up so that they may lose what was acknowledged; parley doctor says which and how." group:"Kafka and ClickHouse"`
 	SessionTimeout    time.Duration `env:"PARLEY_SESSION_TIMEOUT" placeholder:"DURATION" help:"After how long without a word from this node others take over its work; brokers usually want at least 6s. Default: 1m embedded, else 15s." group:"Kafka and ClickHouse"`
 	TrimAfter         time.Duration `default:"24h" env:"PARLEY_TRIM_AFTER" placeholder:"DURATION" help:"How long calls that were carried out, and results that are in ClickHouse, stay in Kafka for those who look back; 0: for ever." group:"Kafka and ClickHouse"`
 	AuditShare        float64       `default:"0.05" env:"PARLEY_AUDIT_SHARE" placeholder:"SHARE" help:"How much of the time the rows in ClickHouse may be compared with what must be there, by one of the nodes with the role results: see parley audit." group:"Kafka and ClickHouse"`
@@ -195,6 +197,8 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		TopicPrefix:                c.TopicPrefix,
 		Partitions:                 c.Partitions,
 		ResultPartitions:           c.ResultPartitions,
+		Replication:                c.Replication,
+		AllowUnsafeTopics:          c.AllowUnsafeTopics,
 		RoutesFile:                 c.Routes,
 		Auth:                       c.Auth,
 		TLSCert:                    c.TLSCert,

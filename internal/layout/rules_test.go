@@ -62,6 +62,7 @@ var homes = []home{
 			"results/subscriber", // the second transactional hop
 			"internal/relay",     // reads topics and writes what is made of each record
 			"internal/topics",    // creates and checks the topics, places keys
+			"internal/doctor",    // looks at clusters
 			"internal/peer",      // asks who owns a partition
 			"internal/control",   // reads and writes what all processes agree on
 			"internal/e2e/...",   // asks real brokers how they are

@@ -94,11 +94,11 @@ func (t *Table) ForCall(call *parleyv1.Call) (*Route, *schemas.Problem) {
 // Apart refuses routes that would write to the topics of Parley itself, or to those of tenants, or have answers read from
 // there. The error is an *Error.
 func (t *Table) Apart(own schemas.Topics) error {
-	reserved := []string{own.Calls, own.State, own.Results, own.Dead, own.Control}
+	reserved := own.Own()
 	var problems []string
 	for i, r := range t.routes {
 		for _, used := range []string{r.Executor.Topic, r.Executor.ReplyTopic} {
-			if used != "" && (slices.Contains(reserved, used) || strings.HasPrefix(used, own.Inboxes)) {
+			if used != "" && (slices.Contains(reserved, used) || strings.HasPrefix(used, own.Inboxes) || own.IsSubscriber(used)) {
 				problems = append(problems, fmt.Sprintf("routes[%d] (%s): %q is a topic of Parley itself; name another", i, r.Name, used))
 			}
 		}

@@ -18,7 +18,7 @@ const awaitPause = 50 * time.Millisecond
 
 // await waits until the brokers show all of the topics: they hear of them only after their controller has said that they
 // are made, one later than the other.
-func await(ctx context.Context, client *kgo.Client, topics []topic) error {
+func await(ctx context.Context, client *kgo.Client, topics []string) error {
 	return retry(ctx, func() error { return shown(ctx, client, topics) })
 }
 
@@ -36,7 +36,7 @@ func retry(ctx context.Context, ask func() error) error {
 }
 
 // shown asks the brokers, and not the client's memory, which would say for seconds that there is no such topic.
-func shown(ctx context.Context, client *kgo.Client, topics []topic) error {
+func shown(ctx context.Context, client *kgo.Client, topics []string) error {
 	if err := shownBy(ctx, client, topics); err != nil {
 		return err
 	}
@@ -54,16 +54,16 @@ func shown(ctx context.Context, client *kgo.Client, topics []topic) error {
 // askMax bounds the wait for one of several brokers.
 const askMax = 5 * time.Second
 
-func shownBy(ctx context.Context, by kmsg.Requestor, topics []topic) error {
-	for _, t := range topics {
+func shownBy(ctx context.Context, by kmsg.Requestor, topics []string) error {
+	for i, name := range topics {
 		req := kmsg.NewPtrMetadataRequest()
-		req.Topics = []kmsg.MetadataRequestTopic{{Topic: &t.name}}
+		req.Topics = []kmsg.MetadataRequestTopic{{Topic: &topics[i]}}
 		resp, err := req.RequestWith(ctx, by)
 		if err == nil && len(resp.Topics) == 1 {
 			err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
 		}
 		if err != nil {
-			return fmt.Errorf("look for topic %s: %w", t.name, err)
+			return fmt.Errorf("look for topic %s: %w", name, err)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package topics
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,63 +45,89 @@ type MismatchError struct {
 }
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("topic %s has %d partitions, but %d are recorded: partitions must not be added to a topic of parley; make a new set of topics under another prefix", e.Topic, e.Have, e.Want)
+	return fmt.Sprintf("topic %s has %d partitions, but %d are recorded: partitions must not be added to a topic of parley; %s", e.Topic, e.Have, e.Want, e.Remedy())
 }
 
-// Spec is what Ensure makes of topics that are not there yet.
+// Remedy is what is left to do.
+func (*MismatchError) Remedy() string { return "make a new set of topics under another prefix" }
+
+// Spec is what Parley's topics must be.
 type Spec struct {
 	Topics schemas.Topics
+	// Layout divides topics that are not there yet.
 	Layout Layout
-	// Replication is the number of replicas; -1: as the broker has it.
+	// Replication is the number of replicas that each partition has at the least. With two and more, two must have a record
+	// before it is acknowledged.
 	Replication int16
 }
 
+// BrokersError says that there are fewer brokers than a topic needs replicas.
+type BrokersError struct {
+	Topic         string
+	Brokers, Want int
+}
+
+func (e *BrokersError) Error() string {
+	return fmt.Sprintf("topic %s shall have %d replicas, and of brokers there are only %d", e.Topic, e.Want, e.Brokers)
+}
+
 // Ensure makes the topics that are missing and returns the layout, which is the recorded one if there is one. Topics
-// that are there must be divided as recorded (else a MismatchError) and be set up to lose nothing (else a SettingError):
-// it changes none. Several processes may call it at once.
+// that are there must be divided as recorded, else a MismatchError; what else may be wrong with them Spec.Flaws says. It
+// changes none, and needs no right to make any where all are there. Several processes may call it at once.
 func Ensure(ctx context.Context, client *kgo.Client, spec Spec) (Layout, error) {
 	if err := spec.Layout.Validate(); err != nil {
 		return Layout{}, err
 	}
-	admin := kadm.NewClient(client)
-	if err := create(ctx, client, spec.Replication, spec.divided()); err != nil {
-		return Layout{}, err
-	}
-	var err error // whoever made the calls and the results first has divided them for all
-	if spec.Layout, err = actualLayout(ctx, admin, spec.Topics); err != nil {
-		return Layout{}, err
-	}
-	if err := create(ctx, client, spec.Replication, spec.others()); err != nil {
-		return Layout{}, err
-	}
-	recorded, err := recordedLayout(ctx, client, admin, spec)
+	c, err := Look(ctx, client, spec.Topics.Own()...)
 	if err != nil {
 		return Layout{}, err
 	}
-	return recorded, errors.Join(check(ctx, admin, spec.Topics, recorded), checkSettings(ctx, admin, spec.requirements()))
-}
-
-type topic struct {
-	name       string
-	partitions int32
-	configs    map[string]*string
-}
-
-// divided are the topics whose partitions make the layout.
-func (s Spec) divided() []topic {
-	return []topic{
-		{s.Topics.Calls, s.Layout.Partitions, configs(keep, map[string]string{"message.timestamp.type": "LogAppendTime"})},
-		{s.Topics.Results, s.Layout.ResultPartitions, configs(keep)},
+	if err := spec.create(ctx, client, c, spec.Topics.Calls, spec.Topics.Results); err != nil {
+		return Layout{}, err
 	}
+	if spec.Layout, err = spec.actualLayout(ctx, client); err != nil { // whoever made them first has divided them for all
+		return Layout{}, err
+	}
+	if err := spec.create(ctx, client, c, spec.Topics.State, spec.Topics.Dead, spec.Topics.Control); err != nil {
+		return Layout{}, err
+	}
+	recorded, err := recordedLayout(ctx, client, kadm.NewClient(client), spec)
+	if err != nil {
+		return Layout{}, err
+	}
+	if c, err = Look(ctx, client, spec.Topics.Own()...); err != nil {
+		return Layout{}, err
+	}
+	return recorded, errors.Join(recorded.Mismatches(spec.Topics, c)...)
 }
 
-// others are the topics that follow from the layout.
-func (s Spec) others() []topic {
-	return []topic{
-		{s.Topics.State, s.Layout.Partitions, configs(compact, map[string]string{"max.compaction.lag.ms": strconv.Itoa(compactionLagMs)})},
-		{s.Topics.Dead, 1, configs(keep)},
-		{s.Topics.Control, 1, configs(compact)},
+// partitions is how many partitions a topic is made with.
+func (s Spec) partitions(topic string) int32 {
+	switch topic {
+	case s.Topics.Calls, s.Topics.State:
+		return s.Layout.Partitions
+	case s.Topics.Results:
+		return s.Layout.ResultPartitions
 	}
+	return 1
+}
+
+// configs are the settings that a topic is made with.
+func (s Spec) configs(topic string) map[string]*string {
+	out := map[string]*string{
+		"max.message.bytes":   kadm.StringPtr(strconv.Itoa(MessageBytesMax)),
+		"min.insync.replicas": kadm.StringPtr(strconv.FormatInt(s.inSync(), 10)),
+	}
+	for _, r := range s.requirements(topic) {
+		out[r.setting] = kadm.StringPtr(r.want)
+	}
+	switch topic {
+	case s.Topics.Control:
+		out["delete.retention.ms"] = kadm.StringPtr(strconv.Itoa(deleteRetentionMs))
+	case s.Topics.State:
+		out["max.compaction.lag.ms"] = kadm.StringPtr(strconv.Itoa(compactionLagMs))
+	}
+	return out
 }
 
 // compactionLagMs is how long a record of the state stays at the most when another has come with its key: what was erased
@@ -108,34 +135,40 @@ func (s Spec) others() []topic {
 // be; a shorter time has them write all of the state anew that often.
 const compactionLagMs = 7 * 24 * 60 * 60 * 1000
 
-var (
-	keep    = map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-	compact = map[string]string{"cleanup.policy": "compact", "delete.retention.ms": strconv.Itoa(deleteRetentionMs)}
-)
-
-func configs(sets ...map[string]string) map[string]*string {
-	out := map[string]*string{"max.message.bytes": kadm.StringPtr(strconv.Itoa(MessageBytesMax))}
-	for _, set := range sets {
-		for k, v := range set {
-			out[k] = kadm.StringPtr(v)
+// create makes those of the topics that are missing in c, and returns when they can be seen.
+func (s Spec) create(ctx context.Context, client *kgo.Client, c Cluster, names ...string) error {
+	var made []string
+	for _, name := range names {
+		switch d := c.Topic(name); {
+		case d.Err == nil:
+			continue
+		case d.Missing():
+			if err := s.make(ctx, client, len(c.Brokers), name); err != nil {
+				return err
+			}
+		case !kerr.IsRetriable(d.Err):
+			return fmt.Errorf("look for topic %s: %w", name, d.Err)
 		}
+		made = append(made, name)
 	}
-	return out
+	return await(ctx, client, made)
 }
 
-// create makes the topics that are missing, and returns when all can be seen.
-func create(ctx context.Context, client *kgo.Client, replication int16, topics []topic) error {
-	admin := kadm.NewClient(client)
-	for _, t := range topics {
-		r, err := admin.CreateTopic(ctx, t.partitions, replication, t.configs, t.name)
-		if err == nil {
-			err = r.Err
-		}
-		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-			return fmt.Errorf("create topic %s: %w", t.name, err)
-		}
+// make makes a topic, unless somebody else does.
+func (s Spec) make(ctx context.Context, client *kgo.Client, brokers int, name string) error {
+	r, err := kadm.NewClient(client).CreateTopic(ctx, s.partitions(name), s.Replication, s.configs(name), name)
+	if err == nil {
+		err = r.Err
 	}
-	return await(ctx, client, topics)
+	switch {
+	case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
+		return nil
+	case errors.Is(err, kerr.InvalidReplicationFactor) && brokers < int(s.Replication):
+		return &BrokersError{Topic: name, Brokers: brokers, Want: int(s.Replication)}
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+		return fmt.Errorf("create topic %s: %w; have parley topics apply make the topics, as somebody who may", name, err)
+	}
+	return fmt.Errorf("create topic %s: %w", name, err)
 }
 
 // layoutKey is the key of the layout in the control topic.
@@ -159,14 +192,36 @@ func recordedLayout(ctx context.Context, client *kgo.Client, admin *kadm.Client,
 	return spec.Layout, nil
 }
 
-// actualLayout is how the topics are divided.
-func actualLayout(ctx context.Context, admin *kadm.Client, t schemas.Topics) (Layout, error) {
-	have, err := admin.ListTopics(ctx, t.Calls, t.Results)
-	if err != nil {
-		return Layout{}, fmt.Errorf("list topics: %w", err)
+// actualLayout is how the topics are divided. Not every broker has heard of them when one has.
+func (s Spec) actualLayout(ctx context.Context, client *kgo.Client) (l Layout, err error) {
+	err = retry(ctx, func() error {
+		c, err := Look(ctx, client, s.Topics.Calls, s.Topics.Results)
+		if err != nil {
+			return err
+		}
+		calls, results := c.Topic(s.Topics.Calls), c.Topic(s.Topics.Results)
+		l = Layout{Partitions: int32(len(calls.Partitions)), ResultPartitions: int32(len(results.Partitions))}
+		return cmp.Or(calls.Err, results.Err)
+	})
+	if err == nil {
+		err = l.Validate()
 	}
-	l := Layout{Partitions: int32(len(have[t.Calls].Partitions)), ResultPartitions: int32(len(have[t.Results].Partitions))}
-	return l, errors.Join(have[t.Calls].Err, have[t.Results].Err, l.Validate())
+	return l, err
+}
+
+// Recorded reads the layout from the control topic; nil: there is no such topic in c, or none is recorded.
+func Recorded(ctx context.Context, client *kgo.Client, t schemas.Topics, c Cluster) (*Layout, error) {
+	switch d := c.Topic(t.Control); {
+	case d.Missing():
+		return nil, nil //nolint:nilnil // nothing is as good an answer
+	case d.Err != nil:
+		return nil, fmt.Errorf("look for topic %s: %w", t.Control, d.Err)
+	}
+	l, found, err := readLayout(ctx, client, kadm.NewClient(client), t.Control)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &l, nil
 }
 
 func readLayout(ctx context.Context, client *kgo.Client, admin *kadm.Client, control string) (l Layout, found bool, err error) {
@@ -207,22 +262,4 @@ func readLayout(ctx context.Context, client *kgo.Client, admin *kadm.Client, con
 		return l, found, fmt.Errorf("layout recorded in %s: %w", control, err)
 	}
 	return l, found, nil
-}
-
-// check holds the topics against the recorded layout.
-func check(ctx context.Context, admin *kadm.Client, t schemas.Topics, l Layout) error {
-	have, err := admin.ListTopics(ctx, t.Calls, t.State, t.Results)
-	if err != nil {
-		return fmt.Errorf("list topics: %w", err)
-	}
-	var errs []error
-	for name, want := range map[string]int32{t.Calls: l.Partitions, t.State: l.Partitions, t.Results: l.ResultPartitions} {
-		d := have[name]
-		if d.Err != nil {
-			errs = append(errs, fmt.Errorf("topic %s: %w", name, d.Err))
-		} else if n := int32(len(d.Partitions)); n != want {
-			errs = append(errs, &MismatchError{Topic: name, Want: want, Have: n})
-		}
-	}
-	return errors.Join(errs...)
 }

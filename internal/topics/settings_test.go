@@ -9,7 +9,7 @@ import (
 	"parley/internal/topics"
 )
 
-func TestEnsureRefusesTopicsThatWouldLoseSomething(t *testing.T) {
+func TestFlawsOfTopicsThatWouldLoseSomething(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		topic, setting, value string
@@ -41,7 +41,11 @@ func TestEnsureRefusesTopicsThatWouldLoseSomething(t *testing.T) {
 			if _, err := kadm.NewClient(c).AlterTopicConfigs(t.Context(), set, tt.topic); err != nil {
 				t.Fatal(err)
 			}
-			_, err := topics.Ensure(t.Context(), c, spec(4, 2))
+			shown, err := spec(4, 2).Describe(t.Context(), c, tt.topic)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = errors.Join(spec(4, 2).Flaws(shown.Topic(tt.topic))...)
 			wrong, ok := errors.AsType[*topics.SettingError](err)
 			if ok != tt.refused || ok && (wrong.Topic != tt.topic || wrong.Setting != tt.setting || wrong.Have != tt.value) {
 				t.Errorf("got %v, want it refused: %t", err, tt.refused)

@@ -56,6 +56,11 @@ type Config struct {
 	// else 48 and 8.
 	Partitions       int32
 	ResultPartitions int32
+	// Replication is the number of replicas that topics have at the least, and those have that the node makes. Zero: 1 with
+	// a broker of its own, else 3.
+	Replication int16
+	// AllowUnsafeTopics has the node start although its topics may lose what was acknowledged.
+	AllowUnsafeTopics bool
 	// RoutesFile is a YAML file, see package route. Empty: everything goes to the demo backend.
 	RoutesFile string
 	// Auth is AuthNone or AuthKeys. Empty: AuthNone with a broker of its own and an address on loopback,
@@ -147,6 +152,9 @@ const (
 
 const secretBytesMin = 16
 
+// replicationMax is more than anybody has use for.
+const replicationMax = 100
+
 // prefixForm is what Kafka allows in a topic's name, with room left for the rest of it.
 var prefixForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
 
@@ -167,10 +175,11 @@ func (c Config) backend() bool { return c.embeddedKafka() && c.BackendAddr != Of
 
 // withDefaults returns c with what depends on other fields filled in.
 func (c Config) withDefaults() Config {
-	partitions := int32(48)
+	partitions, replication := int32(48), int16(3)
 	if c.embeddedKafka() {
-		partitions = 8
+		partitions, replication = 8, 1
 	}
+	c.Replication = cmp.Or(c.Replication, replication)
 	c.Partitions = cmp.Or(c.Partitions, partitions)
 	c.ResultPartitions = cmp.Or(c.ResultPartitions, 8)
 	c.Limits = cmp.Or(c.Limits, schemas.DefaultLimits())
@@ -220,6 +229,8 @@ func (c Config) Validate() error {
 	if err := c.Accounts.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("PARLEY_ACCOUNT_RATE, PARLEY_ACCOUNT_BURST, PARLEY_ACCOUNT_OPEN_CALLS, PARLEY_ACCOUNT_STAGED_BYTES: %w", err))
 	}
+	need(c.Replication > 0 && c.Replication <= replicationMax, "PARLEY_REPLICATION is %d; it is from 1 to %d", c.Replication, replicationMax)
+	need(c.Replication == 1 || !c.embeddedKafka(), "PARLEY_REPLICATION is %d, but the embedded broker is only one; leave it out, or name a cluster with PARLEY_KAFKA_BROKERS", c.Replication)
 	need((c.TLSCert == "") == (c.TLSKey == ""), "one of PARLEY_TLS_CERT and PARLEY_TLS_KEY is empty; give both files, or none to serve without TLS")
 	need(c.Secret == "" || len(c.Secret) >= secretBytesMin, "PARLEY_SECRET has %d bytes; give at least %d", len(c.Secret), secretBytesMin)
 	need(c.Secret != "" || c.embeddedKafka(), "PARLEY_SECRET is empty; with a Kafka cluster all nodes need the same: give at least %d bytes, as openssl rand -hex 32 makes them", secretBytesMin)
@@ -302,6 +313,8 @@ func (c Config) LogValue() slog.Value {
 		slog.String("topic_prefix", c.TopicPrefix),
 		slog.Int64("partitions", int64(c.Partitions)),
 		slog.Int64("result_partitions", int64(c.ResultPartitions)),
+		slog.Int64("replication", int64(c.Replication)),
+		slog.Bool("allow_unsafe_topics", c.AllowUnsafeTopics),
 		slog.String("routes", c.RoutesFile),
 		slog.String("auth", c.Auth),
 		slog.String("tls_cert", c.TLSCert),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/plugin/kprom"
 
 	"parley/ingest"
+	"parley/internal/doctor"
 	"parley/internal/topics"
 )
 
@@ -25,22 +27,63 @@ func (n *node) openTopics(ctx context.Context) error {
 		return fmt.Errorf("configure Kafka client: %w; PARLEY_KAFKA_BROKERS is host:port, several separated by commas", err)
 	}
 	defer client.Close()
-	replication := int16(-1)
-	if n.cfg.embeddedKafka() {
-		replication = 1
-	}
 	reaching, cancel := context.WithTimeout(ctx, topicsTimeout)
 	defer cancel()
-	n.layout, err = topics.Ensure(reaching, client, topics.Spec{
-		Topics:      n.topics,
-		Layout:      topics.Layout{Partitions: n.cfg.Partitions, ResultPartitions: n.cfg.ResultPartitions},
-		Replication: replication,
-	})
+	err = n.makeTopics(reaching, client)
 	if errors.Is(reaching.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("no answer from Kafka at %s within %s; check PARLEY_KAFKA_BROKERS, and that a broker runs there: %w",
 			strings.Join(n.brokers(), ","), topicsTimeout, err)
 	}
+	if err != nil {
+		return err
+	}
+	return n.checkTopics(ctx, client)
+}
+
+// topicSpec is what the topics must be.
+func (n *node) topicSpec() topics.Spec {
+	return topics.Spec{
+		Topics:      n.topics,
+		Layout:      topics.Layout{Partitions: n.cfg.Partitions, ResultPartitions: n.cfg.ResultPartitions},
+		Replication: n.cfg.Replication,
+	}
+}
+
+// makeTopics makes the topics that are missing. On a cluster that is too small for the replicas that are asked for it makes
+// fewer of them, if that is allowed.
+func (n *node) makeTopics(ctx context.Context, client *kgo.Client) (err error) {
+	spec := n.topicSpec()
+	n.layout, err = topics.Ensure(ctx, client, spec)
+	few, ok := errors.AsType[*topics.BrokersError](err)
+	switch {
+	case !ok:
+		return err
+	case !n.cfg.AllowUnsafeTopics || few.Brokers < 1:
+		return fmt.Errorf("%w; have more brokers, or set PARLEY_REPLICATION=%d, or PARLEY_ALLOW_UNSAFE_TOPICS=true: with fewer than 3 a lost broker may take along what was acknowledged", err, few.Brokers)
+	}
+	spec.Replication = int16(few.Brokers)
+	n.layout, err = topics.Ensure(ctx, client, spec)
 	return err
+}
+
+// checkTopics stops the start when a topic would lose what is acknowledged; if that is allowed, it says what is not promised.
+func (n *node) checkTopics(ctx context.Context, client *kgo.Client) error {
+	found := doctor.Kafka{Client: client, Spec: n.topicSpec(), Embedded: n.cfg.embeddedKafka()}.Start(ctx)
+	if err := found.Refused(); err != nil && !n.cfg.AllowUnsafeTopics {
+		return fmt.Errorf("%w\nPARLEY_ALLOW_UNSAFE_TOPICS=true starts all the same, and does not promise that what was acknowledged is kept", err)
+	}
+	for _, f := range found {
+		attributes := []any{slog.String("check", string(f.Check)), slog.String("subject", f.Subject), slog.String("found", f.Found), slog.String("meaning", f.Meaning), slog.String("remedy", f.Remedy)}
+		switch f.Verdict {
+		case doctor.Failure:
+			n.log.Error("unsafe topics are allowed: acknowledged calls may be lost", attributes...)
+		case doctor.Warning, doctor.Unknown:
+			n.log.Warn("start-up check", attributes...)
+		case doctor.OK:
+			n.log.Debug("start-up check", attributes...)
+		}
+	}
+	return nil
 }
 
 // dialTimeout bounds a connection to a broker, which no context does: whoever asks meanwhile, as /readyz does, waits for it.

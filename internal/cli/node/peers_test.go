@@ -99,6 +99,7 @@ func (s *site) config(instance string, roles Roles) Config {
 		Roles:          roles,
 		TopicPrefix:    s.broker.Prefix,
 		Partitions:     8,
+		Replication:    1,
 		RoutesFile:     s.routes,
 		Auth:           AuthNone,
 		Secret:         "0123456789abcdef",

@@ -114,6 +114,9 @@ func newGroup(ctx context.Context, cfg Config, dir string) (*group, error) {
 			"--session-timeout", cfg.Session.String(), "--part-timeout", partTimeout.String(), "--forward-grace", forwardGrace.String(),
 			"--secret", secret, "--auth", "none", "--log-format", "text",
 		}
+		if len(cfg.Brokers) == 0 {
+			m.args = append(m.args, "--replication", "1")
+		}
 	}
 	if err := writeRoutes(routes, addrs[0], g.topics, cfg.Rate/float64(processors)); err != nil {
 		return g, err
