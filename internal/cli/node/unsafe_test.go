@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // refused runs a node that must not start, and returns what it says.
@@ -25,8 +24,10 @@ func (s *site) refused(adjust func(*Config)) string {
 func TestTooFewBrokers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
+	s.broker.Fake() // a real cluster has enough
+	topic := s.broker.Topics
 	three := func(c *Config) { c.Replication = 0 }
-	for _, want := range []string{"topic parley.calls shall have 3 replicas, and of brokers there are only 1", "set PARLEY_REPLICATION=1", "PARLEY_ALLOW_UNSAFE_TOPICS=true"} {
+	for _, want := range []string{"topic " + topic.Calls + " shall have 3 replicas, and of brokers there are only 1", "set PARLEY_REPLICATION=1", "PARLEY_ALLOW_UNSAFE_TOPICS=true"} {
 		if got := s.refused(three); !strings.Contains(got, want) {
 			t.Errorf("it says %q, want %q", got, want)
 		}
@@ -36,10 +37,10 @@ func TestTooFewBrokers(t *testing.T) {
 		c.Replication, c.AllowUnsafeTopics = 0, true
 		c.Log = slog.New(slog.NewTextHandler(logged, nil))
 	})
-	if want := `level=ERROR msg="unsafe topics are allowed: acknowledged calls may be lost" check=topics-replication subject="topic parley.calls" found="a partition with 1 of 3 replicas"`; !strings.Contains(logged.String(), want) {
+	if want := `level=ERROR msg="unsafe topics are allowed: acknowledged calls may be lost" check=topics-replication subject="topic ` + topic.Calls + `" found="a partition with 1 of 3 replicas"`; !strings.Contains(logged.String(), want) {
 		t.Errorf("logged %s, want %s", logged.String(), want)
 	}
-	for _, want := range []string{"topic parley.state: a partition with 1 of 3 replicas; what was acknowledged is lost", "parley topics apply --reassign"} {
+	for _, want := range []string{"topic " + topic.State + ": a partition with 1 of 3 replicas; what was acknowledged is lost", "parley topics apply --reassign"} {
 		if got := s.refused(three); !strings.Contains(got, want) {
 			t.Errorf("with topics that are there it says %q, want %q", got, want)
 		}
@@ -55,16 +56,12 @@ func TestUnsafeSettings(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.start("first", Roles{Ingest: true}).stop()
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.broker.ListenAddrs()...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	results := s.broker.Topics.Results
 	hour := "3600000"
-	if _, err := kadm.NewClient(client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: &hour}}, "parley.results"); err != nil {
+	if _, err := kadm.NewClient(s.broker.Client()).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: &hour}}, results); err != nil {
 		t.Fatal(err)
 	}
-	want := "topic parley.results: retention.ms=3600000; would lose records that nobody has read yet; parley topics apply, or kafka-configs.sh --alter --entity-type topics --entity-name parley.results --add-config retention.ms=-1"
+	want := "topic " + results + ": retention.ms=3600000; would lose records that nobody has read yet; parley topics apply, or kafka-configs.sh --alter --entity-type topics --entity-name " + results + " --add-config retention.ms=-1"
 	if got := s.refused(func(*Config) {}); !strings.Contains(got, want) {
 		t.Errorf("it says %q, want %q", got, want)
 	}
