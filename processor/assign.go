@@ -107,6 +107,13 @@ func (l *loop) adopt(ctx context.Context) error {
 		if err := l.session.fence(ctx); err != nil {
 			return err
 		}
+		ended, err := l.session.fenceFormer(ctx, l.cfg.Topics.State, gained)
+		if err != nil {
+			l.cfg.Log.Warn("transactions of former owners may be open; they are waited for", "error", err)
+		}
+		if len(ended) > 0 {
+			l.cfg.Log.Info("transactions of former owners ended", "transactional_ids", ended)
+		}
 		r := restorer{cfg: &l.cfg, store: l.store, metrics: l.metrics, admin: kadm.NewClient(l.session.client)}
 		partitions, err := r.restore(ctx, gained)
 		if err != nil {

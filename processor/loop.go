@@ -69,7 +69,7 @@ func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loo
 	}
 	l.owner = &ownership{wake: l.mailbox.nudge}
 	l.destinations = &destinations{known: make(map[string]destination)}
-	txn := cfg.Group + "-" + cfg.Instance
+	txn := txnPrefix(cfg.Group) + cfg.Instance
 	opts := append([]kgo.Opt{
 		kgo.ConsumerGroup(cfg.Group),
 		kgo.DisableAutoCommit(),

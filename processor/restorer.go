@@ -33,12 +33,14 @@ const (
 	// storeAgeMax is how old the store of a partition may be: well below the 24 hours for which the changelog keeps
 	// what was deleted, or deletions would be missed.
 	storeAgeMax = 12 * time.Hour
+	// stablePause is the time between two looks at it.
+	stablePause = 100 * time.Millisecond
 	// restoreBatch is how many records are applied at once.
 	restoreBatch = 5_000
 )
 
 func (r *restorer) restore(ctx context.Context, gained map[int32]struct{}) ([]*partition, error) {
-	committed, err := groupOffsets(kadm.RequireStable(ctx), r.admin, r.cfg.Group, r.cfg.Topics.Calls)
+	committed, err := r.committed(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +65,24 @@ func (r *restorer) restore(ctx context.Context, gained map[int32]struct{}) ([]*p
 	return out, group.Wait()
 }
 
+// deadline is until when a former owner's last transaction is waited for.
+func (r *restorer) deadline() time.Time {
+	return time.Now().Add(r.cfg.TransactionTimeout + stableGrace)
+}
+
+// committed returns what the group has committed of the calls, once no transaction can change it any more (KIP-447).
+func (r *restorer) committed(ctx context.Context) (map[int32]int64, error) {
+	for deadline := r.deadline(); ; {
+		offsets, err := groupOffsets(kadm.RequireStable(ctx), r.admin, r.cfg.Group, r.cfg.Topics.Calls)
+		if !errors.Is(err, kerr.UnstableOffsetCommit) || time.Now().After(deadline) {
+			return offsets, err
+		}
+		if err := pause.For(ctx, stablePause); err != nil {
+			return nil, err
+		}
+	}
+}
+
 // catchUp follows the changelog until the state has everything that the group has committed: a transaction's parts
 // become visible one after the other, its offsets perhaps before its changelog. A turn of outcomes alone moves no
 // offset: so all that has been appended must have been decided.
@@ -74,7 +94,7 @@ func (r *restorer) catchUp(ctx context.Context, p *partition, committed int64) (
 	if err != nil {
 		return err
 	}
-	deadline := time.Now().Add(r.cfg.TransactionTimeout + stableGrace)
+	deadline := r.deadline()
 	for {
 		stable, err := r.changelog(ctx, p)
 		if err != nil {
@@ -89,7 +109,7 @@ func (r *restorer) catchUp(ctx context.Context, p *partition, committed int64) (
 		if time.Now().After(deadline) {
 			return fmt.Errorf("the group has committed offset %d, the changelog leads to %d, and is decided up to %d of %d", committed, p.meta.NextOffset, stable, appended)
 		}
-		if err := pause.For(ctx, 100*time.Millisecond); err != nil {
+		if err := pause.For(ctx, stablePause); err != nil {
 			return err
 		}
 	}

@@ -62,15 +62,6 @@ var errAbortable = errors.New("transaction must be aborted")
 // endTimeout bounds a transaction from its first record to its end.
 const endTimeout = 30 * time.Second
 
-// fence ends the transaction that a process with our name has left open: whoever gets its partitions would wait until
-// the broker gives it up.
-func (s *session) fence(ctx context.Context) error {
-	if _, _, err := s.client.ProducerID(ctx); err != nil {
-		return fmt.Errorf("fence former transactions: %w", err)
-	}
-	return nil
-}
-
 // commit writes records, and offsets of the calls per partition, in one transaction. false: it was aborted, and
 // nothing has changed. An error leaves open which.
 func (s *session) commit(records [][]*kgo.Record, offsets map[int32]int64) (bool, error) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -76,6 +77,58 @@ func TestReturningOwnerEndsItsOwnTransaction(t *testing.T) {
 	p, _ := c.start(new(recorder), t.TempDir())
 	c.send("acme/c", part("c", 1, 1))
 	await(t, p, "c")
+}
+
+// A process that was killed within a transaction, and does not come back, is not waited for: who gets its partitions ends
+// it, with the offsets in it.
+func TestNewOwnerEndsTheTransactionOfADeadFormer(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	partition := topics.Partition("acme/c", partitions)
+	killed := c.newClient(kgo.TransactionalID(c.groups.processor+"-killed"), kgo.TransactionTimeout(time.Minute), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err := killed.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := killed.ProduceSync(t.Context(), &kgo.Record{Topic: c.topics.State, Partition: partition, Key: []byte("k"), Value: []byte("undecided")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	c.commitOpen(killed, c.groups.processor+"-killed", partition)
+	p, _ := c.start(new(recorder), t.TempDir())
+	c.send("acme/c", part("c", 1, 1))
+	await(t, p, "c")
+	if err := killed.EndTransaction(t.Context(), kgo.TryCommit); err == nil {
+		t.Error("the former owner commits after the new one has begun")
+	}
+}
+
+// commitOpen adds an offset of the calls to the transaction that a client has open.
+func (c *cluster) commitOpen(client *kgo.Client, txn string, partition int32) {
+	c.t.Helper()
+	id, epoch, err := client.ProducerID(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	add := kmsg.NewPtrAddOffsetsToTxnRequest()
+	add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = txn, id, epoch, c.groups.processor
+	if resp, err := add.RequestWith(c.t.Context(), client); err != nil || resp.ErrorCode != 0 {
+		c.t.Fatalf("add offsets: %v, %v", err, resp)
+	}
+	topic := kmsg.NewTxnOffsetCommitRequestTopic()
+	listed, err := kadm.NewClient(client).ListTopics(c.t.Context(), c.topics.Calls)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	topic.Topic, topic.TopicID = c.topics.Calls, listed[c.topics.Calls].ID
+	at := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+	at.Partition = partition
+	topic.Partitions = append(topic.Partitions, at)
+	commit := kmsg.NewPtrTxnOffsetCommitRequest()
+	commit.TransactionalID, commit.ProducerID, commit.ProducerEpoch, commit.Group = txn, id, epoch, c.groups.processor
+	commit.Topics = append(commit.Topics, topic)
+	resp, err := commit.RequestWith(c.t.Context(), client)
+	if err != nil || resp.Topics[0].Partitions[0].ErrorCode != 0 {
+		c.t.Fatalf("commit offsets: %v, %v", err, resp)
+	}
 }
 
 // state returns what a partition of the changelog has.
