@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"parley/internal/cli/node"
+	"parley/internal/kafka"
 )
 
 // brokers are the addresses of a broker, and url that of a Parley which works on it.
@@ -54,7 +55,7 @@ func run(m *testing.M) (code int, err error) {
 	go func() {
 		ended <- node.Run(ctx, node.Config{
 			HTTPAddr:      "127.0.0.1:0",
-			KafkaBrokers:  broker.ListenAddrs(),
+			Kafka:         kafka.Config{Brokers: broker.ListenAddrs()},
 			ClickHouseDSN: "clickhouse://127.0.0.1:1/parley",
 			DataDir:       filepath.Join(dir, "data"),
 			Roles:         node.Roles{Ingest: true, Processor: true},

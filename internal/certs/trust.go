@@ -14,13 +14,19 @@ func Trust(file string) (*tls.Config, error) {
 	if file == "" {
 		return c, nil
 	}
+	roots, err := readAuthorities(file)
+	c.RootCAs = roots
+	return c, err
+}
+
+func readAuthorities(file string) (*x509.CertPool, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read authorities: %w", err)
 	}
-	c.RootCAs = x509.NewCertPool()
-	if !c.RootCAs.AppendCertsFromPEM(b) {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(b) {
 		return nil, fmt.Errorf("read authorities: there is no certificate in %s", file)
 	}
-	return c, nil
+	return roots, nil
 }

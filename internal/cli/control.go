@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
-	"strings"
 	"time"
 
 	"parley/internal/control"
@@ -18,11 +17,15 @@ const controlTimeout = 10 * time.Second
 
 // control opens what all processes agree on, which whoever has the brokers may change: the first key is made before
 // anybody can show one.
-func (f kafkaFlags) control(ctx context.Context, std streams) (*control.Control, error) {
+func (f *kafkaFlags) control(ctx context.Context, std streams) (*control.Control, error) {
+	opts, err := f.reach(ctx, std.err)
+	if err != nil {
+		return nil, err
+	}
 	opening, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
 	c, err := control.Open(opening, control.Config{
-		Kafka: f.options(),
+		Kafka: opts,
 		Topic: f.topics().Control,
 		Log:   slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
@@ -34,7 +37,7 @@ func (f kafkaFlags) control(ctx context.Context, std streams) (*control.Control,
 	case errors.Is(err, control.ErrNoTopic):
 		return nil, fmt.Errorf("there is no topic %s: no Parley has been served with this topic prefix; start parley serve, which makes it", f.topics().Control)
 	}
-	return nil, fmt.Errorf("no answer from Kafka at %s, which --kafka-brokers or --embedded-kafka-addr name: %w", strings.Join(f.seeds(), ","), err)
+	return nil, err
 }
 
 // operator is who uses the program, as far as the system knows.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -46,12 +47,12 @@ func (f deadFlags) filter() dead.Filter {
 }
 
 // deadBox opens parley.dead.
-func (f kafkaFlags) deadBox(ctx context.Context) (*dead.Box, error) {
-	box, err := dead.Open(ctx, f.topics(), f.options()...)
-	if errors.Is(err, dead.ErrNoAnswer) {
-		return nil, fmt.Errorf("no answer from Kafka at %s, which --kafka-brokers or --embedded-kafka-addr name: %w", strings.Join(f.seeds(), ","), err)
+func (f *kafkaFlags) deadBox(ctx context.Context, stderr io.Writer) (*dead.Box, error) {
+	opts, err := f.reach(ctx, stderr)
+	if err != nil {
+		return nil, err
 	}
-	return box, err
+	return dead.Open(ctx, f.topics(), opts...)
 }
 
 // moment is a time that is given as such, or as a duration before now.
@@ -101,7 +102,7 @@ type deadListCmd struct {
 
 // Run prints a row per letter.
 func (c *deadListCmd) Run(ctx context.Context, std streams) error {
-	box, err := c.deadBox(ctx)
+	box, err := c.deadBox(ctx, std.err)
 	if err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ type deadShowCmd struct {
 
 // Run prints the letter.
 func (c *deadShowCmd) Run(ctx context.Context, std streams) error {
-	box, err := c.deadBox(ctx)
+	box, err := c.deadBox(ctx, std.err)
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (c *deadReplayCmd) Validate() error {
 
 // Run appends the letters and says so of each.
 func (c *deadReplayCmd) Run(ctx context.Context, std streams) error {
-	box, err := c.deadBox(ctx)
+	box, err := c.deadBox(ctx, std.err)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -52,7 +51,11 @@ func (c *inboxCreateCmd) Run(ctx context.Context, std streams) error {
 	if c.Partitions < 1 || c.Retention < time.Minute {
 		return errors.New("give at least one partition, and a retention of a minute or more")
 	}
-	client, err := kgo.NewClient(c.options()...)
+	opts, err := c.reach(ctx, std.err)
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		return fmt.Errorf("configure Kafka client: %w", err)
 	}
@@ -65,7 +68,7 @@ func (c *inboxCreateCmd) Run(ctx context.Context, std streams) error {
 	case errors.Is(err, kerr.TopicAlreadyExists):
 		return fmt.Errorf("there is a topic %s already; it is left as it is", topic)
 	case ctx.Err() != nil:
-		return fmt.Errorf("no answer from Kafka at %s, which --kafka-brokers or --embedded-kafka-addr name: %w", strings.Join(c.seeds(), ","), err)
+		return fmt.Errorf("create topic %s: no answer from Kafka: %w", topic, err)
 	case err != nil:
 		return fmt.Errorf("create topic %s: %w", topic, err)
 	}

@@ -1,8 +1,16 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/kafka"
 	"parley/schemas"
 )
 
@@ -11,17 +19,39 @@ type kafkaFlags struct {
 	Brokers     []string `name:"kafka-brokers" env:"PARLEY_KAFKA_BROKERS" sep:"," placeholder:"HOST:PORT,..." help:"Kafka cluster. Default: the embedded broker of parley serve."`
 	Embedded    string   `name:"embedded-kafka-addr" default:"127.0.0.1:9092" env:"PARLEY_EMBEDDED_KAFKA_ADDR" placeholder:"HOST:PORT" help:"Where the embedded broker listens."`
 	TopicPrefix string   `default:"parley" env:"PARLEY_TOPIC_PREFIX" placeholder:"PREFIX" help:"Begins the names of topics."`
+
+	kafkaAccessFlags
 }
 
-func (f kafkaFlags) topics() schemas.Topics { return schemas.TopicsOf(f.TopicPrefix) }
+func (f *kafkaFlags) topics() schemas.Topics { return schemas.TopicsOf(f.TopicPrefix) }
 
-func (f kafkaFlags) seeds() []string {
-	if brokers := list(f.Brokers); len(brokers) > 0 {
-		return brokers
+// reachTimeout bounds how long a verb waits for a broker to say anything at all.
+const reachTimeout = 10 * time.Second
+
+// reach waits for Kafka, and returns how any client connects to it.
+func (f *kafkaFlags) reach(ctx context.Context, stderr io.Writer) ([]kgo.Opt, error) {
+	brokers := list(f.Brokers)
+	cfg := f.kafka(brokers, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if len(brokers) == 0 {
+		if cfg.Given() {
+			return nil, kafka.ErrEmbedded
+		}
+		cfg.Brokers = []string{f.Embedded}
 	}
-	return []string{f.Embedded}
-}
-
-func (f kafkaFlags) options() []kgo.Opt {
-	return []kgo.Opt{kgo.SeedBrokers(f.seeds()...), kgo.ClientID("parley-cli")}
+	cluster, err := kafka.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	reaching, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	if err = cluster.Reach(reaching); err == nil {
+		return cluster.Options("parley-cli"), nil
+	}
+	if _, refused := errors.AsType[*kafka.RefusedError](err); refused {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return nil, fmt.Errorf("no answer from Kafka at %s, which --kafka-brokers or --embedded-kafka-addr name: %w", cluster.Brokers(), err)
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -35,7 +34,11 @@ const replayTimeout = 30 * time.Second
 
 // Run sets the sink back and says how far.
 func (c *replayCmd) Run(ctx context.Context, std streams) error {
-	client, err := kgo.NewClient(c.options()...)
+	opts, err := c.reach(ctx, std.err)
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		return fmt.Errorf("configure Kafka client: %w", err)
 	}
@@ -43,9 +46,6 @@ func (c *replayCmd) Run(ctx context.Context, std streams) error {
 	ctx, cancel := context.WithTimeout(ctx, replayTimeout)
 	defer cancel()
 	records, err := topics.Rewind(ctx, client, c.TopicPrefix+".sink", c.topics().Results, c.From.Time)
-	if ctx.Err() != nil {
-		return fmt.Errorf("no answer from Kafka at %s, which --kafka-brokers or --embedded-kafka-addr name: %w", strings.Join(c.seeds(), ","), err)
-	}
 	if err != nil {
 		return err
 	}

@@ -70,6 +70,7 @@ type serveCmd struct {
 	RememberCalls         span `default:"7d" env:"PARLEY_REMEMBER_CALLS" placeholder:"DURATION" help:"How long a call without a ConversationID is known when it is sent again, from its end on." group:"Conversations"`
 	RememberConversations span `default:"0" env:"PARLEY_REMEMBER_CONVERSATIONS" placeholder:"DURATION" help:"How long a ConversationID that was used is not carried out again. 0: for ever, which costs some bytes of state for each." group:"Conversations"`
 
+	kafkaAccessFlags
 	limitFlags
 	accountLimitFlags
 	logFlags
@@ -179,7 +180,7 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 	return node.Config{
 		HTTPAddr:      c.HTTPAddr,
 		AdvertiseAddr: c.Advertise,
-		KafkaBrokers:  list(c.KafkaBrokers),
+		Kafka:         c.kafka(list(c.KafkaBrokers), log),
 		ClickHouseDSN: c.ClickHouseDSN,
 		ClickHouse: record.Schema{
 			Cluster:   c.ClickHouseCluster,

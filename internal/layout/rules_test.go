@@ -66,6 +66,7 @@ var homes = []home{
 			"internal/peer",      // asks who owns a partition
 			"internal/control",   // reads and writes what all processes agree on
 			"internal/e2e/...",   // asks real brokers how they are
+			"internal/kafka",     // how every client connects
 			"internal/embedded/...",
 			"internal/cli/...", // opens the clients that the roles are given
 		},
@@ -78,6 +79,8 @@ var homes = []home{
 	{"parley/internal/embedded/chdb", []string{"internal/embedded/...", "internal/cli/..."}, "everybody else talks to ClickHouse by its protocol"},
 	{"go.opentelemetry.io/otel/sdk/...", []string{"internal/telemetry", "internal/cli/..."}, "roles make spans, and know nothing of where they go"},
 	{"go.opentelemetry.io/otel/exporters/...", []string{"internal/telemetry"}, "roles make spans, and know nothing of where they go"},
+	{"golang.org/x/oauth2/...", []string{"internal/kafka"}, "tokens are for Kafka alone"},
+	{"github.com/twmb/franz-go/pkg/sasl/...", []string{"internal/kafka"}, "one place knows how Kafka is reached"},
 	{"github.com/alecthomas/kong/...", []string{"internal/cli/..."}, "only the command line reads flags"},
 }
 

@@ -66,9 +66,16 @@ type Files struct {
 	Cert, Key, Authority string
 }
 
-// Issue writes a certificate for hosts, its key, and that of the authority into a folder, where they replace others.
+// Pool believes the authority.
+func (a *Authority) Pool() *x509.CertPool {
+	p := x509.NewCertPool()
+	p.AddCert(a.cert)
+	return p
+}
+
+// Issue writes a certificate for hosts, by which they serve and are clients, its key, and that of the authority into a folder, where they replace others.
 func (a *Authority) Issue(dir string, hosts ...string) (Files, error) {
-	c := &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	c := &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	for _, h := range hosts {
 		if ip := net.ParseIP(h); ip != nil {
 			c.IPAddresses = append(c.IPAddresses, ip)

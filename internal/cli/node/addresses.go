@@ -1,9 +1,6 @@
 package node
 
-import (
-	"net/url"
-	"strings"
-)
+import "net/url"
 
 // Addresses say where everything is.
 type Addresses struct {
@@ -19,7 +16,7 @@ type Addresses struct {
 func (n *node) addresses() Addresses {
 	a := Addresses{
 		HTTP:       n.url(),
-		Kafka:      strings.Join(n.brokers(), ","),
+		Kafka:      n.cluster.Brokers(),
 		ClickHouse: withoutPassword(n.dsn()),
 		DataDir:    n.cfg.DataDir,
 		Roles:      n.cfg.Roles,

@@ -14,6 +14,7 @@ import (
 	"parley/ingest"
 	"parley/internal/account"
 	"parley/internal/embedded"
+	"parley/internal/kafka"
 	"parley/internal/topics"
 	"parley/results/record"
 	"parley/results/sink"
@@ -28,8 +29,8 @@ type Config struct {
 	// AdvertiseAddr is where other nodes reach this one. Empty: HTTPAddr, or the name of the host when that is all
 	// addresses.
 	AdvertiseAddr string
-	// KafkaBrokers are the addresses of a cluster. Empty: the node runs a broker of its own.
-	KafkaBrokers []string
+	// Kafka is a cluster, and how it is reached; its Log is that of the node. No brokers: the node runs one of its own.
+	Kafka kafka.Config
 	// ClickHouseDSN names a database, see record.ParseDSN. Empty: the node runs a ClickHouse of its own.
 	ClickHouseDSN string
 	// ClickHouse is the form of its tables and how long they keep rows, the same on all nodes. Zero: tables on one server,
@@ -162,7 +163,7 @@ var prefixForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
 var instanceForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
 
 // embeddedKafka reports whether the node runs a broker of its own.
-func (c Config) embeddedKafka() bool { return len(c.KafkaBrokers) == 0 }
+func (c Config) embeddedKafka() bool { return len(c.Kafka.Brokers) == 0 }
 
 // embeddedClickHouse reports whether the node runs a ClickHouse of its own.
 func (c Config) embeddedClickHouse() bool { return c.ClickHouseDSN == "" }
@@ -222,7 +223,7 @@ func (c Config) Validate() error {
 	need(c.SessionTimeout >= 0, "PARLEY_SESSION_TIMEOUT is %s; it is positive, or 0 for the default", c.SessionTimeout)
 	need(c.DrainDelay >= 0, "PARLEY_DRAIN_DELAY is %s; it is positive, or 0 to stop at once", c.DrainDelay)
 	need(c.TrimAfter >= 0, "PARLEY_TRIM_AFTER is %s; it is positive, or 0 to keep everything", c.TrimAfter)
-	errs = append(errs, c.checkClickHouse(), c.Sink.check())
+	errs = append(errs, c.checkKafka(), c.checkClickHouse(), c.Sink.check())
 	if err := (topics.Layout{Partitions: c.Partitions, ResultPartitions: c.ResultPartitions}).Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("PARLEY_PARTITIONS, PARLEY_RESULT_PARTITIONS: %w", err))
 	}
@@ -237,6 +238,13 @@ func (c Config) Validate() error {
 	need(c.RoutesFile != "" || c.backend(), "PARLEY_ROUTES is empty, and there is no demo backend that could take the calls; name a file of routes")
 	errs = append(errs, c.checkAddrs(), c.checkAuth(), c.Limits.Check(), c.Requests.Check(c.Limits))
 	return errors.Join(errs...)
+}
+
+func (c Config) checkKafka() error {
+	if c.embeddedKafka() && c.Kafka.Given() {
+		return kafka.ErrEmbedded
+	}
+	return c.Kafka.Validate()
 }
 
 func (c Config) checkClickHouse() error {
@@ -299,7 +307,7 @@ func (c Config) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("http_addr", c.HTTPAddr),
 		slog.String("advertise_addr", c.AdvertiseAddr),
-		slog.Any("kafka_brokers", c.KafkaBrokers),
+		slog.Any("kafka", c.Kafka),
 		slog.String("clickhouse", withoutPassword(c.ClickHouseDSN)),
 		slog.String("clickhouse_cluster", c.ClickHouse.Cluster),
 		slog.Duration("results_retention", c.ClickHouse.Retention.Results),

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"parley/internal/kafka"
 )
 
 func TestDefaults(t *testing.T) {
@@ -19,7 +21,7 @@ func TestDefaults(t *testing.T) {
 		{"embedded on localhost", Config{HTTPAddr: "localhost:8080"}, AuthNone, 8, 8},
 		{"embedded on IPv6 loopback", Config{HTTPAddr: "[::1]:8080"}, AuthNone, 8, 8},
 		{"embedded for everybody", Config{HTTPAddr: ":8080"}, AuthKeys, 8, 8},
-		{"a cluster", Config{HTTPAddr: "127.0.0.1:8080", KafkaBrokers: []string{"k:9092"}}, AuthKeys, 48, 8},
+		{"a cluster", Config{HTTPAddr: "127.0.0.1:8080", Kafka: kafka.Config{Brokers: []string{"k:9092"}}}, AuthKeys, 48, 8},
 		{"given", Config{HTTPAddr: ":8080", Auth: AuthNone, Partitions: 4, ResultPartitions: 2}, AuthNone, 4, 2},
 	} {
 		if got := c.cfg.withDefaults(); got.Auth != c.auth || got.Partitions != c.partitions || got.ResultPartitions != c.more {

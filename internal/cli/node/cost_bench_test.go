@@ -109,7 +109,7 @@ func ms(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
 // in has a node with some roles do something.
 func (c *costs) in(roles Roles, do func(*running) time.Duration, adjust ...func(*Config)) time.Duration {
-	n := c.start("a", roles, append(adjust, func(cfg *Config) { cfg.KafkaBrokers, cfg.ClickHouseDSN = c.brokers, c.dsn })...)
+	n := c.start("a", roles, append(adjust, func(cfg *Config) { cfg.Kafka.Brokers, cfg.ClickHouseDSN = c.brokers, c.dsn })...)
 	defer n.stop()
 	return do(n)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,30 +13,49 @@ import (
 
 	"parley/ingest"
 	"parley/internal/doctor"
+	"parley/internal/kafka"
 	"parley/internal/topics"
 )
 
 // topicsTimeout bounds the wait for a cluster at the start.
 const topicsTimeout = 30 * time.Second
 
+// openKafka says how Kafka is reached: the cluster that is named, or the broker that was started.
+func (n *node) openKafka(context.Context) (err error) {
+	cfg := n.cfg.Kafka
+	if n.cfg.embeddedKafka() {
+		cfg.Brokers = n.engines.Brokers()
+	}
+	cfg.Log = n.log
+	n.cluster, err = kafka.New(cfg)
+	return err
+}
+
 // openTopics makes the topics that are missing, and learns how they are divided.
 func (n *node) openTopics(ctx context.Context) error {
-	client, err := kgo.NewClient(append(n.kafkaOptions("setup"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
-	if err != nil {
-		return fmt.Errorf("configure Kafka client: %w; PARLEY_KAFKA_BROKERS is host:port, several separated by commas", err)
-	}
-	defer client.Close()
 	reaching, cancel := context.WithTimeout(ctx, topicsTimeout)
 	defer cancel()
-	err = n.makeTopics(reaching, client)
-	if errors.Is(reaching.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("no answer from Kafka at %s within %s; check PARLEY_KAFKA_BROKERS, and that a broker runs there: %w",
-			strings.Join(n.brokers(), ","), topicsTimeout, err)
+	if err := n.cluster.Reach(reaching); err != nil {
+		return n.unreached(reaching, err)
 	}
+	client, err := kgo.NewClient(append(n.kafkaOptions("setup"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
-		return err
+		return fmt.Errorf("configure Kafka client: %w", err)
+	}
+	defer client.Close()
+	if err := n.makeTopics(reaching, client); err != nil {
+		return n.unreached(reaching, err)
 	}
 	return n.checkTopics(ctx, client)
+}
+
+// unreached says of an error that it came of waiting for too long, if it did.
+func (n *node) unreached(reaching context.Context, err error) error {
+	if err == nil || !errors.Is(reaching.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("no answer from Kafka at %s within %s; check PARLEY_KAFKA_BROKERS, and that a broker runs there: %w",
+		n.cluster.Brokers(), topicsTimeout, err)
 }
 
 // topicSpec is what the topics must be.
@@ -86,16 +104,9 @@ func (n *node) checkTopics(ctx context.Context, client *kgo.Client) error {
 	return nil
 }
 
-// dialTimeout bounds a connection to a broker, which no context does: whoever asks meanwhile, as /readyz does, waits for it.
-const dialTimeout = 3 * time.Second
-
 // kafkaOptions are how any client of this node gets at Kafka.
 func (n *node) kafkaOptions(client string) []kgo.Opt {
-	return []kgo.Opt{
-		kgo.SeedBrokers(n.brokers()...),
-		kgo.DialTimeout(dialTimeout),
-		kgo.ClientID("parley-" + client + "-" + n.cfg.Instance),
-	}
+	return n.cluster.Options("parley-" + client + "-" + n.cfg.Instance)
 }
 
 // memberOptions are those of a client that is a member of a group: it keeps its partitions when it comes back soon

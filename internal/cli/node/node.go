@@ -20,6 +20,7 @@ import (
 
 	"parley/internal/control"
 	"parley/internal/embedded"
+	"parley/internal/kafka"
 	"parley/internal/route"
 	"parley/internal/telemetry"
 	"parley/internal/token"
@@ -41,6 +42,7 @@ type node struct {
 	layout  topics.Layout
 	tracer  oteltrace.Tracer  // nil: no spans are made
 	engines *embedded.Engines // nil: none is needed
+	cluster *kafka.Cluster
 	http    net.Listener
 	trust   *tls.Config  // verifies other nodes
 	backend net.Listener // nil: no demo backend
@@ -94,6 +96,7 @@ func (n *node) open(ctx context.Context) error {
 		n.openBackend,
 		n.openEngines,
 		n.openSecret,
+		n.openKafka,
 		n.openTopics,
 		n.openControl,
 		n.openRoles,
@@ -181,14 +184,6 @@ func (n *node) watchEngines(ctx context.Context) error {
 	case <-n.engines.Done():
 		return n.engines.Err()
 	}
-}
-
-// brokers are the addresses of Kafka.
-func (n *node) brokers() []string {
-	if n.cfg.embeddedKafka() {
-		return n.engines.Brokers()
-	}
-	return n.cfg.KafkaBrokers
 }
 
 // dsn names the ClickHouse database.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"parley/ingest"
+	"parley/internal/kafka"
 	"parley/internal/peer"
 	"parley/internal/testkit"
 	"parley/schemas"
@@ -93,7 +94,7 @@ func (s *site) config(instance string, roles Roles) Config {
 	requests.ProduceTimeout = patience // a busy machine is no silent broker
 	return Config{
 		HTTPAddr:       "127.0.0.1:0",
-		KafkaBrokers:   s.broker.Brokers,
+		Kafka:          kafka.Config{Brokers: s.broker.Brokers},
 		ClickHouseDSN:  "clickhouse://127.0.0.1:1/parley",
 		DataDir:        s.t.TempDir(),
 		Roles:          roles,

@@ -1,0 +1,112 @@
+package kafka
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// RefusedError says that Kafka is there and does not let us in.
+type RefusedError struct {
+	// Broker is who refuses, as host:port.
+	Broker string
+	// Remedy says what to do.
+	Remedy string
+
+	what    string
+	certain bool // else a broker that goes down may look the same
+	err     error
+}
+
+// Error says everything in one line.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("Kafka at %s %s: %s; %s", e.Broker, e.what, e.err, e.Remedy)
+}
+
+// Unwrap is what the broker, or the connection to it, said.
+func (e *RefusedError) Unwrap() error { return e.err }
+
+// explain says what it means that a connection to a broker has failed; nil: that it cannot be reached, or went away.
+func (c *Cluster) explain(broker string, err error) *RefusedError {
+	refused := func(what, remedy string) *RefusedError {
+		return &RefusedError{Broker: broker, what: what, Remedy: remedy, certain: true, err: err}
+	}
+	doubted := func(what, remedy string) *RefusedError {
+		e := refused(what, remedy)
+		e.certain = false
+		return e
+	}
+	if e := c.explainSASL(err, refused); e != nil {
+		return e
+	}
+	if e := explainTLS(err, refused); e != nil {
+		return e
+	}
+	switch first, early := errors.AsType[*kgo.ErrFirstReadEOF](err); {
+	case early && c.certs != nil:
+		return doubted("closed the connection where TLS begins", "name a listener that speaks TLS with PARLEY_KAFKA_BROKERS, or unset PARLEY_KAFKA_TLS, PARLEY_KAFKA_CA and PARLEY_KAFKA_CERT")
+	case early && !strings.Contains(first.Error(), "dial"):
+		return doubted("closed the connection at the first request", "its listener may want TLS (PARLEY_KAFKA_TLS) or credentials (PARLEY_KAFKA_SASL)")
+	case c.mechanism != nil && errors.Is(err, io.EOF): // brokers that are not Apache's give no reason
+		return doubted("closed the connection while "+c.cfg.SASL.who()+" was authenticated", c.credentials())
+	}
+	return nil
+}
+
+func (c *Cluster) explainSASL(err error, refused func(what, remedy string) *RefusedError) *RefusedError {
+	if c.mechanism == nil {
+		return nil
+	}
+	user := c.cfg.SASL.who()
+	if _, ok := errors.AsType[*SecretError](err); ok {
+		return refused("waits for the password of "+user, "put the password into the file, and let this user of the system read it")
+	}
+	if _, ok := errors.AsType[*TokenError](err); ok {
+		return refused("waits for a token of "+user, "check PARLEY_KAFKA_OAUTH_TOKEN_URL, PARLEY_KAFKA_OAUTH_CLIENT_ID and its secret")
+	}
+	if _, ok := errors.AsType[*TokenRefusedError](err); ok {
+		return refused("refused "+user, "check what its listener expects of a token: issuer, audience, scope (PARLEY_KAFKA_OAUTH_SCOPE), keys")
+	}
+	switch {
+	case errors.Is(err, kerr.SaslAuthenticationFailed):
+		return refused("refused "+user, c.credentials())
+	case errors.Is(err, kerr.UnsupportedSaslMechanism):
+		return refused("does not know "+c.mechanism.Name(), "set PARLEY_KAFKA_SASL to one of its sasl.enabled.mechanisms")
+	case errors.Is(err, kerr.IllegalSaslState):
+		return refused("wants no credentials", "name a listener with SASL with PARLEY_KAFKA_BROKERS, or unset PARLEY_KAFKA_SASL")
+	}
+	return nil
+}
+
+func explainTLS(err error, refused func(what, remedy string) *RefusedError) *RefusedError {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return refused("has a certificate that is not believed", "PARLEY_KAFKA_CA names the authorities of its certificate, which must hold for the name in PARLEY_KAFKA_BROKERS and advertised.listeners")
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return refused("does not speak TLS", "name a listener that does with PARLEY_KAFKA_BROKERS, or unset PARLEY_KAFKA_TLS, PARLEY_KAFKA_CA and PARLEY_KAFKA_CERT")
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" { // crypto/tls: an alert of the other side
+		return refused("does not take our certificate, or our TLS", "PARLEY_KAFKA_CERT and PARLEY_KAFKA_KEY give one that its listener trusts (ssl.client.auth, ssl.truststore)")
+	}
+	if strings.Contains(err.Error(), "tls alert") { // kgo has no type for it
+		return refused("speaks TLS", "set PARLEY_KAFKA_TLS, and PARLEY_KAFKA_CA unless the system knows its authority")
+	}
+	return nil
+}
+
+// credentials says what to check.
+func (c *Cluster) credentials() string {
+	if c.cfg.SASL.Mechanism == OAuthBearer {
+		return "check what its listener expects of a token: issuer, audience, scope (PARLEY_KAFKA_OAUTH_SCOPE), keys"
+	}
+	if c.cfg.SASL.Password.File != "" {
+		return "check PARLEY_KAFKA_USER, the password in " + c.cfg.SASL.Password.File + ", and PARLEY_KAFKA_SASL"
+	}
+	return "check PARLEY_KAFKA_USER, PARLEY_KAFKA_PASSWORD and PARLEY_KAFKA_SASL"
+}
