@@ -297,8 +297,13 @@ func TestNoAnswerIsTransient(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := routeTo(serve(t, tt.backend))
-			r.Executor.Timeout = tt.timeout
-			if got, want := x.Execute(t.Context(), r, request()), transient(tt.want); !reflect.DeepEqual(got, want) {
+			got, want := conversation.Outcome{}, transient(tt.want)
+			// On a machine that is busy a short timeout ends before there is a connection, or before the answer begins.
+			for timeout := tt.timeout; timeout <= 10*time.Second && !reflect.DeepEqual(got, want); timeout *= 2 {
+				r.Executor.Timeout = timeout
+				got = x.Execute(t.Context(), r, request())
+			}
+			if !reflect.DeepEqual(got, want) {
 				t.Errorf("outcome %+v, want %+v", got, want)
 			}
 		})
