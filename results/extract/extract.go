@@ -112,11 +112,16 @@ func closed(client *ch.Client) error {
 // blockRows bounds a block: some MB in ClickHouse for each column and part that it reads, and here.
 const blockRows = 16 << 10
 
+// statementBytesMax is for a statement that says of schemas.PartitionsMax partitions between which two sequences, of up to 19
+// digits: some 650 KiB, and ClickHouse takes 256 KiB if it is not told.
+const statementBytesMax = 1 << 20
+
 func readSettings() []ch.Setting {
 	return []ch.Setting{
 		ch.SettingInt("optimize_read_in_order", 1), // the rows come as they lie, however many
 		ch.SettingInt("max_block_size", blockRows),
 		ch.SettingInt("max_execution_time", 0), // the client's pace says how long it takes
+		ch.SettingInt("max_query_size", statementBytesMax),
 	}
 }
 

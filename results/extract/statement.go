@@ -2,6 +2,8 @@ package extract
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,6 +46,9 @@ func between(after, until schemas.Cursor) string {
 			ranges = append(ranges, fmt.Sprintf("partition = %d AND sequence > %d AND sequence <= %d", p, first, last))
 		}
 	}
+	if len(ranges) > rangesMax {
+		ranges = []string{betweenVectors(after, until)}
+	}
 	if part := until.Part; part != nil {
 		ranges = append(ranges, fmt.Sprintf("partition = %d AND sequence = %d AND ordinal <= %d", part.Partition, part.Sequence, part.Ordinal))
 	}
@@ -55,6 +60,26 @@ func between(after, until schemas.Cursor) string {
 		condition = fmt.Sprintf("(%s) AND NOT (partition = %d AND sequence = %d AND ordinal <= %d)", condition, part.Partition, part.Sequence, part.Ordinal)
 	}
 	return condition
+}
+
+// rangesMax bounds the ranges that are each a condition of their own. ClickHouse skips by them what lies between the ranges, and
+// compares every granule with all of them.
+const rangesMax = 500
+
+// betweenVectors is the condition that sequences lie between those of two cursors, with the sequences as arrays and one range
+// around all of them, by which granules are skipped.
+func betweenVectors(after, until schemas.Cursor) string {
+	least, most := int64(math.MaxInt64), int64(0)
+	firsts, lasts := make([]string, len(until.Sequences)), make([]string, len(until.Sequences))
+	for p := range until.Sequences {
+		first, last := after.Sequence(int32(p)), until.Sequences[p]
+		firsts[p], lasts[p] = strconv.FormatInt(first, 10), strconv.FormatInt(last, 10)
+		if first < last {
+			least, most = min(least, first), max(most, last)
+		}
+	}
+	return fmt.Sprintf("sequence > %d AND sequence <= %d AND sequence > [%s][partition + 1] AND sequence <= [%s][partition + 1]",
+		least, most, strings.Join(firsts, ","), strings.Join(lasts, ","))
 }
 
 func moment(at time.Time) string {
