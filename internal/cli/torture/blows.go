@@ -130,6 +130,7 @@ func (r *run) heal(p *process, n *network, kind Kind) error {
 		n.restore()
 		return nil
 	case Frozen:
+		r.wakes()
 		return p.signal(syscall.SIGCONT)
 	case Failing:
 		if err := p.kill(); err != nil {
@@ -137,6 +138,13 @@ func (r *run) heal(p *process, n *network, kind Kind) error {
 		}
 	}
 	return p.start()
+}
+
+// wakes notes that a member is about to wake.
+func (r *run) wakes() {
+	r.say.Lock()
+	defer r.say.Unlock()
+	r.woken = append(r.woken, time.Now())
 }
 
 // ends stops a process, which must end well.

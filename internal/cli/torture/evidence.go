@@ -24,6 +24,8 @@ type evidence struct {
 	// journal is what came to the demo backend, requests what came by Kafka, both in order.
 	journal  []backend.Execution
 	requests []request
+	// woken is when members were that had been frozen.
+	woken []time.Time
 
 	storyOf map[*call]*story
 	rowsOf  map[*call][]row
@@ -45,7 +47,7 @@ func (r *run) evidence(rows []row) (*evidence, error) {
 		return nil, err
 	}
 	e := &evidence{
-		checks: r.checks, stories: r.plan.stories, entries: r.ledger.entries, rows: rows, journal: journal, requests: requests,
+		checks: r.checks, stories: r.plan.stories, entries: r.ledger.entries, rows: rows, journal: journal, requests: requests, woken: r.woken,
 		storyOf: make(map[*call]*story), rowsOf: make(map[*call][]row), againOf: make(map[*call][]row), rowOf: make(map[string]row),
 		seenOf: make(map[string][]backend.Execution), sentOf: make(map[string][]request),
 	}
@@ -304,11 +306,24 @@ const (
 	ruleKafkaFence rule = "requests by Kafka under a fence that does not go down"
 )
 
+// wakes is how long a member that wakes may go on with what it had begun before it was frozen, between its look at the
+// lease and the first byte of a request: to the backend, which refuses it by its fence.
+const wakes = time.Second
+
+// fenced reports whether an attempt that the backend refused as one of a former owner may have come.
+func (e *evidence) fenced(x backend.Execution) bool {
+	return x.Status == statusFenced && slices.ContainsFunc(e.woken, func(at time.Time) bool {
+		late := x.At.Sub(at)
+		return 0 <= late && late < wakes
+	})
+}
+
 // stragglers is how long an attempt may be on its way to the backend, and wait there as it was told, when its partition
 // gets another owner.
 const stragglers = time.Second
 
-// fences: the fence of a partition does not go down, but for attempts that were under way when it rose.
+// fences: the fence of a partition does not go down, but for attempts that were under way when it rose. That shows an owner
+// whose lease has ended.
 func (e *evidence) fences() {
 	type height struct {
 		fence int64
@@ -325,7 +340,7 @@ func (e *evidence) fences() {
 		case x.Fence > top.fence:
 			highest[p] = height{x.Fence, x.At}
 			e.held(ruleFence)
-		case x.Fence == top.fence, x.Status == statusFenced, late, x.At.Sub(top.since) < stragglers:
+		case x.Fence == top.fence, e.fenced(x), late, x.At.Sub(top.since) < stragglers:
 			e.held(ruleFence)
 		default:
 			e.broke(ruleFence, "partition %d: fence %d at %s, %d since %s: %s/%s/%d status %d", p, x.Fence, clock(x.At), top.fence, clock(top.since), x.Account, x.ConversationID, x.SequenceCode, x.Status)

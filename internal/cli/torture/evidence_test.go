@@ -59,6 +59,13 @@ func wellDone() *evidence {
 	return e
 }
 
+// fencedAt is a second attempt under a former owner's fence, which the backend refuses.
+func fencedAt(e *evidence, seconds float64) backend.Execution {
+	x := e.journal[0]
+	x.At, x.Fence, x.Status = at(seconds), 2, statusFenced
+	return x
+}
+
 // judge looks at the evidence from all sides, and returns the rules that are broken.
 func judge(e *evidence) []rule {
 	for _, one := range e.rows {
@@ -148,6 +155,13 @@ func TestRules(t *testing.T) {
 		{"a fence goes down while an attempt is under way", func(e *evidence) {
 			e.journal[1].Fence = 2
 			e.journal[1].At = at(10.5)
+		}, nil},
+		{"a fence goes down, and the backend refuses", func(e *evidence) {
+			e.journal = append(e.journal, fencedAt(e, 20))
+		}, []rule{ruleFence}},
+		{"a fence goes down, and the backend refuses who wakes", func(e *evidence) {
+			e.journal = append(e.journal, fencedAt(e, 20))
+			e.woken = []time.Time{at(19.9)}
 		}, nil},
 		{"a fence goes down in Kafka", func(e *evidence) {
 			q := e.requests[0]

@@ -18,19 +18,43 @@ type plan struct {
 	blows map[string][]Blow
 }
 
+// storySendings is how many sendings a story has, about.
+const storySendings = 3.5
+
+// In a burst the slow route gets burstPart of the rate beside everything else, and carries out slowPart of it. So its calls
+// wait for 20 seconds at its end.
+const (
+	burstEvery = time.Minute
+	burstLasts = 10 * time.Second
+	burstPart  = 0.12
+	slowPart   = 0.04
+)
+
+// burstsFrom is the load from which there are bursts: their end is to be waited for.
+const burstsFrom = 20 * time.Second
+
+// bursts reports whether the slow route gets calls.
+func (c Config) bursts(at time.Duration) bool {
+	return c.Load >= burstsFrom && at%burstEvery < burstLasts
+}
+
 // newPlan makes the plan of a run.
 func newPlan(cfg Config) (plan, error) {
 	p := plan{blows: make(map[string][]Blow)}
 	rng := rand.New(rand.NewPCG(cfg.Seed, 1))
-	// A story has 3.5 sendings, about.
-	pause := time.Duration(3.5 / cfg.Rate * float64(time.Second))
+	pause := time.Duration(storySendings / cfg.Rate * float64(time.Second))
 	for at := time.Duration(0); at < cfg.Load; at += pause {
 		s, err := newStory(rng, len(p.stories), at)
+		if err == nil {
+			p.add(s)
+		}
+		if err == nil && cfg.bursts(at) && rng.Float64() < burstPart*storySendings {
+			s, err = newSingle(rng, at, routeSlow)
+			p.add(s)
+		}
 		if err != nil {
 			return p, err
 		}
-		p.stories = append(p.stories, s)
-		p.sendings = append(p.sendings, s.sendings...)
 	}
 	slices.SortStableFunc(p.sendings, func(a, b sending) int { return cmp.Compare(a.at, b.at) })
 	if cfg.Blows == nil {
@@ -44,6 +68,11 @@ func newPlan(cfg Config) (plan, error) {
 		slices.SortStableFunc(blows, func(a, b Blow) int { return cmp.Compare(a.At, b.At) })
 	}
 	return p, nil
+}
+
+func (p *plan) add(s story) {
+	p.stories = append(p.stories, s)
+	p.sendings = append(p.sendings, s.sendings...)
 }
 
 // strike chooses the blows. The first ones of the members are one of each kind, so that a short run has them all. None

@@ -3,6 +3,7 @@ package torture
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,9 +16,10 @@ const (
 	routeBatch      = "batch"      // at-least-once, many calls in a request
 	routeAsk        = "ask"        // exactly-once by Kafka, answered by Kafka
 	routeTell       = "tell"       // exactly-once by Kafka, not answered
+	routeSlow       = "slow"       // at-least-once, and too slow for what it gets in a burst
 )
 
-// routeNames are all of them, the busiest first.
+// routeNames are all of them but the slow one, the busiest first.
 var routeNames = []string{routePlain, routeIdempotent, routeOnce, routeBatch, routeAsk, routeTell}
 
 // viaKafka reports whether the calls of a route go out as records.
@@ -42,12 +44,13 @@ func topicsOf(prefix string) executorTopics {
 func (t executorTopics) all() []string { return []string{t.asked, t.replies, t.told} }
 
 // writeRoutes writes the file of routes, for so many calls a second at each member. The at-most-once route is given little more than it
-// needs, so that calls wait in line when their member is frozen, and are at hand when it wakes.
+// needs, so that calls wait in line when their member is frozen, and are at hand when it wakes; the slow one less than it
+// needs for a while, so that calls wait in line for longer than a member may be away until its partitions are another's.
 func writeRoutes(file, backendAddr string, t executorTopics, rate float64) error {
 	each := rate / float64(len(routeNames))
 	var b strings.Builder
 	b.WriteString("routes:\n")
-	for _, name := range routeNames {
+	for _, name := range append(slices.Clone(routeNames), routeSlow) {
 		fmt.Fprintf(&b, "- name: %s\n  match: {objectType: %s}\n  deferTimeout: %s\n", name, name, deferTimeout)
 		switch name {
 		case routeAsk:
@@ -60,6 +63,8 @@ func writeRoutes(file, backendAddr string, t executorTopics, rate float64) error
 			b.WriteString("  idempotent: true\n")
 		case routeOnce:
 			fmt.Fprintf(&b, "  delivery: at-most-once\n  rateLimit: %.1f\n", 1.5*each)
+		case routeSlow:
+			fmt.Fprintf(&b, "  rateLimit: %.2f\n", slowPart*rate)
 		case routeBatch:
 			b.WriteString("  batch: {max: 20, linger: 20ms}\n")
 		}

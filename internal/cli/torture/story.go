@@ -42,7 +42,7 @@ var accounts = []string{"acme", "globex", "initech"}
 // newStory makes the n-th story, which begins at a time.
 func newStory(rng *rand.Rand, n int, at time.Duration) (story, error) {
 	if rng.IntN(100) < 15 {
-		return newSingle(rng, at)
+		return newSingle(rng, at, routeNames[rng.IntN(len(routeNames))])
 	}
 	var s story
 	of := 1 + rng.Int32N(6)
@@ -89,14 +89,14 @@ func newStory(rng *rand.Rand, n int, at time.Duration) (story, error) {
 
 // newSingle makes a call without a ConversationID. A resend of it is known by its Idempotency-Key or, by Kafka, its
 // request id; so it goes the same way as the first.
-func newSingle(rng *rand.Rand, at time.Duration) (story, error) {
+func newSingle(rng *rand.Rand, at time.Duration, route string) (story, error) {
 	id, err := uuid.NewRandomFromReader(rand.NewChaCha8(seedOf(rng)))
 	if err != nil {
 		return story{}, fmt.Errorf("choose request id: %w", err)
 	}
 	c := &call{
 		place: place{account: accounts[rng.IntN(len(accounts))], single: id.String(), code: 1},
-		route: routeNames[rng.IntN(len(routeNames))],
+		route: route,
 	}
 	c.behave(rng)
 	s := story{calls: []*call{c}}
@@ -138,8 +138,8 @@ func (c *call) behave(rng *rand.Rand) {
 	c.objects = 1 + rng.IntN(2)
 	c.priority = []string{"", "", "Low", "Medium", "High"}[rng.IntN(5)]
 	c.failOn = []string{"", "", "Error", "Never"}[rng.IntN(4)]
-	if viaKafka(c.route) {
-		return // nobody there reads it
+	if viaKafka(c.route) || c.route == routeSlow {
+		return // nobody there reads it, or it would be slower still
 	}
 	switch fate := rng.IntN(100); {
 	case fate >= 50: // under way for a while, but executed: who is killed meanwhile does not know

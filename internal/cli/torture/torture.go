@@ -79,7 +79,9 @@ type run struct {
 	keys      atomic.Int64
 	// began is when the load did.
 	began time.Time
+	// say guards what is written, and woken, when members were woken.
 	say   sync.Mutex
+	woken []time.Time
 }
 
 // Run is a whole run. Its error is ErrFailed when a check failed, or says why there is no verdict, and so no report. No
