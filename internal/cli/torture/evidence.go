@@ -138,6 +138,7 @@ func (e *evidence) order() {
 	type progress struct{ code int32 }
 	reached := make(map[string]*progress)
 	deferred := make(map[string]bool)
+	reachedBy := make(map[string]int32) // the last attempt at a call
 	for _, x := range e.journal {
 		if x.ConversationID == "" {
 			continue
@@ -155,12 +156,13 @@ func (e *evidence) order() {
 		case x.Status == statusFenced, deferred[x.RequestID] && x.SequenceCode < p.code:
 			continue // refused; or the backend itself comes back to what it deferred
 		}
-		if x.SequenceCode < p.code && e.mayRepeat(x) {
+		reachedBy[x.RequestID] = max(reachedBy[x.RequestID], x.Attempt)
+		if x.SequenceCode < p.code && (e.mayRepeat(x) || e.straggles(x, reachedBy[x.RequestID])) {
 			e.held(ruleOrder)
 			continue
 		}
 		if x.SequenceCode < p.code {
-			e.broke(ruleOrder, "%s: part %d (attempt %d, fence %d, status %d) at %s after part %d", key, x.SequenceCode, x.Attempt, x.Fence, x.Status, clock(x.At), p.code)
+			e.broke(ruleOrder, "%s: part %d (attempt %d, fence %d, status %d, repeated %t) at %s after part %d, ended %s", key, x.SequenceCode, x.Attempt, x.Fence, x.Status, x.Repeated, clock(x.At), p.code, e.rowOf[x.RequestID].code)
 			continue
 		}
 		e.held(ruleOrder)
@@ -186,6 +188,13 @@ func (e *evidence) order() {
 func (e *evidence) mayRepeat(x backend.Execution) bool {
 	one := e.rowOf[x.RequestID]
 	return x.Repeated && one.call != nil && one.call.route == routeIdempotent
+}
+
+// straggles reports whether an attempt may have been begun in time, and have been on its way to the backend for longer
+// than its timeout: a later one was there before it, and the backend knew it, or nobody knew what came of it, and so the
+// conversation went on.
+func (e *evidence) straggles(x backend.Execution, last int32) bool {
+	return x.Repeated && x.Attempt < last || e.rowOf[x.RequestID].code == schemas.OutcomeUnknown
 }
 
 // complete looks at the first attempt of a conversation.

@@ -121,6 +121,11 @@ func TestRules(t *testing.T) {
 			x.Repeated = true
 			e.journal = append(e.journal, x)
 		}, []rule{ruleOrder}},
+		{"repeated by an attempt that was given up", func(e *evidence) {
+			x := e.journal[0]
+			e.journal[0].Attempt, x.Repeated = 2, true
+			e.journal = append(e.journal, x)
+		}, nil},
 		{"begun too early", func(e *evidence) { e.journal[0].At = at(2.5) }, []rule{ruleComplete}},
 		{"begun without a part", func(e *evidence) { delete(e.entries, e.stories[0].calls[3]) }, []rule{ruleComplete}},
 		{"carried out after the end", func(e *evidence) {

@@ -17,7 +17,7 @@ type Recovery struct {
 	Kind   Kind
 	// Lasts is how long the blow did.
 	Lasts time.Duration
-	// Partitions are those that the member had, Progressed those of them in which a next owner has recorded the end of a
+	// Partitions are those that the member had, and had recorded something in, Progressed those of them in which a next owner has recorded the end of a
 	// call, and Slowest how long after the blow the last of them did so for the first time. When the blow is over before the
 	// group has given the member up, none has a next owner.
 	Partitions, Progressed int
@@ -54,12 +54,15 @@ type expectation struct {
 func (o *observer) expect(b Blow, partitions []int32) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	r := &Recovery{Victim: b.Victim, Kind: b.Kind, Lasts: b.Lasts, Partitions: len(partitions)}
-	o.recoveries = append(o.recoveries, r)
+	r := &Recovery{Victim: b.Victim, Kind: b.Kind, Lasts: b.Lasts}
 	for _, p := range partitions {
 		if before := o.states[p]; before != nil {
+			r.Partitions++
 			o.expected[p] = append(o.expected[p], expectation{recovery: r, since: time.Now(), before: before})
 		}
+	}
+	if r.Partitions > 0 {
+		o.recoveries = append(o.recoveries, r)
 	}
 }
 
