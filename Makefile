@@ -76,7 +76,8 @@ kafka:
 
 .PHONY: e2e
 e2e: engine kafka ## Test on clusters of real Kafka, which Maven fetches once (it takes Java 17, Maven and some minutes)
-	go test -count=1 -tags e2e -timeout 30m ./internal/e2e/...
+	go test -count=1 -tags e2e -timeout 10m ./internal/e2e/kafka
+	cd internal/e2e && go test -count=1 -tags e2e -timeout 30m # there it shows the fault table, also when all is well
 
 .PHONY: e2e-smoke
 e2e-smoke: engine kafka ## A part of e2e, of under five minutes

@@ -50,6 +50,7 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, shared.Close()) }()
+	defer func() { err = errors.Join(err, writeFaults(os.Stdout)) }()
 	return m.Run(), nil
 }
 
