@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"testing"
 
 	"parley/internal/cli/clickhouse"
@@ -36,6 +37,17 @@ func TestSmokeRollingRestart(t *testing.T) {
 	t.Parallel()
 	c := cluster(t, kafka.Config{})
 	take(t, tour.Config{Brokers: c.Addrs(), Halfway: func(ctx context.Context) error { return roll(ctx, c) }})
+}
+
+// Clusters that were upgraded to Kafka 4 have the transactions of before until somebody raises their level (KIP-890).
+func TestTourWithOlderTransactions(t *testing.T) {
+	t.Parallel()
+	for _, level := range []int{0, 1} {
+		t.Run(fmt.Sprint(level), func(t *testing.T) {
+			c := cluster(t, kafka.Config{Features: map[string]int{"transaction.version": level}})
+			take(t, tour.Config{Brokers: c.Addrs(), Kill: true})
+		})
+	}
 }
 
 func roll(ctx context.Context, c *kafka.Cluster) error {
