@@ -54,7 +54,10 @@ func OpenBookmark(path string) (*Bookmark, error) {
 	if err := json.Unmarshal([]byte(second), &about); err != nil {
 		return nil, fmt.Errorf("%s cannot be read behind its cursor: %w", path, err)
 	}
-	return b, b.settle(about)
+	if err := b.settle(about); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // settle finds out whether an extract got its name.
