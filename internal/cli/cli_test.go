@@ -9,6 +9,7 @@ import (
 	"parley/internal/cli"
 	"parley/internal/cli/tour"
 	"parley/internal/embedded/chdb"
+	"parley/internal/testkit"
 )
 
 // The test binary is the program when it is called parley: scripts, and serve for its engines, run it as a process.
@@ -23,8 +24,9 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
-		Setup:               setUp,
+		Setup:               func(env *testscript.Env) error { return setUp(t, env) },
 		Cmds:                commands,
+		Condition:           condition,
 	})
 }
 
@@ -45,7 +47,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 }
 
 // setUp gives a script the settings that let many run at once.
-func setUp(env *testscript.Env) error {
+func setUp(t *testing.T, env *testscript.Env) error {
 	env.Setenv("PARLEY_PRODUCE_TIMEOUT", "10s") // a busy machine is no silent broker
 	library, err := chdb.Find(os.Getenv("PARLEY_CHDB_LIB"))
 	if err != nil {
@@ -59,6 +61,9 @@ func setUp(env *testscript.Env) error {
 		"PARLEY_CHDB_LIB":                      library,
 		"PARLEY_HTTP_ADDR":                     addrs[0],
 		"PARLEY_EMBEDDED_KAFKA_ADDR":           addrs[1],
+		"KAFKA":                                addrs[1], // wherever it is
+		"PREFIX":                               "parley", // of topics
+		"REPLICAS":                             "1",      // of topics
 		"PARLEY_EMBEDDED_CLICKHOUSE_ADDR":      addrs[2],
 		"PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR": addrs[3],
 		"PARLEY_BACKEND_ADDR":                  addrs[4],
@@ -68,6 +73,9 @@ func setUp(env *testscript.Env) error {
 		"PARLEY_LOG_FORMAT":                    "text",
 	} {
 		env.Setenv(name, value)
+	}
+	if brokers := testkit.GivenBrokers(); len(brokers) > 0 {
+		return onCluster(t, env, brokers)
 	}
 	return nil
 }

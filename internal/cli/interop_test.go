@@ -33,7 +33,7 @@ func TestInterop(t *testing.T) {
 		Cmds:                cmds,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SAMPLES", samples)
-			return setUp(env)
+			return setUp(t, env)
 		},
 	})
 }

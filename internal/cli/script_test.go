@@ -87,8 +87,10 @@ func until(ts *testscript.TestScript, fails bool, args []string) {
 		printed.Reset()
 		cmd := exec.Command(args[1], args[2:]...)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), &printed, &printed
-		for _, name := range []string{"PARLEY_URL", "PARLEY_API_KEY", "PARLEY_TLS_CA", "PARLEY_EMBEDDED_KAFKA_ADDR", "PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR"} {
-			cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+		for _, name := range []string{"PARLEY_URL", "PARLEY_API_KEY", "PARLEY_TLS_CA", "PARLEY_KAFKA_BROKERS", "PARLEY_TOPIC_PREFIX", "PARLEY_EMBEDDED_KAFKA_ADDR", "PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR"} {
+			if value := ts.Getenv(name); value != "" {
+				cmd.Env = append(cmd.Env, name+"="+value)
+			}
 		}
 		return (cmd.Run() != nil) == fails && pattern.Match(printed.Bytes())
 	})
@@ -154,7 +156,7 @@ func produce(ts *testscript.TestScript, _ bool, args []string) {
 		name, value, _ := strings.Cut(h, "=")
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("PARLEY_EMBEDDED_KAFKA_ADDR")), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(ts.Getenv("KAFKA"), ",")...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	ts.Check(err)
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

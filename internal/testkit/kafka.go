@@ -32,6 +32,9 @@ func GivenBrokers() []string {
 // it shares with others.
 func NewPrefix() string { return "test-" + strings.ToLower(rand.Text()[:10]) }
 
+// Replicas is how many replicas topics on these brokers have: as many as Parley asks for, if there are so many brokers.
+func Replicas(brokers []string) int16 { return int16(min(3, len(brokers))) }
+
 // Kafka is the Kafka of one test: a broker in the memory of its process or, where GivenBrokers has some, a real cluster,
 // in which what the test makes begins with Prefix.
 type Kafka struct {

@@ -100,7 +100,7 @@ func (s *site) config(instance string, roles Roles) Config {
 		Roles:          roles,
 		TopicPrefix:    s.broker.Prefix,
 		Partitions:     8,
-		Replication:    1,
+		Replication:    testkit.Replicas(s.broker.Brokers),
 		RoutesFile:     s.routes,
 		Auth:           AuthNone,
 		Secret:         "0123456789abcdef",
