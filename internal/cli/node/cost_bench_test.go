@@ -26,7 +26,6 @@ import (
 
 	"parley/internal/testkit"
 	"parley/results/recordtest"
-	"parley/schemas"
 )
 
 // BenchmarkCost measures what a call costs, whatever -benchtime says: 20,000 calls of 500 bytes, which hardly compress, go
@@ -58,7 +57,10 @@ type costs struct {
 }
 
 func newCosts(b *testing.B, parts int) *costs {
-	c := &costs{B: b, site: newSite(b), brokers: []string{testkit.Broker(b)}, dsn: recordtest.DSN(b)}
+	c := &costs{B: b, site: newSite(b), brokers: testkit.GivenBrokers(), dsn: recordtest.DSN(b)}
+	if len(c.brokers) == 0 {
+		c.brokers = []string{testkit.Broker(b)}
+	}
 	routes := fmt.Appendf(nil, "routes: [{name: all, executor: {type: http, url: \"http://%s\"}}]", startBackend(b))
 	if err := os.WriteFile(c.routes, routes, 0o600); err != nil {
 		b.Fatal(err)
@@ -187,7 +189,7 @@ func (c *costs) reportTopics(calls float64) {
 		c.Fatal(err)
 	}
 	defer client.Close()
-	t := schemas.TopicsOf("parley")
+	t := c.broker.Topics
 	set := make(kadm.TopicsSet)
 	names := map[string]string{t.Calls: "calls-B/call", t.State: "state-B/call", t.Results: "results-B/call"}
 	for name := range names {
@@ -197,15 +199,18 @@ func (c *costs) reportTopics(calls float64) {
 	if err != nil {
 		c.Fatal(err)
 	}
-	sizes := make(map[string]int64)
+	sizes, replicas := make(map[string]int64), 0
 	dirs.Each(func(d kadm.DescribedLogDir) {
 		if d.Err != nil {
 			c.Error(d.Err)
 		}
+		if _, has := d.Topics.Lookup(t.Calls, 0); has {
+			replicas++
+		}
 		d.Topics.Each(func(p kadm.DescribedLogDirPartition) { sizes[p.Topic] += p.Size })
 	})
 	for name, unit := range names {
-		c.ReportMetric(float64(sizes[name])/calls, unit)
+		c.ReportMetric(float64(sizes[name])/calls/float64(replicas), unit)
 	}
 }
 
