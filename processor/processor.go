@@ -31,7 +31,7 @@ func New(cfg Config) (*Processor, error) {
 		return nil, fmt.Errorf("processor configuration: %w", err)
 	}
 	p := &Processor{cfg: cfg, metrics: newMetrics(cfg.Metrics), live: newLive(&cfg)}
-	watchLive(cfg.Metrics, p.live)
+	watchLive(cfg.Metrics, p.live, cfg.Partitions)
 	return p, nil
 }
 

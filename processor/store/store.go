@@ -42,6 +42,8 @@ type FS = vfs.FS
 // Store is the state of all partitions that this process owns or has owned.
 type Store struct {
 	db      *pebble.DB
+	fs      FS
+	dir     string
 	usages  usages
 	commits [commitsKept]commits
 }
@@ -49,6 +51,7 @@ type Store struct {
 // Open opens the store, and makes it if it is not there.
 func Open(cfg Config) (*Store, error) {
 	memTable := orDefault(cfg.MemTableBytes, 64<<20)
+	cfg.FS = orDefault(cfg.FS, vfs.Default)
 	// Pebble takes the room of its memtables out of the cache.
 	cache := pebble.NewCache(orDefault(cfg.CacheBytes, 64<<20) + memTables*int64(memTable))
 	defer cache.Unref()
@@ -72,7 +75,7 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
 	}
-	s := &Store{db: db, usages: usages{byPartition: make(map[int32]usage)}}
+	s := &Store{db: db, fs: cfg.FS, dir: cfg.Dir, usages: usages{byPartition: make(map[int32]usage)}}
 	if err := s.checkLayout(); err != nil {
 		return nil, errors.Join(fmt.Errorf("check layout of store %s: %w", cfg.Dir, err), db.Close())
 	}
