@@ -183,6 +183,10 @@ interop: engine ## Have a client of librdkafka, kcat, write calls to a parley se
 parquet: build ## Have pyarrow and DuckDB read Parquet that a parley serve has written, and compare types and values
 	@internal/tools/parquet/run.sh bin/parley .cache
 
+.PHONY: trial-chart
+trial-chart: build ## Run the roles as the Helm chart says, as processes: its environment, its probes, SIGTERM
+	go -C internal/tools/deploy test -count=1 -tags trial -run '^TestTrial$$' -v .
+
 # As parquet.
 .PHONY: clickhouse-clients
 clickhouse-clients: build ## Have the Python clients of ClickHouse use the embedded engine of a parley serve
