@@ -83,7 +83,7 @@ type Config struct {
 	// Keep says for how long what has ended is remembered.
 	Keep KeepConfig
 	// SessionTimeout is after how long without a word from this node its work goes to others; the brokers bound it,
-	// usually to 6 s at the least. Zero: a minute with a broker of its own, else 15 s.
+	// usually to 6 s at the least. Zero: a minute with a broker of its own, else 10 s.
 	SessionTimeout time.Duration
 	// DrainDelay is how long the node goes on as before after it was told to stop, while it says that it is not ready. Zero: it
 	// does not.

@@ -113,8 +113,13 @@ func (n *node) kafkaOptions(client string) []kgo.Opt {
 // enough, without a rebalance. One that neither comes to a rebalance nor dies is not waited for longer than one that
 // dies: the others stand still until then.
 func (n *node) memberOptions(client string) []kgo.Opt {
-	return append(n.kafkaOptions(client), kgo.InstanceID(n.cfg.Instance), kgo.RebalanceTimeout(n.sessionTimeout()))
+	session := n.sessionTimeout()
+	return append(n.kafkaOptions(client), kgo.InstanceID(n.cfg.Instance), kgo.RebalanceTimeout(session),
+		kgo.HeartbeatInterval(min(heartbeatMax, session/5)))
 }
+
+// heartbeatMax is the longest time until a member hears that the group rebalances.
+const heartbeatMax = 3 * time.Second
 
 // openProducer makes the client that ingest writes calls with, and that asks whether Kafka is there.
 func (n *node) openProducer() error {
@@ -145,5 +150,5 @@ func (n *node) sessionTimeout() time.Duration {
 	case n.cfg.embeddedKafka():
 		return time.Minute
 	}
-	return 15 * time.Second
+	return 10 * time.Second
 }
