@@ -94,5 +94,5 @@ type InputGoneError struct {
 }
 
 func (e *InputGoneError) Error() string {
-	return fmt.Sprintf("partition %d of the calls begins at offset %d, but %d was not applied yet: records are missing; restore them, or accept the loss by resetting the group and removing the state topic", e.Partition, e.Start, e.Next)
+	return fmt.Sprintf("partition %d of the calls begins at offset %d, but %d was not applied yet: records are missing; restore them, or begin another Parley under another topic prefix: see docs/operations.md, A topic is lost", e.Partition, e.Start, e.Next)
 }

@@ -199,7 +199,7 @@ func (r *restorer) checkInput(ctx context.Context, p *partition) error {
 		return err
 	}
 	if end < p.meta.NextOffset {
-		return fmt.Errorf("%s ends at offset %d, but everything before %d was applied: the log has lost records or was made anew; restore it, or remove the state topic and the group with it", r.cfg.Topics.Calls, end, p.meta.NextOffset)
+		return fmt.Errorf("%s ends at offset %d, but everything before %d was applied: the log has lost records or was made anew; restore it, or begin another Parley under another topic prefix: see docs/operations.md, A topic is lost", r.cfg.Topics.Calls, end, p.meta.NextOffset)
 	}
 	if start > p.meta.NextOffset {
 		return &InputGoneError{Partition: p.id, Next: p.meta.NextOffset, Start: start}
