@@ -71,6 +71,7 @@ type serveCmd struct {
 	RememberConversations span `default:"0" env:"PARLEY_REMEMBER_CONVERSATIONS" placeholder:"DURATION" help:"How long a ConversationID that was used is not carried out again. 0: for ever, which costs some bytes of state for each." group:"Conversations"`
 
 	kafkaAccessFlags
+	clickHouseAccessFlags
 	limitFlags
 	accountLimitFlags
 	logFlags
@@ -178,10 +179,11 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		return node.Config{}, fmt.Errorf("find host name: %w; set PARLEY_INSTANCE", err)
 	}
 	return node.Config{
-		HTTPAddr:      c.HTTPAddr,
-		AdvertiseAddr: c.Advertise,
-		Kafka:         c.kafka(list(c.KafkaBrokers), log),
-		ClickHouseDSN: c.ClickHouseDSN,
+		HTTPAddr:        c.HTTPAddr,
+		AdvertiseAddr:   c.Advertise,
+		Kafka:           c.kafka(list(c.KafkaBrokers), log),
+		ClickHouseDSN:   c.ClickHouseDSN,
+		ClickHouseFiles: c.clickHouseFiles(),
 		ClickHouse: record.Schema{
 			Cluster:   c.ClickHouseCluster,
 			Retention: record.Retention{Results: time.Duration(c.ResultsRetention), Rollups: time.Duration(c.RollupRetention)},

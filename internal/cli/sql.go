@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"parley/internal/certs"
 	"parley/internal/cli/clickhouse"
 )
 
@@ -21,6 +23,8 @@ type sqlCmd struct {
 	DSN     string `name:"dsn" env:"PARLEY_CLICKHOUSE_DSN" placeholder:"DSN" help:"Another ClickHouse: the URL of its HTTP interface, as http://user:password@host:8123/parley. Of clickhouse://host:9000 (9440) it is taken to be at port 8123 (8443)."`
 	Format  string `placeholder:"FORMAT" help:"Print the answer in one of ClickHouse's formats as it comes: CSV, JSONEachRow, Parquet, ... Default: a table."`
 	RowsMax int    `default:"1000" placeholder:"N" help:"The rows that a table shows at most."`
+
+	clickHouseAccessFlags
 }
 
 // Help is shown by --help.
@@ -48,6 +52,13 @@ func (c *sqlCmd) Run(ctx context.Context, std streams) error {
 	server, err := clickhouse.Parse(dsn, database)
 	if err != nil {
 		return err
+	}
+	if files := c.clickHouseFiles(); files != (certs.ClientFiles{}) {
+		client, err := certs.LoadClient(files, slog.New(slog.DiscardHandler)) // it does not run long enough for them to change
+		if err != nil {
+			return fmt.Errorf("--clickhouse-ca, --clickhouse-cert, --clickhouse-key: %w", err)
+		}
+		server.Use(client.Config(""))
 	}
 	statement, err := c.statement(std.in)
 	if err != nil {

@@ -193,7 +193,7 @@ func TestEraseWaits(t *testing.T) {
 
 func TestEraseWithoutClickHouse(t *testing.T) {
 	t.Parallel()
-	conn, err := record.Open("clickhouse://127.0.0.1:1/x")
+	conn, err := record.Open("clickhouse://127.0.0.1:1/x", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/ClickHouse/ch-go"
@@ -24,7 +25,7 @@ const (
 func dial(ctx context.Context, to *clickhouse.Options) (*ch.Client, error) {
 	var errs []error
 	for _, addr := range to.Addr {
-		client, err := ch.Dial(ctx, ch.Options{
+		opts := ch.Options{
 			Address:          addr,
 			Database:         to.Auth.Database,
 			User:             cmp.Or(to.Auth.Username, user),
@@ -37,13 +38,25 @@ func dial(ctx context.Context, to *clickhouse.Options) (*ch.Client, error) {
 			ProtocolVersion:  revision,
 			ClientName:       "parley",
 			Settings:         settings(to.Settings),
-		})
+		}
+		if to.DialContext != nil { // it makes TLS itself
+			opts.Dialer, opts.TLS = dialer(to.DialContext), nil
+		}
+		client, err := ch.Dial(ctx, opts)
 		if err == nil {
 			return client, nil
 		}
 		errs = append(errs, fmt.Errorf("connect to %s: %w", addr, err))
 	}
 	return nil, errors.Join(errs...)
+}
+
+// dialer is clickhouse-go's way to connect as ch-go wants it.
+type dialer func(ctx context.Context, addr string) (net.Conn, error)
+
+// DialContext connects.
+func (d dialer) DialContext(ctx context.Context, _, addr string) (net.Conn, error) {
+	return d(ctx, addr)
 }
 
 // revision of the protocol is the last in which every column comes as its type says: in later ones those that are mostly

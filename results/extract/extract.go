@@ -10,6 +10,7 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"parley/internal/certs"
 	"parley/results/record"
 	"parley/schemas"
 )
@@ -21,10 +22,10 @@ type Extractor struct {
 	stored func(context.Context) (schemas.Cursor, error)
 }
 
-// New returns an Extractor of the database that a DSN names, as record.ParseDSN has it; stored says how far the record has
+// New returns an Extractor of the database that a DSN names, reached as record.ParseDSN has it; stored says how far the record has
 // come (query.Query.Stored). It does not dial.
-func New(dsn string, stored func(context.Context) (schemas.Cursor, error)) (*Extractor, error) {
-	server, err := record.ParseDSN(dsn)
+func New(dsn string, certs *certs.Client, stored func(context.Context) (schemas.Cursor, error)) (*Extractor, error) {
+	server, err := record.ParseDSN(dsn, certs)
 	if err != nil {
 		return nil, err
 	}

@@ -296,7 +296,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 // A ClickHouse that is not there is no defect of ours.
 func TestClickHouseIsAway(t *testing.T) {
 	t.Parallel()
-	e, err := New("clickhouse://127.0.0.1:1/parley", func(context.Context) (schemas.Cursor, error) { return schemas.Cursor{Sequences: []int64{1}}, nil })
+	e, err := New("clickhouse://127.0.0.1:1/parley", nil, func(context.Context) (schemas.Cursor, error) { return schemas.Cursor{Sequences: []int64{1}}, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +304,7 @@ func TestClickHouseIsAway(t *testing.T) {
 	if !errors.Is(err, schemas.ErrUnavailable) {
 		t.Errorf("error %v, want %v", err, schemas.ErrUnavailable)
 	}
-	if _, err := New("http://127.0.0.1:8123/parley", nil); err == nil {
+	if _, err := New("http://127.0.0.1:8123/parley", nil, nil); err == nil {
 		t.Error("a DSN of the HTTP interface is taken")
 	}
 }

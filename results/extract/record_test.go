@@ -38,7 +38,7 @@ func newRecord(t testing.TB) *testRecord {
 	}
 	r := &testRecord{database: strings.TrimPrefix(at.Path, "/"), conn: recordtest.Open(t, dsn)}
 	r.query = query.New(r.conn)
-	if r.extractor, err = New(dsn, r.query.Stored); err != nil {
+	if r.extractor, err = New(dsn, nil, r.query.Stored); err != nil {
 		t.Fatal(err)
 	}
 	return r

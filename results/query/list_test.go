@@ -138,7 +138,7 @@ func TestListOfAnOlderDatabase(t *testing.T) {
 		}
 	}
 	for range 2 { // a starter that collided with another starts over
-		if err := record.Migrate(t.Context(), dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
+		if err := record.Migrate(t.Context(), dsn, nil, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -216,7 +216,7 @@ func TestConversation(t *testing.T) {
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, dsn := range map[string]string{"no server": "clickhouse://127.0.0.1:1", "no tables": recordtest.DSN(t)} {
-		conn, err := record.Open(dsn)
+		conn, err := record.Open(dsn, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

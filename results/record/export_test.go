@@ -91,7 +91,7 @@ func Form(s Schema, database, file string) ([]string, error) {
 
 // Reorder is the step ReorderVersion alone.
 func Reorder(ctx context.Context, dsn string) error {
-	opts, err := ParseDSN(dsn)
+	opts, err := ParseDSN(dsn, nil)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func upTo(ctx context.Context, version int64) func(*goose.Provider, *sql.DB) err
 
 // start does what Migrate does, up to where it applies steps.
 func start(ctx context.Context, dsn string, schema Schema, hook func(string) (string, error), apply func(*goose.Provider, *sql.DB) error) error {
-	opts, err := ParseDSN(dsn)
+	opts, err := ParseDSN(dsn, nil)
 	if err != nil {
 		return err
 	}

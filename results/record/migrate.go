@@ -14,20 +14,22 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
+
+	"parley/internal/certs"
 )
 
 // collisionsMax bounds how often Migrate starts over after a statement that the server refused.
 const collisionsMax = 8
 
-// Migrate creates the database that the DSN names, unless it is there, and applies to it what is missing of
+// Migrate creates the database that the DSN names (see ParseDSN), unless it is there, and applies to it what is missing of
 // schemas.Migrations, in the form that the Schema asks for, and the retention where it is another. It only goes forward: a
 // database that is ahead of this program is left as it is. A server that does not answer is an error at once.
 //
 // Several may start at the same time, in several processes. ClickHouse has no lock that ends with its holder, so
 // none is taken: every statement may run twice, and a starter whose statement collided with another's starts over
 // and finds it done.
-func Migrate(ctx context.Context, dsn string, schema Schema, log *slog.Logger) error {
-	opts, err := ParseDSN(dsn)
+func Migrate(ctx context.Context, dsn string, certs *certs.Client, schema Schema, log *slog.Logger) error {
+	opts, err := ParseDSN(dsn, certs)
 	if err = errors.Join(err, schema.Validate()); err != nil {
 		return err
 	}

@@ -21,7 +21,9 @@ func TestMigrateConcurrently(t *testing.T) {
 	dsn := recordtest.DSN(t)
 	var starters errgroup.Group
 	for range 4 {
-		starters.Go(func() error { return record.Migrate(t.Context(), dsn, record.Schema{}, slog.New(slog.DiscardHandler)) })
+		starters.Go(func() error {
+			return record.Migrate(t.Context(), dsn, nil, record.Schema{}, slog.New(slog.DiscardHandler))
+		})
 	}
 	if err := starters.Wait(); err != nil {
 		t.Fatal(err)
@@ -65,14 +67,14 @@ func TestResultsColumns(t *testing.T) {
 func TestMigrateAgain(t *testing.T) {
 	t.Parallel()
 	dsn := recordtest.Migrated(t)
-	if err := record.Migrate(t.Context(), dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
+	if err := record.Migrate(t.Context(), dsn, nil, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestMigrateServerAway(t *testing.T) {
 	t.Parallel()
-	if err := record.Migrate(t.Context(), "clickhouse://127.0.0.1:1/x", record.Schema{}, slog.New(slog.DiscardHandler)); err == nil {
+	if err := record.Migrate(t.Context(), "clickhouse://127.0.0.1:1/x", nil, record.Schema{}, slog.New(slog.DiscardHandler)); err == nil {
 		t.Fatal("no error without a server")
 	}
 }
@@ -83,13 +85,13 @@ func TestParseDSN(t *testing.T) {
 		{"clickhouse://127.0.0.1:9000", "parley"},
 		{"clickhouse://127.0.0.1:9000/other?dial_timeout=1s", "other"},
 	} {
-		opts, err := record.ParseDSN(c.dsn)
+		opts, err := record.ParseDSN(c.dsn, nil)
 		if err != nil || opts.Auth.Database != c.database || opts.DialTimeout == 0 || opts.Compression == nil {
 			t.Errorf("ParseDSN(%q) = %+v, %v; want database %s", c.dsn, opts, err, c.database)
 		}
 	}
 	for _, dsn := range []string{"", "127.0.0.1:9000", "clickhouse://"} {
-		if _, err := record.ParseDSN(dsn); err == nil {
+		if _, err := record.ParseDSN(dsn, nil); err == nil {
 			t.Errorf("ParseDSN(%q): no error", dsn)
 		}
 	}

@@ -132,7 +132,7 @@ func TestSchemaValidate(t *testing.T) {
 
 // migrate is a start with a retention.
 func (d *database) migrate(t *testing.T, r record.Retention) error {
-	return record.Migrate(t.Context(), d.dsn, record.Schema{Retention: r}, slog.New(slog.DiscardHandler))
+	return record.Migrate(t.Context(), d.dsn, nil, record.Schema{Retention: r}, slog.New(slog.DiscardHandler))
 }
 
 // ttls are those of the tables.

@@ -29,7 +29,7 @@ func TestMigrateFromEachVersion(t *testing.T) {
 			t.Parallel()
 			old := databaseAt(t, v)
 			columns := old.fill(t, old.columns(t), 0, 300)
-			if err := record.Migrate(t.Context(), old.dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
+			if err := record.Migrate(t.Context(), old.dsn, nil, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 				t.Fatal(err)
 			}
 			old.equal(t, filled(t, columns, 300))
@@ -45,7 +45,7 @@ func TestMigrateRowsConcurrently(t *testing.T) {
 	var starters errgroup.Group
 	for range 5 {
 		starters.Go(func() error {
-			return record.Migrate(t.Context(), old.dsn, record.Schema{}, slog.New(slog.DiscardHandler))
+			return record.Migrate(t.Context(), old.dsn, nil, record.Schema{}, slog.New(slog.DiscardHandler))
 		})
 	}
 	if err := starters.Wait(); err != nil {
@@ -106,7 +106,7 @@ func TestStatementsTwice(t *testing.T) {
 			}
 		}
 	}
-	if err := record.Migrate(t.Context(), d.dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
+	if err := record.Migrate(t.Context(), d.dsn, nil, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	d.equal(t, filled(t, columns, 40))
@@ -127,7 +127,7 @@ func TestMigrateWhileOldSinkInserts(t *testing.T) {
 
 	migrated := make(chan error, 1)
 	go func() {
-		migrated <- record.Migrate(t.Context(), old.dsn, record.Schema{}, slog.New(slog.DiscardHandler))
+		migrated <- record.Migrate(t.Context(), old.dsn, nil, record.Schema{}, slog.New(slog.DiscardHandler))
 	}()
 	next, done := calls+1, false
 	for !done {
@@ -235,7 +235,7 @@ func TestReorderStaleStarter(t *testing.T) {
 			if err := record.Reorder(t.Context(), d.dsn); err != nil {
 				t.Fatal(err)
 			}
-			if err := record.Migrate(t.Context(), d.dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
+			if err := record.Migrate(t.Context(), d.dsn, nil, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 				t.Fatal(err)
 			}
 			d.equal(t, filled(t, columns, 40))

@@ -87,7 +87,7 @@ func DSN(t testing.TB) string {
 // Open returns a connection to the database of a DSN, closed when the test ends.
 func Open(t testing.TB, dsn string) driver.Conn {
 	t.Helper()
-	conn, err := record.Open(dsn)
+	conn, err := record.Open(dsn, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,14 +103,14 @@ func Open(t testing.TB, dsn string) driver.Conn {
 func Migrated(t testing.TB) string {
 	t.Helper()
 	dsn := DSN(t)
-	if err := record.Migrate(t.Context(), dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
+	if err := record.Migrate(t.Context(), dsn, nil, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	return dsn
 }
 
 func drop(t testing.TB, dsn, name string) {
-	opts, err := record.ParseDSN(dsn)
+	opts, err := record.ParseDSN(dsn, nil)
 	if err != nil {
 		t.Error(err)
 		return

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/certs"
 	"parley/results/record"
 	"parley/schemas"
 )
@@ -24,6 +25,8 @@ type Config struct {
 	Topics schemas.Topics
 	// DSN names the ClickHouse database, which need not be there yet. Required; see record.ParseDSN.
 	DSN string
+	// Certs are what a DSN with secure=true is reached with. Nil: the authorities of the system.
+	Certs *certs.Client
 	// Schema is what Run makes of the database before it stores anything. Zero: tables on one server, all kept.
 	Schema record.Schema
 	// Group is the consumer group whose members share the partitions. Zero: "parley.sink".
@@ -83,7 +86,7 @@ func (c Config) Validate() error {
 	check(c.InsertTimeout > 0 && c.InsertTimeout <= InsertTimeoutCeiling, "InsertTimeout: %v is not within 0 and %v", c.InsertTimeout, InsertTimeoutCeiling)
 	check(c.TrimAfter >= 0, "TrimAfter: %v is negative", c.TrimAfter)
 	check(c.RetryMax > 0, "RetryMax: %v is not positive", c.RetryMax)
-	if _, err := record.ParseDSN(c.DSN); err != nil {
+	if _, err := record.ParseDSN(c.DSN, c.Certs); err != nil {
 		problems = append(problems, fmt.Errorf("DSN: %w", err))
 	}
 	if err := c.Schema.Validate(); err != nil {

@@ -115,7 +115,7 @@ func testCutOff(t *testing.T, at int) {
 // newMember returns a member whose steps f controls.
 func newMember(t *testing.T, cfg Config, f *freezer) *member {
 	t.Helper()
-	conn, err := record.Open(cfg.DSN)
+	conn, err := record.Open(cfg.DSN, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

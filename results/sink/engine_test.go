@@ -64,7 +64,7 @@ func TestClickHouseMemory(t *testing.T) {
 func migrated(t *testing.T, server *recordtest.Server) string {
 	t.Helper()
 	dsn := server.DSN("parley")
-	if err := record.Migrate(t.Context(), dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
+	if err := record.Migrate(t.Context(), dsn, nil, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	return dsn

@@ -60,7 +60,7 @@ func (o sinkOrder) run() error {
 		},
 		DSN: o.DSN, BlockRowsMax: o.Rows, BlockWait: 20 * time.Millisecond, RetryMax: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	}.withDefaults()
-	conn, err := record.Open(cfg.DSN)
+	conn, err := record.Open(cfg.DSN, nil)
 	if err != nil {
 		return err
 	}

@@ -59,12 +59,12 @@ func New(cfg Config) (*Sink, error) {
 // that takes twice InsertTimeout at the very most. Neither an absent ClickHouse nor an absent Kafka ends it. It may be
 // called again, but not twice at the same time.
 func (s *Sink) Run(ctx context.Context) error {
-	conn, err := record.Open(s.cfg.DSN)
+	conn, err := record.Open(s.cfg.DSN, s.cfg.Certs)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	blocks := &store{dsn: s.cfg.DSN, schema: s.cfg.Schema, conn: conn, log: s.cfg.Log}
+	blocks := &store{dsn: s.cfg.DSN, certs: s.cfg.Certs, schema: s.cfg.Schema, conn: conn, log: s.cfg.Log}
 	for {
 		err := s.join(ctx, blocks)
 		if ctx.Err() != nil {

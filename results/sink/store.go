@@ -10,12 +10,14 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"parley/internal/certs"
 	"parley/results/record"
 )
 
 // store is the ClickHouse database that receives the rows.
 type store struct {
 	dsn    string
+	certs  *certs.Client
 	schema record.Schema
 	conn   driver.Conn
 	log    *slog.Logger
@@ -23,7 +25,7 @@ type store struct {
 
 // prepare brings the database to the current schema.
 func (s *store) prepare(ctx context.Context) error {
-	return record.Migrate(ctx, s.dsn, s.schema, s.log)
+	return record.Migrate(ctx, s.dsn, s.certs, s.schema, s.log)
 }
 
 // insert writes the rows of a table in one batch, of one block, under a token: repeated with the same token it changes

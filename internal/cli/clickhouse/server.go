@@ -3,6 +3,7 @@ package clickhouse
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 type Server struct {
 	url            string // with the database
 	user, password string
+	http           *http.Client
 }
 
 // DSNError says that a DSN names no HTTP interface.
@@ -35,11 +37,12 @@ func Parse(dsn, database string) (*Server, error) {
 	if err != nil || u.Host == "" {
 		return nil, errors.New("the DSN is not http://user:password@host:8123/database") // without the error: it would show the password
 	}
+	secure := u.Query().Get("secure") == "true" // clickhouse-go's word for TLS
 	switch native := u.Scheme == "clickhouse" || u.Scheme == "tcp" || u.Scheme == "native"; {
 	case u.Scheme == "http", u.Scheme == "https":
-	case native && (u.Port() == "9000" || u.Port() == ""):
+	case native && (u.Port() == "9000" || u.Port() == "") && !secure:
 		u.Scheme, u.Host = "http", net.JoinHostPort(u.Hostname(), "8123")
-	case native && u.Port() == "9440":
+	case native && (u.Port() == "9440" || u.Port() == "" && secure):
 		u.Scheme, u.Host = "https", net.JoinHostPort(u.Hostname(), "8443")
 	default:
 		return nil, &DSNError{Scheme: u.Scheme, Port: u.Port()}
@@ -47,13 +50,18 @@ func Parse(dsn, database string) (*Server, error) {
 	if path := strings.Trim(u.Path, "/"); path != "" {
 		database = path
 	}
-	s := &Server{user: u.User.Username()}
+	s := &Server{user: u.User.Username(), http: http.DefaultClient}
 	s.password, _ = u.User.Password()
 	if given := u.Query(); given.Has("username") {
 		s.user, s.password = given.Get("username"), given.Get("password") // clickhouse-go's other form
 	}
 	s.url = (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/", RawQuery: url.Values{"database": {database}}.Encode()}).String()
 	return s, nil
+}
+
+// Use has connections by TLS made as a configuration says. It is called before anything is asked.
+func (s *Server) Use(c *tls.Config) {
+	s.http = &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: c}}
 }
 
 // Error is what ClickHouse says of a statement that it does not carry out.
@@ -79,7 +87,7 @@ func (s *Server) ask(ctx context.Context, statement, format string) (io.ReadClos
 		r.Header.Set("X-ClickHouse-User", s.user)
 		r.Header.Set("X-ClickHouse-Key", s.password)
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := s.http.Do(r)
 	if err != nil {
 		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err

@@ -1,8 +1,11 @@
 package clickhouse
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -10,6 +13,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"parley/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -21,6 +26,7 @@ func TestParse(t *testing.T) {
 		{"https://u:p%40@ch/other", "https://ch/?database=other", "u", "p@"},
 		{"clickhouse://u:p@ch:9000/other", "http://ch:8123/?database=other", "u", "p"},
 		{"clickhouse://ch", "http://ch:8123/?database=parley", "", ""},
+		{"clickhouse://ch?secure=true", "https://ch:8443/?database=parley", "", ""},
 		{"tcp://ch:9440?username=u&password=p", "https://ch:8443/?database=parley", "u", "p"},
 	} {
 		s, err := Parse(c.dsn, "parley")
@@ -28,7 +34,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("Parse(%q) = %+v, %v", c.dsn, s, err)
 		}
 	}
-	for _, dsn := range []string{"clickhouse://ch:9999", "ftp://ch", "ch:8123", "", "http://u:secret@%"} {
+	for _, dsn := range []string{"clickhouse://ch:9999", "clickhouse://ch:9000?secure=true", "ftp://ch", "ch:8123", "", "http://u:secret@%"} {
 		if _, err := Parse(dsn, "parley"); err == nil || !strings.Contains(err.Error(), "http://user:password@host:8123/") || strings.Contains(err.Error(), "secret") {
 			t.Errorf("Parse(%q): error %v", dsn, err)
 		}
@@ -54,6 +60,42 @@ func answering(t *testing.T, status int, body string) *Server {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// A server that wants a certificate gets that of the configuration.
+func TestUse(t *testing.T) {
+	t.Parallel()
+	a, err := testkit.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := a.Issue(t.TempDir(), "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.TLS.PeerCertificates[0].Subject.String())
+	}))
+	srv.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.Pool()}
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+	srv.StartTLS()
+	defer srv.Close()
+	s, err := Parse(srv.URL, "parley")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stream(t.Context(), io.Discard, "SELECT 1", "CSV"); err == nil || !strings.Contains(err.Error(), "unknown authority") {
+		t.Errorf("error %v of one that does not know the authority", err)
+	}
+	s.Use(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: a.Pool(), Certificates: []tls.Certificate{pair}})
+	if err := s.Stream(t.Context(), io.Discard, "SELECT 1", "CSV"); err != nil {
+		t.Error(err)
+	}
+	s.http.CloseIdleConnections()
 }
 
 func TestRows(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"parley/ingest"
 	"parley/internal/account"
+	"parley/internal/certs"
 	"parley/internal/embedded"
 	"parley/internal/kafka"
 	"parley/internal/topics"
@@ -33,6 +34,8 @@ type Config struct {
 	Kafka kafka.Config
 	// ClickHouseDSN names a database, see record.ParseDSN. Empty: the node runs a ClickHouse of its own.
 	ClickHouseDSN string
+	// ClickHouseFiles are by whom that ClickHouse is verified and how it knows this node, when its DSN says secure=true.
+	ClickHouseFiles certs.ClientFiles
 	// ClickHouse is the form of its tables and how long they keep rows, the same on all nodes. Zero: tables on one server,
 	// for ever.
 	ClickHouse record.Schema
@@ -255,6 +258,12 @@ func (c Config) checkClickHouse() error {
 	if c.ClickHouse.Cluster != "" && c.embeddedClickHouse() {
 		errs = append(errs, errors.New("PARLEY_CLICKHOUSE_CLUSTER is set, but the embedded ClickHouse is no cluster; name one with PARLEY_CLICKHOUSE_DSN"))
 	}
+	if c.embeddedClickHouse() && c.ClickHouseFiles != (certs.ClientFiles{}) {
+		errs = append(errs, errors.New("PARLEY_CLICKHOUSE_CA or PARLEY_CLICKHOUSE_CERT is set, but the embedded ClickHouse speaks no TLS; name a server with PARLEY_CLICKHOUSE_DSN, or remove them"))
+	}
+	if (c.ClickHouseFiles.Cert == "") != (c.ClickHouseFiles.Key == "") {
+		errs = append(errs, errors.New("one of PARLEY_CLICKHOUSE_CERT and PARLEY_CLICKHOUSE_KEY is empty; give both files, or none"))
+	}
 	if err := c.ClickHouse.Retention.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("PARLEY_RESULTS_RETENTION, PARLEY_ROLLUP_RETENTION: %w", err))
 	}
@@ -309,6 +318,8 @@ func (c Config) LogValue() slog.Value {
 		slog.String("advertise_addr", c.AdvertiseAddr),
 		slog.Any("kafka", c.Kafka),
 		slog.String("clickhouse", withoutPassword(c.ClickHouseDSN)),
+		slog.String("clickhouse_ca", c.ClickHouseFiles.CA),
+		slog.String("clickhouse_cert", c.ClickHouseFiles.Cert),
 		slog.String("clickhouse_cluster", c.ClickHouse.Cluster),
 		slog.Duration("results_retention", c.ClickHouse.Retention.Results),
 		slog.Duration("rollup_retention", c.ClickHouse.Retention.Rollups),

@@ -23,7 +23,7 @@ import (
 // openRoles makes the stages of the roles, so that they end in the order in which they hand on: no new calls are
 // taken; what is being executed is finished and recorded; what is recorded is stored.
 func (n *node) openRoles(context.Context) error {
-	conn, err := record.Open(n.dsn())
+	conn, err := record.Open(n.dsn(), n.clickhouse)
 	if err != nil {
 		return fmt.Errorf("PARLEY_CLICKHOUSE_DSN: %w", err)
 	}
@@ -66,7 +66,7 @@ func (n *node) openIngest(conn driver.Conn, peers peers, erase eraser) error {
 		return nil
 	}
 	recorded := query.New(conn)
-	extracts, err := extract.New(n.dsn(), recorded.Stored)
+	extracts, err := extract.New(n.dsn(), n.clickhouse, recorded.Stored)
 	if err != nil {
 		return fmt.Errorf("PARLEY_CLICKHOUSE_DSN: %w", err)
 	}
@@ -158,6 +158,7 @@ func (n *node) openSink() (*sink.Sink, error) {
 		Hooks:         []kgo.Hook{n.kafkaMetrics("sink")},
 		Topics:        n.topics,
 		DSN:           n.dsn(),
+		Certs:         n.clickhouse,
 		Schema:        n.cfg.ClickHouse,
 		Group:         n.group("sink"),
 		BlockRowsMax:  n.cfg.Sink.BlockRows,

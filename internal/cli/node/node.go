@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	oteltrace "go.opentelemetry.io/otel/trace"
 
+	"parley/internal/certs"
 	"parley/internal/control"
 	"parley/internal/embedded"
 	"parley/internal/kafka"
@@ -43,10 +44,12 @@ type node struct {
 	tracer  oteltrace.Tracer  // nil: no spans are made
 	engines *embedded.Engines // nil: none is needed
 	cluster *kafka.Cluster
-	http    net.Listener
-	trust   *tls.Config  // verifies other nodes
-	backend net.Listener // nil: no demo backend
-	kafka   *kgo.Client  // writes calls, and tells whether Kafka is there; the other roles have their own
+	// clickhouse is what ClickHouse is reached with; nil: what its DSN says.
+	clickhouse *certs.Client
+	http       net.Listener
+	trust      *tls.Config  // verifies other nodes
+	backend    net.Listener // nil: no demo backend
+	kafka      *kgo.Client  // writes calls, and tells whether Kafka is there; the other roles have their own
 
 	draining atomic.Bool // it was told to stop
 
@@ -91,6 +94,7 @@ func (n *node) open(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		n.openTraces,
 		n.openRoutes,
+		n.openCertificates,
 		n.openFolder,
 		n.openHTTP,
 		n.openBackend,
@@ -147,6 +151,17 @@ func (n *node) openTraces(ctx context.Context) error {
 	}
 	n.tracer = t.Tracer()
 	n.closers = append(n.closers, t.Close)
+	return nil
+}
+
+// openCertificates reads what ClickHouse is reached with.
+func (n *node) openCertificates(context.Context) (err error) {
+	if n.cfg.ClickHouseFiles == (certs.ClientFiles{}) {
+		return nil
+	}
+	if n.clickhouse, err = certs.LoadClient(n.cfg.ClickHouseFiles, n.log); err != nil {
+		return fmt.Errorf("PARLEY_CLICKHOUSE_CA, PARLEY_CLICKHOUSE_CERT, PARLEY_CLICKHOUSE_KEY: %w", err)
+	}
 	return nil
 }
 
