@@ -21,7 +21,7 @@ func TestMigrateNewerTables(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := record.Migrate(t.Context(), dsn, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
+	if err := record.Migrate(t.Context(), dsn, nil, record.Schema{}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	var columns uint64

@@ -19,7 +19,7 @@ func TestRestoreFromABackup(t *testing.T) {
 	stop := start(t, b.config(dsn))
 	conn := recordtest.Open(t, dsn)
 	awaitStored(t, conn, b.events)
-	opts, err := record.ParseDSN(dsn)
+	opts, err := record.ParseDSN(dsn, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
