@@ -76,9 +76,10 @@ func TestScaled(t *testing.T) {
 	})
 }
 
-// Who sleeps until others have its work does no harm when it wakes.
+// Who sleeps until others have its work does no harm when it wakes, and who is far away none at all.
 func TestFrozen(t *testing.T) {
 	endure(t, torture.Config{Name: "SIGSTOP", Blows: []torture.Blow{
+		{Victim: "member-1", Kind: torture.Far, At: time.Second, Lasts: 7 * time.Second},
 		{Victim: "member-2", Kind: torture.Frozen, At: 9 * time.Second, Lasts: 13 * time.Second},
 	}})
 }
@@ -91,11 +92,10 @@ func TestSilent(t *testing.T) {
 	}})
 }
 
-// Who is cut off from some of the brokers, or all, or far away.
+// Who is cut off from all brokers, or from the one that leads the group.
 func TestCutOff(t *testing.T) {
 	endure(t, torture.Config{Name: "cut off", Blows: []torture.Blow{
-		{Victim: "member-1", Kind: torture.Far, At: 2 * time.Second, Lasts: 10 * time.Second},
-		{Victim: "member-2", Kind: torture.CutOff, At: 3 * time.Second, Lasts: 11 * time.Second},
-		{Victim: "member-3", Kind: torture.CutFromCoordinator, At: 16 * time.Second, Lasts: 11 * time.Second},
+		{Victim: "member-2", Kind: torture.CutOff, At: 2 * time.Second, Lasts: 10 * time.Second},
+		{Victim: "member-3", Kind: torture.CutFromCoordinator, At: 20 * time.Second, Lasts: 10 * time.Second},
 	}})
 }
