@@ -54,7 +54,7 @@ func (c *cluster) ensure() {
 	c.t.Helper()
 	c.client = c.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	layout := topics.Layout{Partitions: partitions, ResultPartitions: 2}
-	if _, err := topics.Ensure(c.t.Context(), c.client, topics.Spec{Topics: c.topics, Layout: layout, Replication: -1}); err != nil {
+	if _, err := topics.Ensure(c.t.Context(), c.client, topics.Spec{Topics: c.topics, Layout: layout, Replication: testkit.Replicas(c.seeds)}); err != nil {
 		c.t.Fatal(err)
 	}
 }
