@@ -74,7 +74,7 @@ func (n names) ingest() []Grant {
 		{Topic, n.Inboxes, true, DescribeConfigs, "how long something erased may still be there"},
 		{Group, n.group("ingest"), false, Read, "how far the topics of accounts are read"},
 	}
-	for _, topic := range append(slices.Clone(n.Requests), n.Replies...) {
+	for _, topic := range n.Requests {
 		all = append(all, Grant{Topic, topic, false, DescribeConfigs, "how long something erased may still be there"})
 	}
 	return all

@@ -73,9 +73,9 @@ func (a *Authority) Pool() *x509.CertPool {
 	return p
 }
 
-// Issue writes a certificate for hosts, by which they serve and are clients, its key, and that of the authority into a folder, where they replace others.
+// Issue writes a certificate for hosts, the first of which is its common name, by which they serve and are clients, its key, and that of the authority into a folder, where they replace others.
 func (a *Authority) Issue(dir string, hosts ...string) (Files, error) {
-	c := &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	c := &x509.Certificate{Subject: pkix.Name{CommonName: hosts[0]}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	for _, h := range hosts {
 		if ip := net.ParseIP(h); ip != nil {
 			c.IPAddresses = append(c.IPAddresses, ip)
