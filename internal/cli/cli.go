@@ -31,7 +31,8 @@ type grammar struct {
 	Keys          keysCmd          `cmd:"" help:"Make, list and end API keys."`
 	Accounts      accountsCmd      `cmd:"" help:"Set and show the limits of accounts."`
 	Inbox         inboxCmd         `cmd:"" help:"Make the topics that accounts write their own calls to."`
-	Topics        topicsCmd        `cmd:"" help:"Say what may be done with the topics, by whom."`
+	Topics        topicsCmd        `cmd:"" help:"Show what is wrong with the topics, set it right, and say what may be done with them, by whom."`
+	Doctor        doctorCmd        `cmd:"" help:"Look at everything that a node stands on, and say what is wrong."`
 	Dead          deadCmd          `cmd:"" help:"Look after the records that nothing could be made of."`
 	Replay        replayCmd        `cmd:"" help:"Have ClickHouse given the results again that Kafka still has."`
 	Demo          demoCmd          `cmd:"" help:"Take a tour: everything in a temporary folder, with sample data."`

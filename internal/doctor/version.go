@@ -92,7 +92,7 @@ func judgeVersions(all []broker) Report {
 		}
 	}
 	if len(answered) == 0 {
-		return Report{{Check: KafkaVersion, Subject: "brokers", Verdict: Unknown, Found: "no broker says what it speaks"}}
+		return Report{{Check: KafkaVersion, Subject: "brokers", Verdict: Unknown, Found: "no broker says what it speaks", Meaning: "nobody can tell which errors they have"}}
 	}
 	slices.Sort(versions)
 	versions = slices.Compact(versions)

@@ -68,6 +68,16 @@ func PrepareFolder(dir string) error {
 	return writeMarker(dir)
 }
 
+// CheckFolder says why dir cannot be the data folder, as PrepareFolder does, and changes nothing. nil: it can, or it is not
+// there yet.
+func CheckFolder(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	_, err := checkMarker(dir)
+	return err
+}
+
 // checkMarker says whether dir is a data folder already. Neither is one, nor can become one, a folder
 // with the files of others.
 func checkMarker(dir string) (bool, error) {

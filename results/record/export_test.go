@@ -16,16 +16,6 @@ import (
 // ReorderVersion is the step that exchanges results_log.
 const ReorderVersion = reorderVersion
 
-// Versions are those of all steps.
-func Versions() ([]int64, error) {
-	all, err := steps()
-	var versions []int64
-	for _, s := range all {
-		versions = append(versions, s.version)
-	}
-	return versions, err
-}
-
 // Statements are those of the file of a version; none: it is ReorderVersion.
 func Statements(version int64) ([]string, error) {
 	all, err := steps()

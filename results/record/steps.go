@@ -20,6 +20,16 @@ type step struct {
 	statements []statement
 }
 
+// Versions are those of all steps of the schema, in their order.
+func Versions() ([]int64, error) {
+	all, err := steps()
+	var versions []int64
+	for _, s := range all {
+		versions = append(versions, s.version)
+	}
+	return versions, err
+}
+
 // steps returns all steps in their order.
 func steps() ([]step, error) {
 	names, err := fs.Glob(schemas.Migrations, "clickhouse/*.sql")
