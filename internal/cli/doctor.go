@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -52,7 +53,7 @@ Exit codes: 0, nothing fails; 1, something does; with --strict also for a warnin
 
 // Run prints what was found.
 func (c *doctorCmd) Run(ctx context.Context, std streams) error {
-	report, err := c.check(ctx)
+	report, err := c.check(ctx, std.err)
 	if err != nil {
 		return err
 	}
@@ -87,13 +88,13 @@ func writeFindings(w io.Writer, r doctor.Report) {
 }
 
 // check asks everything at once.
-func (c *doctorCmd) check(ctx context.Context) (doctor.Report, error) {
-	kafka, closed, err := c.kafka()
+func (c *doctorCmd) check(ctx context.Context, stderr io.Writer) (doctor.Report, error) {
+	kafka, closed, err := c.inKafka(stderr)
 	if err != nil {
 		return nil, err
 	}
 	defer closed()
-	clickhouse, closed2, err := c.clickhouse()
+	clickhouse, closed2, err := c.inClickHouse()
 	if err != nil {
 		return nil, err
 	}
@@ -113,12 +114,17 @@ func (c *doctorCmd) check(ctx context.Context) (doctor.Report, error) {
 	return append(all, doctor.CheckFolder(c.DataDir, embedded.CheckFolder(c.DataDir))), nil
 }
 
-func (c *doctorCmd) kafka() (doctor.Kafka, func(), error) {
+func (c *doctorCmd) inKafka(stderr io.Writer) (doctor.Kafka, func(), error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return doctor.Kafka{}, nil, fmt.Errorf("find host name: %w; set PARLEY_INSTANCE", err)
 	}
-	client, err := kgo.NewClient(append(c.options(), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	cluster, err := c.cluster(stderr)
+	if err != nil {
+		return doctor.Kafka{}, nil, err
+	}
+	options := cluster.Options("parley-cli")
+	client, err := kgo.NewClient(append(slices.Clip(options), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		return doctor.Kafka{}, nil, fmt.Errorf("configure Kafka client: %w", err)
 	}
@@ -133,12 +139,12 @@ func (c *doctorCmd) kafka() (doctor.Kafka, func(), error) {
 		Prefix:         c.TopicPrefix,
 		Instance:       cmp.Or(c.Instance, host),
 		SessionTimeout: cmp.Or(c.SessionTimeout, session),
-		Options:        c.options(),
+		Options:        options,
 		ReadOnly:       c.ReadOnly,
 	}, client.Close, nil
 }
 
-func (c *doctorCmd) clickhouse() (doctor.ClickHouse, func(), error) {
+func (c *doctorCmd) inClickHouse() (doctor.ClickHouse, func(), error) {
 	dsn := cmp.Or(c.ClickHouseDSN, "clickhouse://"+c.EmbeddedDB+"/"+record.DefaultDatabase)
 	opts, err := record.ParseDSN(dsn)
 	if err != nil {

@@ -28,8 +28,8 @@ func (f *kafkaFlags) topics() schemas.Topics { return schemas.TopicsOf(f.TopicPr
 // reachTimeout bounds how long a verb waits for a broker to say anything at all.
 const reachTimeout = 10 * time.Second
 
-// reach waits for Kafka, and returns how any client connects to it.
-func (f *kafkaFlags) reach(ctx context.Context, stderr io.Writer) ([]kgo.Opt, error) {
+// cluster is the Kafka that the flags name. It is not connected to.
+func (f *kafkaFlags) cluster(stderr io.Writer) (*kafka.Cluster, error) {
 	brokers := list(f.Brokers)
 	cfg := f.kafka(brokers, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if len(brokers) == 0 {
@@ -38,7 +38,12 @@ func (f *kafkaFlags) reach(ctx context.Context, stderr io.Writer) ([]kgo.Opt, er
 		}
 		cfg.Brokers = []string{f.Embedded}
 	}
-	cluster, err := kafka.New(cfg)
+	return kafka.New(cfg)
+}
+
+// reach waits for Kafka, and returns how any client connects to it.
+func (f *kafkaFlags) reach(ctx context.Context, stderr io.Writer) ([]kgo.Opt, error) {
+	cluster, err := f.cluster(stderr)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -38,9 +37,9 @@ type topicFlags struct {
 }
 
 // embedded reports whether the broker is that of parley serve.
-func (f topicFlags) embedded() bool { return len(list(f.Brokers)) == 0 }
+func (f *topicFlags) embedded() bool { return len(list(f.Brokers)) == 0 }
 
-func (f topicFlags) spec() topics.Spec {
+func (f *topicFlags) spec() topics.Spec {
 	partitions, replication := int32(48), int16(3)
 	if f.embedded() {
 		partitions, replication = 8, 1
@@ -53,7 +52,7 @@ func (f topicFlags) spec() topics.Spec {
 }
 
 // Validate is called by kong.
-func (f topicFlags) Validate() error {
+func (f *topicFlags) Validate() error {
 	if err := f.spec().Layout.Validate(); err != nil {
 		return fmt.Errorf("PARLEY_PARTITIONS, PARLEY_RESULT_PARTITIONS: %w", err)
 	}
@@ -67,8 +66,12 @@ func (f topicFlags) Validate() error {
 const planTimeout = 30 * time.Second
 
 // planned asks what is to be done, and hands it to use.
-func (f topicFlags) planned(ctx context.Context, use func(context.Context, *kgo.Client, []topics.Step) error) error {
-	client, err := kgo.NewClient(f.options()...)
+func (f *topicFlags) planned(ctx context.Context, stderr io.Writer, use func(context.Context, *kgo.Client, []topics.Step) error) error {
+	opts, err := f.reach(ctx, stderr)
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		return fmt.Errorf("configure Kafka client: %w", err)
 	}
@@ -76,13 +79,10 @@ func (f topicFlags) planned(ctx context.Context, use func(context.Context, *kgo.
 	ctx, cancel := context.WithTimeout(ctx, planTimeout)
 	defer cancel()
 	steps, err := f.spec().Planned(ctx, client)
-	if err == nil {
-		return use(ctx, client, steps)
+	if err != nil {
+		return err
 	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("no answer from Kafka at %s, which --kafka-brokers or --embedded-kafka-addr name: %w", strings.Join(f.seeds(), ","), err)
-	}
-	return err
+	return use(ctx, client, steps)
 }
 
 // topicsPlanCmd shows what is to be done.
@@ -99,7 +99,7 @@ func (*topicsPlanCmd) Help() string {
 
 // Run prints the steps.
 func (c *topicsPlanCmd) Run(ctx context.Context, std streams) error {
-	return c.planned(ctx, func(_ context.Context, _ *kgo.Client, steps []topics.Step) error {
+	return c.planned(ctx, std.err, func(_ context.Context, _ *kgo.Client, steps []topics.Step) error {
 		if err := printSteps(std.out, steps, c.JSON); err != nil {
 			return err
 		}
@@ -176,7 +176,7 @@ Exit code: 0 when the topics are as they must be, or will be when the brokers ha
 
 // Run takes the steps and prints them.
 func (c *topicsApplyCmd) Run(ctx context.Context, std streams) error {
-	return c.planned(ctx, func(ctx context.Context, client *kgo.Client, steps []topics.Step) error {
+	return c.planned(ctx, std.err, func(ctx context.Context, client *kgo.Client, steps []topics.Step) error {
 		err := c.spec().Apply(ctx, client, steps)
 		if err == nil && c.Reassign {
 			err = topics.Reassign(ctx, client, steps)
