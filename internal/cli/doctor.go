@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ import (
 // doctorCmd looks at everything that a node stands on. Its settings are those of serve.
 type doctorCmd struct {
 	topicFlags
+	clickHouseAccessFlags
 
 	ClickHouseDSN     string        `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse. Default: the embedded one of parley serve."`
 	EmbeddedDB        string        `name:"embedded-clickhouse-addr" default:"127.0.0.1:9000" env:"PARLEY_EMBEDDED_CLICKHOUSE_ADDR" placeholder:"HOST:PORT" help:"Where the embedded ClickHouse listens."`
@@ -94,7 +96,7 @@ func (c *doctorCmd) check(ctx context.Context, stderr io.Writer) (doctor.Report,
 		return nil, err
 	}
 	defer closed()
-	clickhouse, closed2, err := c.inClickHouse()
+	clickhouse, closed2, err := c.inClickHouse(stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -144,13 +146,17 @@ func (c *doctorCmd) inKafka(stderr io.Writer) (doctor.Kafka, func(), error) {
 	}, client.Close, nil
 }
 
-func (c *doctorCmd) inClickHouse() (doctor.ClickHouse, func(), error) {
+func (c *doctorCmd) inClickHouse(stderr io.Writer) (doctor.ClickHouse, func(), error) {
 	dsn := cmp.Or(c.ClickHouseDSN, "clickhouse://"+c.EmbeddedDB+"/"+record.DefaultDatabase)
-	opts, err := record.ParseDSN(dsn)
+	access, err := certs.LoadClient(c.clickHouseFiles(), slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if err != nil {
+		return doctor.ClickHouse{}, nil, fmt.Errorf("PARLEY_CLICKHOUSE_CA, PARLEY_CLICKHOUSE_CERT, PARLEY_CLICKHOUSE_KEY: %w", err)
+	}
+	opts, err := record.ParseDSN(dsn, access)
 	if err != nil {
 		return doctor.ClickHouse{}, nil, fmt.Errorf("PARLEY_CLICKHOUSE_DSN: %w", err)
 	}
-	conn, err := record.Open(dsn)
+	conn, err := record.Open(dsn, access)
 	if err != nil {
 		return doctor.ClickHouse{}, nil, fmt.Errorf("PARLEY_CLICKHOUSE_DSN: %w", err)
 	}
