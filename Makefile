@@ -7,9 +7,17 @@ SHELL       := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# How long a benchmark and a fuzz target run, where bench and fuzz look for theirs, how many seeds sim plays, for how many
+# The benchmarks that can also measure on real Kafka, three brokers with three replicas of all: make bench KAFKA=real.
+ifeq ($(KAFKA),real)
+WITH_KAFKA := go run ./internal/e2e/kafka/with
+BENCH      ?= ^Benchmark(PostSingle|PostNDJSON|Processor|Latency|Sink|Visible|Cost)$$
+PACKAGES   ?= ./ingest ./processor ./results ./internal/cli/node
+endif
+
+# How long a benchmark and a fuzz target run, which ones bench runs, where bench and fuzz look for theirs, how many seeds sim plays, for how many
 # minutes the torture sends calls, how often kills does, and how many requests fuzz-api makes up for each operation and kind.
 BENCHTIME ?= 2s
+BENCH     ?= .
 FUZZTIME  ?= 30s
 SEEDS     ?= 300
 MINUTES   ?= 5
@@ -122,8 +130,8 @@ lint-generated:
 	fi
 
 .PHONY: bench
-bench: engine ## Run the benchmarks and print a table (BENCHTIME=2s, PACKAGES=./...)
-	@go test -run '^$$' -bench . -benchtime $(BENCHTIME) $(PACKAGES) | while read -ra field; do \
+bench: engine $(if $(WITH_KAFKA),kafka) ## Run the benchmarks and print a table (BENCHTIME=2s, BENCH=., PACKAGES=./..., KAFKA=real)
+	@$(WITH_KAFKA) go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) $(PACKAGES) | while read -ra field; do \
 		case "$${field[0]:-}" in \
 			'' | ok | PASS | goos: | goarch: | cpu: | '?') ;; \
 			pkg:) printf '\n%s\n' "$${field[1]}" ;; \

@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,7 +20,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/internal/route"
+	"parley/internal/testkit"
 	"parley/internal/topics"
+	"parley/schemas"
 )
 
 // The benchmarks send the same bodies to a server and to a bare echo handler that does ProduceSync of the bytes as they
@@ -73,11 +74,12 @@ func BenchmarkOpenNDJSON(b *testing.B) {
 // says how much memory one of them takes.
 func BenchmarkIdleConnections(b *testing.B) {
 	const idle = 10_000
-	address := benchServer(b, startProcess(b, asBroker).line(b))
+	broker := startBenchBroker(b)
+	address := benchServer(b, broker)
 	before := memoryInUse()
 	startProcess(b, asClients).send(b, load{Address: address, Idle: idle})
 	each := float64(memoryInUse()-before) / idle
-	send(b, address, load{Lines: 1, Clients: benchClients})
+	send(b, broker, address, load{Lines: 1, Clients: benchClients})
 	b.ReportMetric(each, "B/connection")
 }
 
@@ -91,14 +93,14 @@ func memoryInUse() uint64 {
 
 // compare sends a load to a bare handler and to a server.
 func compare(b *testing.B, l load) {
-	broker := startProcess(b, asBroker).line(b)
+	broker := startBenchBroker(b)
 	var raw, bare float64
 	if l.Rate == 0 && l.Lines > 1 {
 		b.Run("raw", func(b *testing.B) { raw = produceRaw(b, broker, l.Lines) })
 	}
-	b.Run("bare", func(b *testing.B) { bare = send(b, bareServer(b, broker), l) })
+	b.Run("bare", func(b *testing.B) { bare = send(b, broker, bareServer(b, broker), l) })
 	b.Run("parley", func(b *testing.B) {
-		rate := send(b, benchServer(b, broker), l)
+		rate := send(b, broker, benchServer(b, broker), l)
 		if l.Rate > 0 {
 			return
 		}
@@ -111,11 +113,39 @@ func compare(b *testing.B, l load) {
 	})
 }
 
+// benchBroker is where the calls of a benchmark go: a broker in memory, in a process of its own, or the real cluster that is
+// given.
+type benchBroker struct {
+	addresses []string
+	topics    schemas.Topics
+	// processorTime is what the brokers have used.
+	processorTime func() time.Duration
+}
+
+func startBenchBroker(b *testing.B) benchBroker {
+	b.Helper()
+	if len(testkit.GivenBrokers()) == 0 {
+		p := startProcess(b, asBroker)
+		return benchBroker{[]string{p.line(b)}, testTopics, func() time.Duration { return testkit.ProcessorTimeOf(b, p.id) }}
+	}
+	k := testkit.StartMeasured(b)
+	client, err := kgo.NewClient(k.Seeds())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer client.Close()
+	layout := topics.Layout{Partitions: partitions, ResultPartitions: partitions}
+	if _, err := topics.Ensure(b.Context(), client, topics.Spec{Topics: k.Topics, Layout: layout, Replication: k.Replicas}); err != nil {
+		b.Fatal(err)
+	}
+	return benchBroker{k.Brokers, k.Topics, k.ProcessorTime}
+}
+
 // benchServer starts a server and returns its address.
-func benchServer(b *testing.B, broker string) string {
+func benchServer(b *testing.B, broker benchBroker) string {
 	s, err := New(Config{
-		Client:       startClient(b, broker),
-		Topics:       testTopics,
+		Client:       startClient(b, broker.addresses...),
+		Topics:       broker.topics,
 		Partitions:   partitions,
 		Secret:       testSecret,
 		Routes:       route.NewCurrent(route.Default("http://127.0.0.1:1/")),
@@ -137,8 +167,8 @@ func benchServer(b *testing.B, broker string) string {
 }
 
 // bareServer starts what does the least that an acknowledgment takes, and returns its address.
-func bareServer(b *testing.B, broker string) string {
-	client := startClient(b, broker)
+func bareServer(b *testing.B, broker benchBroker) string {
+	client := startClient(b, broker.addresses...)
 	e := echo.New()
 	e.POST(callsPath, func(c echo.Context) error {
 		body, err := io.ReadAll(c.Request().Body)
@@ -148,7 +178,7 @@ func bareServer(b *testing.B, broker string) string {
 		var records []*kgo.Record
 		for line := range bytes.Lines(body) {
 			key := uuid.NewString()
-			records = append(records, &kgo.Record{Topic: testTopics.Calls, Partition: topics.Partition(key, partitions), Key: []byte(key), Value: line})
+			records = append(records, &kgo.Record{Topic: broker.topics.Calls, Partition: topics.Partition(key, partitions), Key: []byte(key), Value: line})
 		}
 		if err := client.ProduceSync(c.Request().Context(), records...).FirstErr(); err != nil {
 			return err
@@ -161,19 +191,20 @@ func bareServer(b *testing.B, broker string) string {
 }
 
 // send sends b.N requests and returns acknowledged calls a second.
-func send(b *testing.B, address string, l load) float64 {
+func send(b *testing.B, broker benchBroker, address string, l load) float64 {
 	l.Address, l.Requests = address, b.N
 	calls := float64(b.N * l.Lines)
 	clients := startProcess(b, asClients)
 	b.ReportAllocs()
 	b.ResetTimer()
-	used := cpuTime(b)
+	used, brokers := testkit.ProcessorTime(b), broker.processorTime()
 	m := clients.send(b, l)
-	used = cpuTime(b) - used
+	used, brokers = testkit.ProcessorTime(b)-used, broker.processorTime()-brokers
 	b.StopTimer()
 	rate := calls / m.Took.Seconds()
 	b.ReportMetric(rate, "acks/s")
 	b.ReportMetric(float64(used.Microseconds())/calls, "cpu-µs/ack")
+	b.ReportMetric(float64(brokers.Microseconds())/calls, "brokers-cpu-µs/ack")
 	b.ReportMetric(m.P50.Seconds()*1e3, "p50-ms")
 	b.ReportMetric(m.P99.Seconds()*1e3, "p99-ms")
 	if l.Rate > 0 {
@@ -183,15 +214,15 @@ func send(b *testing.B, address string, l load) float64 {
 }
 
 // produceRaw produces the lines of b.N bodies as fast as franz-go takes them, and returns records a second.
-func produceRaw(b *testing.B, broker string, lines int) float64 {
-	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.DefaultProduceTopic(testTopics.Calls))
+func produceRaw(b *testing.B, broker benchBroker, lines int) float64 {
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker.addresses...), kgo.DefaultProduceTopic(broker.topics.Calls))
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer client.Close()
 	var failed sync.Once
 	b.ResetTimer()
-	began, used := time.Now(), cpuTime(b)
+	began, used, brokers := time.Now(), testkit.ProcessorTime(b), broker.processorTime()
 	for n := range int64(b.N * lines) {
 		client.Produce(context.Background(), kgo.SliceRecord(appendBenchLine(make([]byte, 0, benchLineBytes), n)), func(_ *kgo.Record, err error) {
 			if err != nil {
@@ -206,15 +237,7 @@ func produceRaw(b *testing.B, broker string, lines int) float64 {
 	rate := records / time.Since(began).Seconds()
 	b.StopTimer()
 	b.ReportMetric(rate, "acks/s")
-	b.ReportMetric(float64((cpuTime(b)-used).Microseconds())/records, "cpu-µs/ack")
+	b.ReportMetric(float64((testkit.ProcessorTime(b)-used).Microseconds())/records, "cpu-µs/ack")
+	b.ReportMetric(float64((broker.processorTime()-brokers).Microseconds())/records, "brokers-cpu-µs/ack")
 	return rate
-}
-
-// cpuTime is what this process has used of the processors: unlike the clock, it does not depend on who else runs.
-func cpuTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

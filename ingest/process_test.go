@@ -48,6 +48,7 @@ func runBroker() error {
 type process struct {
 	in  io.WriteCloser
 	out *bufio.Reader
+	id  int
 }
 
 // startProcess starts the test binary as another program, until the test ends.
@@ -72,7 +73,7 @@ func startProcess(t testing.TB, as string) process {
 		cancel()
 		_ = cmd.Wait() // killed
 	})
-	return process{in: in, out: bufio.NewReader(out)}
+	return process{in: in, out: bufio.NewReader(out), id: cmd.Process.Pid}
 }
 
 // line is the next line that the process writes.

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -33,12 +33,12 @@ func (noop) Execute(_ context.Context, _ *route.Route, req executor.Request) con
 	return conversation.Outcome{Results: make([]conversation.ObjectOutcome, len(req.Call.Objects))}
 }
 
-// guarantees are routes that take all calls, one for each promise that a route can make.
+// guarantees are routes that take all calls, one for each promise that a route can make. REQUESTS is a topic of the benchmark.
 var guarantees = []struct{ name, route string }{
 	{"idempotent", `{name: all, executor: {type: http, url: "http://127.0.0.1:1/"}, idempotent: true}`},
 	{"at-least-once", `{name: all, executor: {type: http, url: "http://127.0.0.1:1/"}}`},
 	{"at-most-once", `{name: all, executor: {type: http, url: "http://127.0.0.1:1/"}, delivery: at-most-once}`},
-	{"exactly-once", `{name: all, executor: {type: kafka, topic: requests}, delivery: exactly-once}`},
+	{"exactly-once", `{name: all, executor: {type: kafka, topic: REQUESTS}, delivery: exactly-once}`},
 }
 
 // BenchmarkProcessor measures calls per second from the log to the results, against a raw exactly-once pass-through
@@ -59,11 +59,11 @@ func benchmarkProcessor(b *testing.B, by string, parts int, form callForm) {
 	raw := f.passThrough(calls)
 	b.ReportAllocs()
 	b.ResetTimer()
-	start, busy := time.Now(), cpuTime(b)
+	start, busy, brokers := time.Now(), testkit.ProcessorTime(b), f.kafka.ProcessorTime()
 	_, stop := f.start()
 	f.awaitEvents(int64(calls + calls/parts))
 	took := time.Since(start)
-	busy = cpuTime(b) - busy
+	busy, brokers = testkit.ProcessorTime(b)-busy, f.kafka.ProcessorTime()-brokers
 	b.StopTimer()
 	stop()
 	rate := float64(calls) / took.Seconds()
@@ -71,16 +71,7 @@ func benchmarkProcessor(b *testing.B, by string, parts int, form callForm) {
 	b.ReportMetric(raw, "raw/s")
 	b.ReportMetric(rate/raw, "×raw")
 	b.ReportMetric(float64(busy.Microseconds())/float64(calls), "cpu-µs/call")
-}
-
-// cpuTime is what this process has used of the processors: unlike the time that passes, it does not grow with what else
-// the machine has to do.
-func cpuTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	b.ReportMetric(float64(brokers.Microseconds())/float64(calls), "brokers-cpu-µs/call")
 }
 
 // BenchmarkLatency measures, one conversation of three after the other, the time from the last part's append to the
@@ -115,10 +106,10 @@ func BenchmarkLatency(b *testing.B) {
 	}
 }
 
-// bench is a broker in a process of its own, with Parley's topics.
+// bench is a Kafka in processes of its own, with Parley's topics.
 type bench struct {
 	*testing.B
-	seeds  string
+	kafka  *testkit.Measured
 	client *kgo.Client
 	topics schemas.Topics
 	routes *route.Current
@@ -127,20 +118,21 @@ type bench struct {
 const benchPartitions = 8
 
 func newBench(b *testing.B, by string) *bench {
-	table, err := route.Parse([]byte("routes: [" + by + "]"))
+	k := testkit.StartMeasured(b)
+	table, err := route.Parse([]byte("routes: [" + strings.Replace(by, "REQUESTS", k.Prefix+".requests", 1) + "]"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	f := &bench{B: b, seeds: testkit.Broker(b), topics: schemas.TopicsOf("bench"), routes: route.NewCurrent(table)}
-	if f.client, err = kgo.NewClient(kgo.SeedBrokers(f.seeds), kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
+	f := &bench{B: b, kafka: k, topics: k.Topics, routes: route.NewCurrent(table)}
+	if f.client, err = kgo.NewClient(f.kafka.Seeds(), kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(f.client.Close)
 	layout := topics.Layout{Partitions: benchPartitions, ResultPartitions: benchPartitions}
-	if _, err := topics.Ensure(b.Context(), f.client, topics.Spec{Topics: f.topics, Layout: layout, Replication: 1}); err != nil {
+	if _, err := topics.Ensure(b.Context(), f.client, topics.Spec{Topics: f.topics, Layout: layout, Replication: k.Replicas}); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := kadm.NewClient(f.client).CreateTopic(b.Context(), 1, 1, nil, "requests"); err != nil {
+	if _, err := kadm.NewClient(f.client).CreateTopic(b.Context(), 1, k.Replicas, nil, k.Prefix+".requests"); err != nil {
 		b.Fatal(err)
 	}
 	return f
@@ -149,8 +141,8 @@ func newBench(b *testing.B, by string) *bench {
 // start runs a processor until the function that it returns is called.
 func (f *bench) start() (*processor.Processor, func()) {
 	p, err := processor.New(processor.Config{
-		Kafka: []kgo.Opt{kgo.SeedBrokers(f.seeds)}, Topics: f.topics, Partitions: benchPartitions, ResultPartitions: benchPartitions,
-		Group: "bench", Instance: "a", SinkGroup: "sink", StoreDir: f.TempDir(),
+		Kafka: []kgo.Opt{f.kafka.Seeds()}, Topics: f.topics, Partitions: benchPartitions, ResultPartitions: benchPartitions,
+		Group: f.kafka.Prefix + ".processor", Instance: f.kafka.Prefix + "-a", SinkGroup: f.kafka.Prefix + ".sink", StoreDir: f.TempDir(),
 		Routes: f.routes, Executor: noop{}, Tokens: signer(f), Limits: schemas.DefaultLimits(),
 		Log: slog.New(slog.DiscardHandler),
 	})
@@ -234,12 +226,12 @@ func (f *bench) load(conversations, parts int, form callForm) {
 
 // passThrough copies the calls in transactions, as plainly as it can be done, and returns records/s.
 func (f *bench) passThrough(n int) float64 {
-	to := "passed"
-	if _, err := kadm.NewClient(f.client).CreateTopic(f.Context(), benchPartitions, 1, nil, to); err != nil {
+	to := f.kafka.Prefix + ".passed"
+	if _, err := kadm.NewClient(f.client).CreateTopic(f.Context(), benchPartitions, f.kafka.Replicas, nil, to); err != nil {
 		f.Fatal(err)
 	}
 	session, err := kgo.NewGroupTransactSession(
-		kgo.SeedBrokers(f.seeds), kgo.ConsumerGroup("pass"), kgo.TransactionalID("pass"), kgo.ConsumeTopics(f.topics.Calls),
+		f.kafka.Seeds(), kgo.ConsumerGroup(f.kafka.Prefix+".pass"), kgo.TransactionalID(f.kafka.Prefix+".pass"), kgo.ConsumeTopics(f.topics.Calls),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	if err != nil {

@@ -40,44 +40,47 @@ const (
 // rows, prepared beforehand, into tables of the same kind. Broker and ClickHouse are processes of their own, for both; they
 // share the machine.
 func BenchmarkSink(b *testing.B) {
-	names := schemas.TopicsOf("parley")
-	brokers := newBroker(b, names)
+	k := newBroker(b)
 	events := benchEvents()
-	produce(b, brokers, names.Results, events)
+	produce(b, k.Seeds(), k.Topics.Results, events)
 	tables := benchTables(events)
 
-	var throughSink, raw time.Duration
+	var throughSink, raw, used, brokers time.Duration
 	for b.Loop() {
-		throughSink += timeSink(b, brokers)
+		used, brokers = used-testkit.ProcessorTime(b), brokers-k.ProcessorTime()
+		throughSink += timeSink(b, k)
+		used, brokers = used+testkit.ProcessorTime(b), brokers+k.ProcessorTime()
 		raw += timeRaw(b, tables)
 	}
 	rows := float64(benchRows * b.N)
 	b.ReportMetric(rows/throughSink.Seconds(), "rows/s")
 	b.ReportMetric(rows/raw.Seconds(), "raw-rows/s")
 	b.ReportMetric(raw.Seconds()/throughSink.Seconds(), "sink/raw")
+	b.ReportMetric(float64(used.Microseconds())/rows, "cpu-µs/row")
+	b.ReportMetric(float64(brokers.Microseconds())/rows, "brokers-cpu-µs/row")
 	b.ReportMetric(0, "ns/op")
 }
 
-// newBroker starts a broker with the topics, of which that of the results has benchPartitions partitions.
-func newBroker(b *testing.B, names schemas.Topics) kgo.Opt {
-	brokers := kgo.SeedBrokers(testkit.Broker(b))
-	client, err := kgo.NewClient(brokers)
+// newBroker starts a Kafka with the topics, of which that of the results has benchPartitions partitions.
+func newBroker(b *testing.B) *testkit.Measured {
+	k := testkit.StartMeasured(b)
+	client, err := kgo.NewClient(k.Seeds())
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer client.Close()
-	spec := topics.Spec{Topics: names, Layout: topics.Layout{Partitions: benchPartitions, ResultPartitions: benchPartitions}, Replication: 1}
+	spec := topics.Spec{Topics: k.Topics, Layout: topics.Layout{Partitions: benchPartitions, ResultPartitions: benchPartitions}, Replication: k.Replicas}
 	if _, err := topics.Ensure(b.Context(), client, spec); err != nil {
 		b.Fatal(err)
 	}
-	return brokers
+	return k
 }
 
 // timeSink is how long a sink that is the first of its group takes to store everything.
-func timeSink(b *testing.B, brokers kgo.Opt) time.Duration {
+func timeSink(b *testing.B, k *testkit.Measured) time.Duration {
 	registry := prometheus.NewRegistry()
 	s, err := sink.New(sink.Config{
-		Client: []kgo.Opt{brokers}, DSN: recordtest.Migrated(b), Group: uuid.NewString(),
+		Client: []kgo.Opt{k.Seeds()}, Topics: k.Topics, DSN: recordtest.Migrated(b), Group: k.Prefix + uuid.NewString(),
 		Log: slog.New(slog.DiscardHandler), Registerer: registry,
 	})
 	if err != nil {

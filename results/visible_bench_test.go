@@ -15,7 +15,6 @@ import (
 
 	"parley/results/recordtest"
 	"parley/results/sink"
-	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
 )
 
@@ -34,9 +33,9 @@ func BenchmarkVisible(b *testing.B) {
 }
 
 func benchmarkVisible(b *testing.B, load func(context.Context, *testing.B, *kgo.Client, string)) {
-	names, dsn := schemas.TopicsOf("parley"), recordtest.Migrated(b)
-	brokers := newBroker(b, names)
-	s, err := sink.New(sink.Config{Client: []kgo.Opt{brokers}, DSN: dsn, Log: slog.New(slog.DiscardHandler)})
+	k, dsn := newBroker(b), recordtest.Migrated(b)
+	brokers, names := k.Seeds(), k.Topics
+	s, err := sink.New(sink.Config{Client: []kgo.Opt{brokers}, Topics: names, Group: k.Prefix + ".sink", DSN: dsn, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}

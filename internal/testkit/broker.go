@@ -40,6 +40,13 @@ func BrokerMain() {
 // Broker starts a broker in a process of its own, as in production, and returns its address. It ends with the test.
 func Broker(tb testing.TB) string {
 	tb.Helper()
+	address, _ := startBroker(tb)
+	return address
+}
+
+// startBroker returns the address of a broker and the id of its process.
+func startBroker(tb testing.TB) (address string, process int) {
+	tb.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		tb.Fatal(err)
@@ -68,5 +75,5 @@ func Broker(tb testing.TB) string {
 	if err != nil {
 		tb.Fatalf("the broker did not start: %v", err)
 	}
-	return strings.TrimSpace(addr)
+	return strings.TrimSpace(addr), cmd.Process.Pid
 }

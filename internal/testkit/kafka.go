@@ -17,11 +17,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	realkafka "parley/internal/e2e/kafka"
 	"parley/schemas"
 )
 
 // brokersEnv names the brokers of a real cluster, as host:port,host:port, for the tests to run on.
-const brokersEnv = "PARLEY_TEST_KAFKA_BROKERS"
+const brokersEnv = realkafka.EnvBrokers
 
 // GivenBrokers are those of the real cluster that the tests run on. None: each test starts a broker of its own.
 func GivenBrokers() []string {

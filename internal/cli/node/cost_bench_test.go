@@ -32,9 +32,9 @@ import (
 // through three nodes, one after the other, each with one role: what is taken waits in Kafka for the next. Broker, ClickHouse
 // and backend are processes of their own.
 //
-// It reports the processor time that 1,000 calls take in each role (that of ingest with the client's, which sends
-// what it has prepared), and the bytes of a call: in each topic as the broker stores it once, before any compaction, and
-// in the folder of the processor, before what is in ClickHouse has left it.
+// It reports the processor time that 1,000 calls take in each role (that of ingest with the client's, which sends what it has
+// prepared), and in the brokers meanwhile; and the bytes of a call: in each topic as one broker stores it, before any
+// compaction, and in the folder of the processor, before what is in ClickHouse has left it.
 func BenchmarkCost(b *testing.B) {
 	for _, parts := range []int{1, 3} {
 		b.Run(fmt.Sprintf("%d parts", parts), func(b *testing.B) { newCosts(b, parts).measure() })
@@ -51,16 +51,13 @@ const (
 type costs struct {
 	*testing.B
 	*site
-	brokers []string
-	dsn     string
-	bodies  []string // a call each
+	kafka  *testkit.Measured
+	dsn    string
+	bodies []string // a call each
 }
 
 func newCosts(b *testing.B, parts int) *costs {
-	c := &costs{B: b, site: newSite(b), brokers: testkit.GivenBrokers(), dsn: recordtest.DSN(b)}
-	if len(c.brokers) == 0 {
-		c.brokers = []string{testkit.Broker(b)}
-	}
+	c := &costs{B: b, site: newSite(b), kafka: testkit.StartMeasured(b), dsn: recordtest.DSN(b)}
 	routes := fmt.Appendf(nil, "routes: [{name: all, executor: {type: http, url: \"http://%s\"}}]", startBackend(b))
 	if err := os.WriteFile(c.routes, routes, 0o600); err != nil {
 		b.Fatal(err)
@@ -83,26 +80,26 @@ func (c *costs) measure() {
 		batches = append(batches, strings.Join(rest[:min(costBatch, len(rest))], "\n"))
 	}
 	calls := float64(len(c.bodies))
-	took := c.in(Roles{Ingest: true}, func(n *running) time.Duration {
+	took := c.in(Roles{Ingest: true}, func(n *running) spent {
 		return c.spent(func() { c.post(n, "application/json", single) })
 	})
-	c.ReportMetric(ms(took)/costSingle*1000, "ingest-alone-cpu-ms/1000")
-	took = c.in(Roles{Ingest: true}, func(n *running) time.Duration {
+	c.report("ingest-alone", took, costSingle)
+	took = c.in(Roles{Ingest: true}, func(n *running) spent {
 		return c.spent(func() { c.post(n, "application/x-ndjson", batches) })
 	})
-	c.ReportMetric(ms(took)/(calls-costSingle)*1000, "ingest-cpu-ms/1000")
+	c.report("ingest", took, calls-costSingle)
 
 	dir := c.TempDir()
-	took = c.in(Roles{Processor: true}, func(n *running) time.Duration {
+	took = c.in(Roles{Processor: true}, func(n *running) spent {
 		return c.spent(func() { c.until(n, "parley_partition_ended_calls_total", calls) })
 	}, func(cfg *Config) { cfg.DataDir = dir })
-	c.ReportMetric(ms(took)/calls*1000, "processor-cpu-ms/1000")
+	c.report("processor", took, calls)
 	c.ReportMetric(float64(bytesIn(c.B, filepath.Join(dir, "processor")))/calls, "folder-B/call")
 
-	took = c.in(Roles{Results: true}, func(n *running) time.Duration {
+	took = c.in(Roles{Results: true}, func(n *running) spent {
 		return c.spent(func() { c.until(n, `parley_sink_rows_total{table="calls_log"}`, calls) })
 	})
-	c.ReportMetric(ms(took)/calls*1000, "results-cpu-ms/1000")
+	c.report("results", took, calls)
 	c.reportTopics(calls)
 	c.ReportMetric(0, "ns/op")
 }
@@ -110,17 +107,29 @@ func (c *costs) measure() {
 func ms(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
 // in has a node with some roles do something.
-func (c *costs) in(roles Roles, do func(*running) time.Duration, adjust ...func(*Config)) time.Duration {
-	n := c.start("a", roles, append(adjust, func(cfg *Config) { cfg.Kafka.Brokers, cfg.ClickHouseDSN = c.brokers, c.dsn })...)
+func (c *costs) in(roles Roles, do func(*running) spent, adjust ...func(*Config)) spent {
+	n := c.start("a", roles, append(adjust, func(cfg *Config) {
+		cfg.Kafka.Brokers, cfg.TopicPrefix, cfg.Replication = c.kafka.Brokers, c.kafka.Prefix, c.kafka.Replicas
+		cfg.ClickHouseDSN = c.dsn
+	})...)
 	defer n.stop()
 	return do(n)
 }
 
-// spent is the processor time that something takes.
-func (c *costs) spent(do func()) time.Duration {
-	before := processorTime(c.B)
+// spent is processor time: of this process, and of the brokers.
+type spent struct{ ours, brokers time.Duration }
+
+// spent is what something takes.
+func (c *costs) spent(do func()) spent {
+	ours, brokers := testkit.ProcessorTime(c.B), c.kafka.ProcessorTime()
 	do()
-	return processorTime(c.B) - before
+	return spent{testkit.ProcessorTime(c.B) - ours, c.kafka.ProcessorTime() - brokers}
+}
+
+// report reports what so many calls took.
+func (c *costs) report(role string, took spent, calls float64) {
+	c.ReportMetric(ms(took.ours)/calls*1000, role+"-cpu-ms/1000")
+	c.ReportMetric(ms(took.brokers)/calls*1000, role+"-brokers-cpu-ms/1000")
 }
 
 // post sends bodies, 16 at once.
@@ -184,12 +193,12 @@ func (c *costs) until(n *running, name string, number float64) {
 
 // reportTopics reports what the broker stores of a call in each topic.
 func (c *costs) reportTopics(calls float64) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.brokers...))
+	client, err := kgo.NewClient(c.kafka.Seeds())
 	if err != nil {
 		c.Fatal(err)
 	}
 	defer client.Close()
-	t := c.broker.Topics
+	t := c.kafka.Topics
 	set := make(kadm.TopicsSet)
 	names := map[string]string{t.Calls: "calls-B/call", t.State: "state-B/call", t.Results: "results-B/call"}
 	for name := range names {
@@ -199,18 +208,15 @@ func (c *costs) reportTopics(calls float64) {
 	if err != nil {
 		c.Fatal(err)
 	}
-	sizes, replicas := make(map[string]int64), 0
+	sizes := make(map[string]int64)
 	dirs.Each(func(d kadm.DescribedLogDir) {
 		if d.Err != nil {
 			c.Error(d.Err)
 		}
-		if _, has := d.Topics.Lookup(t.Calls, 0); has {
-			replicas++
-		}
 		d.Topics.Each(func(p kadm.DescribedLogDirPartition) { sizes[p.Topic] += p.Size })
 	})
 	for name, unit := range names {
-		c.ReportMetric(float64(sizes[name])/calls/float64(replicas), unit)
+		c.ReportMetric(float64(sizes[name])/float64(c.kafka.Replicas)/calls, unit)
 	}
 }
 

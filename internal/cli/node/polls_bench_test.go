@@ -12,12 +12,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"parley/internal/testkit"
 	"parley/schemas"
 )
 
@@ -84,7 +84,7 @@ func poll(b *testing.B, address, path string) pace {
 	var wg sync.WaitGroup
 	b.ReportAllocs()
 	b.ResetTimer()
-	began, used := time.Now(), processorTime(b)
+	began, used := time.Now(), testkit.ProcessorTime(b)
 	for range clients {
 		wg.Go(func() {
 			conn, err := net.Dial("tcp", address)
@@ -111,7 +111,7 @@ func poll(b *testing.B, address, path string) pace {
 	wg.Wait()
 	all := time.Since(began)
 	b.StopTimer()
-	used = processorTime(b) - used
+	used = testkit.ProcessorTime(b) - used
 	its := pace{float64(b.N) / all.Seconds(), float64(used.Nanoseconds()) / 1e3 / float64(b.N)}
 	slices.Sort(took)
 	b.ReportMetric(its.rate, "polls/s")
@@ -143,13 +143,4 @@ func answered200(in *bufio.Reader) error {
 	}
 	_, err = io.CopyN(io.Discard, in, int64(length))
 	return err
-}
-
-// processorTime is what this process has used of the processors.
-func processorTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
