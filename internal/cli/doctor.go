@@ -148,9 +148,12 @@ func (c *doctorCmd) inKafka(stderr io.Writer) (doctor.Kafka, func(), error) {
 
 func (c *doctorCmd) inClickHouse(stderr io.Writer) (doctor.ClickHouse, func(), error) {
 	dsn := cmp.Or(c.ClickHouseDSN, "clickhouse://"+c.EmbeddedDB+"/"+record.DefaultDatabase)
-	access, err := certs.LoadClient(c.clickHouseFiles(), slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
-	if err != nil {
-		return doctor.ClickHouse{}, nil, fmt.Errorf("PARLEY_CLICKHOUSE_CA, PARLEY_CLICKHOUSE_CERT, PARLEY_CLICKHOUSE_KEY: %w", err)
+	var access *certs.Client // nil: the authorities of the system do
+	if files := c.clickHouseFiles(); files != (certs.ClientFiles{}) {
+		var err error
+		if access, err = certs.LoadClient(files, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))); err != nil {
+			return doctor.ClickHouse{}, nil, fmt.Errorf("PARLEY_CLICKHOUSE_CA, PARLEY_CLICKHOUSE_CERT, PARLEY_CLICKHOUSE_KEY: %w", err)
+		}
 	}
 	opts, err := record.ParseDSN(dsn, access)
 	if err != nil {
