@@ -86,9 +86,7 @@ func newSite(t *testing.T) *site {
 		"ssl.truststore.type": "PEM", "ssl.truststore.location": s.own.Authority,
 	}
 	with := func(more map[string]string) map[string]string {
-		for name, value := range tls {
-			more[name] = value
-		}
+		maps.Copy(more, tls)
 		return more
 	}
 	const security = "org.apache.kafka.common.security."
@@ -223,7 +221,7 @@ func (s *site) access(user string) []string {
 
 // command is parley as a user of Kafka.
 func (s *site) command(user string, args ...string) *exec.Cmd {
-	cmd := exec.Command(program, args...) //nolint:noctx // a verb ends by itself, a node when the test does
+	cmd := exec.Command(program, args...) // a verb ends by itself, a node when the test does
 	cmd.Env = append(os.Environ(), s.access(user)...)
 	return cmd
 }
@@ -290,7 +288,7 @@ func free(t *testing.T) string {
 
 // get returns the body of a page that is as it should be.
 func get(url string) (string, error) {
-	r, err := http.Get(url) //nolint:noctx,gosec // it is on this machine, and answers
+	r, err := http.Get(url) //nolint:gosec // it is on this machine
 	if err != nil {
 		return "", err
 	}
@@ -386,7 +384,7 @@ func TestGrants(t *testing.T) {
 
 	outside := s.client("outside", ourkafka.ScramSHA256, kgo.ConsumerGroup("parley-backend"), kgo.ConsumeTopics("postings"))
 	s.tell(outside, names)
-	r, err := http.Post(url+"/v1/calls", "application/json", strings.NewReader(`{"method":"Create","objects":[{"type":"Posting","customerKey":"p"}],"options":{"conversationId":"posted","sequenceCode":1,"callsInConversation":1}}`)) //nolint:noctx // it is on this machine, and answers
+	r, err := http.Post(url+"/v1/calls", "application/json", strings.NewReader(`{"method":"Create","objects":[{"type":"Posting","customerKey":"p"}],"options":{"conversationId":"posted","sequenceCode":1,"callsInConversation":1}}`))
 	s.must(err)
 	_ = r.Body.Close()
 	s.answer(outside)
@@ -496,7 +494,7 @@ func (s *site) allNeeded() error {
 			denied[fmt.Sprintf("%s: %s of %s %s by %s", user, operation, m[4], m[5], m[6])] = true
 			continue
 		}
-		if g := matching.FindStringSubmatch(rule); g != nil && g[4] == operation {
+		if g := matching.FindStringSubmatch(rule); len(g) == 5 && g[4] == operation {
 			used[strings.Join(append([]string{user}, g[1:]...), " ")] = true
 		}
 	}

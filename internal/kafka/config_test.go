@@ -76,7 +76,7 @@ func TestWarnings(t *testing.T) {
 			t.Errorf("%s: warned %v: %s", c.name, got, said)
 		}
 		c.cfg.Log.Info("configuration", "effective", c.cfg)
-		c.cfg.Log.Info(fmt.Sprintf("%v %+v %#v", c.cfg.SASL, c.cfg.SASL, c.cfg.SASL))
+		fmt.Fprintf(said, "%v %+v %#v", c.cfg.SASL, c.cfg.SASL, c.cfg.SASL)
 		if strings.Contains(said.String(), "hidden") {
 			t.Errorf("%s: the password is shown: %s", c.name, said)
 		}

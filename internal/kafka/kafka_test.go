@@ -142,7 +142,7 @@ func TestWaysIn(t *testing.T) {
 
 // answering has a broker answer to what authenticates: an error, or whatever it makes of the bytes.
 func answering(k *kfake.Cluster, handshake *kerr.Error, authenticate func(sent []byte) (*kerr.Error, []byte)) {
-	k.ControlKey(int16(kmsg.SASLHandshake), func(r kmsg.Request) (kmsg.Response, error, bool) { //nolint:staticcheck // kfake's form
+	k.ControlKey(int16(kmsg.SASLHandshake), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		k.KeepControl()
 		resp := r.ResponseKind().(*kmsg.SASLHandshakeResponse)
 		if handshake != nil {
@@ -150,7 +150,7 @@ func answering(k *kfake.Cluster, handshake *kerr.Error, authenticate func(sent [
 		}
 		return resp, nil, true
 	})
-	k.ControlKey(int16(kmsg.SASLAuthenticate), func(r kmsg.Request) (kmsg.Response, error, bool) { //nolint:staticcheck // kfake's form
+	k.ControlKey(int16(kmsg.SASLAuthenticate), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		k.KeepControl()
 		resp := r.ResponseKind().(*kmsg.SASLAuthenticateResponse)
 		err, said := authenticate(r.(*kmsg.SASLAuthenticateRequest).SASLAuthBytes)
@@ -342,7 +342,7 @@ func TestPasswordChanged(t *testing.T) {
 	if _, err := admin.AlterUserSCRAMs(t.Context(), nil, []kadm.UpsertSCRAM{{User: "u", Mechanism: kadm.ScramSha512, Iterations: 4096, Password: "second"}}); err != nil {
 		t.Fatal(err)
 	}
-	k.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) { //nolint:staticcheck // kfake's form
+	k.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
 		return nil, errors.New("the connection ends"), true
 	})
 	until(t, "refused", func() bool { return cl.Ping(t.Context()) != nil && said.has("Kafka does not let us in") })
