@@ -41,6 +41,20 @@ func TestBrokers(t *testing.T) {
 			b.blow("broker", "killed with SIGKILL, started again", 3*time.Second, 3*time.Second, b.any, b.kill, b.start),
 			b.blow("broker", "of the controller killed with SIGKILL, started again", 16*time.Second, 3*time.Second, b.controller, b.kill, b.start),
 		}},
+		{"the coordinator's broker is killed", []torture.Blow{
+			b.blow("broker", "of the transactions killed with SIGKILL, started again", 5*time.Second, 9*time.Second, b.coordinator, b.kill, b.start),
+		}},
+		{"rolling restart", []torture.Blow{{
+			Victim: "brokers", Kind: "stopped with SIGTERM and started, one after the other", At: 2 * time.Second, Do: func(ctx context.Context) error { return roll(ctx, b.Cluster) },
+		}}},
+		{"leaders move", []torture.Blow{
+			{Victim: "leaders", Kind: "elected, others preferred", At: 3 * time.Second, Do: b.moveLeaders},
+			{Victim: "leaders", Kind: "elected, others preferred", At: 10 * time.Second, Do: b.moveLeaders},
+			{Victim: "leaders", Kind: "elected, others preferred", At: 17 * time.Second, Do: b.moveLeaders},
+		}},
+		{"a broker hangs", []torture.Blow{
+			b.blow("broker", "frozen with SIGSTOP, woken", 3*time.Second, 20*time.Second, b.any, b.freeze, b.thaw),
+		}},
 		{"too few replicas", []torture.Blow{{
 			Victim: "brokers", Kind: "two of three killed, started again", At: 4 * time.Second, Lasts: 8 * time.Second, Do: b.killTwo, Undo: b.startTwo,
 		}}},
@@ -118,6 +132,56 @@ func (b *brokers) any(context.Context) (int, error)            { return 1, nil }
 func (b *brokers) controller(ctx context.Context) (int, error) { return b.Controller(ctx) }
 func (b *brokers) kill(broker int) error                       { return b.Kill(broker) }
 func (b *brokers) start(ctx context.Context, broker int) error { return b.Start(ctx, broker) }
+func (b *brokers) freeze(broker int) error                     { return b.Freeze(broker) }
+func (b *brokers) thaw(_ context.Context, broker int) error    { return b.Thaw(broker) }
+
+// coordinator is a broker that leads a transaction which is open.
+func (b *brokers) coordinator(ctx context.Context) (found int, err error) {
+	err = b.ask(ctx, func(admin *kadm.Client) error {
+		for ctx.Err() == nil {
+			open, err := admin.ListTransactions(ctx, nil, []string{"Ongoing"})
+			if err != nil {
+				return err
+			}
+			for _, one := range open {
+				found = int(one.Coordinator)
+				return nil
+			}
+		}
+		return context.Cause(ctx)
+	})
+	return found, err
+}
+
+// moveLeaders has the second replica of every partition be the preferred one, which leads it then.
+func (b *brokers) moveLeaders(ctx context.Context) error {
+	return b.ask(ctx, func(admin *kadm.Client) error {
+		topics, err := admin.ListTopicsWithInternal(ctx)
+		if err != nil {
+			return err
+		}
+		var to kadm.AlterPartitionAssignmentsReq
+		for _, topic := range topics {
+			for _, p := range topic.Partitions {
+				to.Assign(topic.Topic, p.Partition, append(append([]int32{}, p.Replicas[1:]...), p.Replicas[0]))
+			}
+		}
+		if _, err := admin.AlterPartitionAssignments(ctx, to); err != nil {
+			return err
+		}
+		_, err = admin.ElectLeaders(ctx, kadm.ElectPreferredReplica, nil)
+		return err
+	})
+}
+
+func (b *brokers) ask(ctx context.Context, question func(*kadm.Client) error) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return question(kadm.NewClient(client))
+}
 
 // killTwo leaves one broker, which may take nothing by itself.
 func (b *brokers) killTwo(context.Context) error { return errors.Join(b.Kill(0), b.Kill(1)) }
