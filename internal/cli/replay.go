@@ -14,7 +14,7 @@ import (
 type replayCmd struct {
 	kafkaFlags
 
-	From moment `placeholder:"WHEN" help:"Only what was written since then: a time as 2026-11-22T08:00:00Z, or how long ago, as 24h. Default: all that Kafka still has."`
+	From moment `placeholder:"WHEN" help:"Only what was written since then, and what is not in ClickHouse: a time as 2026-11-22T08:00:00Z, or how long ago, as 24h. Default: all that Kafka still has."`
 }
 
 // Help is shown by --help.

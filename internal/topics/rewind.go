@@ -24,22 +24,16 @@ func (e *BusyError) Error() string {
 }
 
 // Rewind has a group read a topic again: from the first record of each partition that was appended at a time or later;
-// the zero time: from the first that is there. It returns how many offsets are to be read, those of transactions'
-// ends with them. A group with members is left as it is (a BusyError).
+// the zero time: from the first that is there. What the group has not read yet it reads in any case. Rewind returns how many
+// offsets are to be read, those of transactions' ends with them. A group with members is left as it is (a BusyError).
 func Rewind(ctx context.Context, client *kgo.Client, group, topic string, from time.Time) (int64, error) {
 	admin := kadm.NewClient(client)
 	if err := idle(ctx, admin, group); err != nil {
 		return 0, err
 	}
-	starts, err := admin.ListStartOffsets(ctx, topic)
-	if err == nil && !from.IsZero() {
-		starts, err = admin.ListOffsetsAfterMilli(ctx, from.UnixMilli(), topic)
-	}
-	if err == nil {
-		err = starts.Error()
-	}
+	starts, err := rewound(ctx, admin, group, topic, from)
 	if err != nil {
-		return 0, fmt.Errorf("list where %s begins: %w", topic, err)
+		return 0, err
 	}
 	ends, err := admin.ListEndOffsets(ctx, topic)
 	if err == nil {
@@ -49,14 +43,54 @@ func Rewind(ctx context.Context, client *kgo.Client, group, topic string, from t
 		return 0, fmt.Errorf("list ends of %s: %w", topic, err)
 	}
 	var count int64
-	starts.Each(func(o kadm.ListedOffset) {
+	starts.Each(func(o kadm.Offset) {
 		end, _ := ends.Lookup(topic, o.Partition)
-		count += end.Offset - o.Offset
+		count += end.Offset - o.At
 	})
-	if err := admin.CommitAllOffsets(ctx, group, starts.Offsets()); err != nil {
+	if err := admin.CommitAllOffsets(ctx, group, starts); err != nil {
 		return 0, fmt.Errorf("set offsets of group %s: %w", group, err)
 	}
 	return count, nil
+}
+
+// rewound are the offsets that a group goes back to, and never forward.
+func rewound(ctx context.Context, admin *kadm.Client, group, topic string, from time.Time) (kadm.Offsets, error) {
+	begins, err := admin.ListStartOffsets(ctx, topic)
+	if err == nil {
+		err = begins.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list where %s begins: %w", topic, err)
+	}
+	if from.IsZero() {
+		return begins.Offsets(), nil
+	}
+	since, err := admin.ListOffsetsAfterMilli(ctx, from.UnixMilli(), topic)
+	if err == nil {
+		err = since.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list where %s begins at %s: %w", topic, from.UTC().Format(time.RFC3339), err)
+	}
+	committed, err := admin.FetchOffsets(ctx, group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, fmt.Errorf("read offsets of group %s: %w", group, err)
+	}
+	offsets := make(kadm.Offsets)
+	var failed error
+	since.Each(func(o kadm.ListedOffset) {
+		begin, _ := begins.Lookup(topic, o.Partition)
+		read, known := committed.Lookup(topic, o.Partition)
+		failed = errors.Join(failed, read.Err)
+		if !known || read.At < 0 {
+			read.At = begin.Offset // it has read nothing
+		}
+		offsets.AddOffset(topic, o.Partition, max(begin.Offset, min(o.Offset, read.At)), -1)
+	})
+	if failed != nil {
+		return nil, fmt.Errorf("read offsets of group %s: %w", group, failed)
+	}
+	return offsets, nil
 }
 
 // idle reports a group that has members.

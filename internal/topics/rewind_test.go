@@ -16,13 +16,14 @@ func TestRewind(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		from  time.Time
-		at    int64
+		at    [2]int64
 		count int64
 	}{
-		"to the beginning":             {time.Time{}, 2, 16}, // two records of each partition were trimmed
-		"to a time":                    {now.Add(-3 * time.Hour), 7, 6},
-		"to a time before all":         {now.Add(-99 * time.Hour), 2, 16},
-		"to a time when there is none": {now, 10, 0},
+		"to the beginning":                        {time.Time{}, [2]int64{2, 2}, 16}, // two records of each partition were trimmed
+		"to a time":                               {now.Add(-3 * time.Hour), [2]int64{7, 7}, 6},
+		"to a time before all":                    {now.Add(-99 * time.Hour), [2]int64{2, 2}, 16},
+		"to a time after what was read":           {now.Add(-time.Hour), [2]int64{9, 9}, 2},
+		"to a time when there is none, not ahead": {now, [2]int64{10, 9}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -40,8 +41,8 @@ func TestRewind(t *testing.T) {
 				t.Fatal(err)
 			}
 			for p := range int32(2) {
-				if o, _ := offsets.Lookup(trimmed, p); o.At != tt.at {
-					t.Errorf("partition %d is read from %d, want %d", p, o.At, tt.at)
+				if o, _ := offsets.Lookup(trimmed, p); o.At != tt.at[p] {
+					t.Errorf("partition %d is read from %d, want %d", p, o.At, tt.at[p])
 				}
 			}
 		})
@@ -54,6 +55,9 @@ func TestRewindOfWhoIsThere(t *testing.T) {
 	l := newTrimLog(t)
 	if count, err := topics.Rewind(t.Context(), l.client, "nobody", trimmed, time.Time{}); err != nil || count != 20 {
 		t.Errorf("a group that never was: %d, %v, want 20", count, err)
+	}
+	if count, err := topics.Rewind(t.Context(), l.client, "nobody else", trimmed, now); err != nil || count != 20 {
+		t.Errorf("a group that has read nothing: %d, %v, want 20, whatever the time", count, err)
 	}
 	member, err := kgo.NewClient(kgo.SeedBrokers(l.kafka.ListenAddrs()...), kgo.ConsumerGroup(trimGroup), kgo.InstanceID("node-a"), kgo.ConsumeTopics(trimmed), kgo.DisableAutoCommit())
 	if err != nil {
