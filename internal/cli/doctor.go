@@ -34,7 +34,7 @@ type doctorCmd struct {
 	Routes            string        `env:"PARLEY_ROUTES" placeholder:"FILE" help:"The file of routes. Default: backends are not looked at."`
 	DataDir           string        `default:"./data" env:"PARLEY_DATA_DIR" placeholder:"FOLDER" help:"The data folder."`
 	Instance          string        `env:"PARLEY_INSTANCE" placeholder:"NAME" help:"Name of the node. Default: the host name."`
-	SessionTimeout    time.Duration `env:"PARLEY_SESSION_TIMEOUT" placeholder:"DURATION" help:"That of the nodes. Default: 1m embedded, else 15s."`
+	SessionTimeout    time.Duration `env:"PARLEY_SESSION_TIMEOUT" placeholder:"DURATION" help:"That of the nodes. Default: 1m embedded, else 10s."`
 	Secret            string        `env:"PARLEY_SECRET" placeholder:"TEXT" help:"That of the nodes. Default: it is not looked whether they have the same."`
 	TLSCA             string        `name:"tls-ca" env:"PARLEY_TLS_CA" placeholder:"FILE" help:"Authorities by which nodes are verified (PEM). Default: those of the system."`
 
@@ -130,7 +130,7 @@ func (c *doctorCmd) inKafka(stderr io.Writer) (doctor.Kafka, func(), error) {
 	if err != nil {
 		return doctor.Kafka{}, nil, fmt.Errorf("configure Kafka client: %w", err)
 	}
-	session := 15 * time.Second
+	session := 10 * time.Second
 	if c.embedded() {
 		session = time.Minute
 	}
