@@ -17,6 +17,7 @@ import (
 	"parley/internal/certs"
 	"parley/internal/doctor"
 	"parley/internal/embedded"
+	"parley/internal/grants"
 	"parley/internal/peer"
 	"parley/internal/route"
 	"parley/internal/topics"
@@ -33,6 +34,7 @@ type doctorCmd struct {
 	ClickHouseCluster string        `name:"clickhouse-cluster" env:"PARLEY_CLICKHOUSE_CLUSTER" placeholder:"NAME" help:"Cluster of ClickHouse servers over which the tables are spread."`
 	Routes            string        `env:"PARLEY_ROUTES" placeholder:"FILE" help:"The file of routes. Default: backends are not looked at."`
 	DataDir           string        `default:"./data" env:"PARLEY_DATA_DIR" placeholder:"FOLDER" help:"The data folder."`
+	Roles             []string      `default:"ingest,processor,results" sep:"," env:"PARLEY_ROLES" placeholder:"LIST" help:"What the node does: what it must be allowed in Kafka depends on it."`
 	Instance          string        `env:"PARLEY_INSTANCE" placeholder:"NAME" help:"Name of the node. Default: the host name."`
 	SessionTimeout    time.Duration `env:"PARLEY_SESSION_TIMEOUT" placeholder:"DURATION" help:"That of the nodes. Default: 1m embedded, else 10s."`
 	Secret            string        `env:"PARLEY_SECRET" placeholder:"TEXT" help:"That of the nodes. Default: it is not looked whether they have the same."`
@@ -125,6 +127,10 @@ func (c *doctorCmd) inKafka(stderr io.Writer) (doctor.Kafka, func(), error) {
 	if err != nil {
 		return doctor.Kafka{}, nil, err
 	}
+	given, err := c.grants()
+	if err != nil {
+		return doctor.Kafka{}, nil, err
+	}
 	options := cluster.Options("parley-cli")
 	client, err := kgo.NewClient(append(slices.Clip(options), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
@@ -140,10 +146,28 @@ func (c *doctorCmd) inKafka(stderr io.Writer) (doctor.Kafka, func(), error) {
 		Embedded:       c.embedded(),
 		Prefix:         c.TopicPrefix,
 		Instance:       cmp.Or(c.Instance, host),
+		Grants:         given,
 		SessionTimeout: cmp.Or(c.SessionTimeout, session),
 		Options:        options,
 		ReadOnly:       c.ReadOnly,
 	}, client.Close, nil
+}
+
+// grants are what a node with these roles must be allowed to do. Routes that cannot be read are told of elsewhere.
+func (c *doctorCmd) grants() ([]grants.Grant, error) {
+	p := grants.Parley{Prefix: c.TopicPrefix}
+	if table, err := route.Load(c.Routes); err == nil {
+		p.Requests, p.Replies = routed(table)
+	}
+	var all []grants.Grant
+	for _, name := range list(c.Roles) {
+		role, err := grants.ParseRole(name)
+		if err != nil {
+			return nil, fmt.Errorf("PARLEY_ROLES: %w", err)
+		}
+		all = append(all, p.For(role)...)
+	}
+	return grants.Union(all), nil
 }
 
 func (c *doctorCmd) inClickHouse(stderr io.Writer) (doctor.ClickHouse, func(), error) {

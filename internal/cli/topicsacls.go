@@ -86,14 +86,20 @@ func (c *topicsACLsCmd) parley() (grants.Parley, error) {
 	if err != nil {
 		return p, fmt.Errorf("%w; correct the file, or name another with --routes", err)
 	}
+	p.Requests, p.Replies = routed(t)
+	return p, nil
+}
+
+// routed are the topics of kafka routes.
+func routed(t *route.Table) (requests, replies []string) {
 	for _, r := range t.Routes() {
 		if r.Executor.Type != route.Kafka {
 			continue
 		}
-		p.Requests = append(p.Requests, r.Executor.Topic)
+		requests = append(requests, r.Executor.Topic)
 		if r.Executor.ReplyTopic != "" {
-			p.Replies = append(p.Replies, r.Executor.ReplyTopic)
+			replies = append(replies, r.Executor.ReplyTopic)
 		}
 	}
-	return p, nil
+	return requests, replies
 }

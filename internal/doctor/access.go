@@ -11,101 +11,97 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"parley/internal/grants"
 	"parley/internal/topics"
 )
 
-// need is what a node must be allowed to do with a topic.
-type need struct {
-	topic      string
-	operations []kadm.ACLOperation
-}
+// principal stands in commands for whom the brokers know the node as, which they do not tell.
+const principal = "User:NAME"
 
-// needs are those of a node with all roles.
-func (k Kafka) needs() []need {
-	t := k.Spec.Topics
-	both := []kadm.ACLOperation{kmsg.ACLOperationRead, kmsg.ACLOperationWrite}
-	trimmed := append(slices.Clone(both), kmsg.ACLOperationDelete)
-	return []need{
-		{t.Calls, trimmed},
-		{t.State, both},
-		{t.Results, trimmed},
-		{t.Dead, []kadm.ACLOperation{kmsg.ACLOperationWrite}},
-		{t.Control, both},
-	}
-}
-
-// groups are the consumer groups of Parley.
-func (k Kafka) groups() []string {
-	return []string{k.Prefix + ".processor", k.Prefix + ".sink", k.Prefix + ".ingest", k.Prefix + ".replies"}
-}
-
-// checkAccess asks what this client may do.
+// checkAccess asks what this client may do, and compares it with what it must. Of names that begin alike it asks for
+// transactional ids alone.
 func (k Kafka) checkAccess(ctx context.Context, c topics.Cluster) Report {
 	var r Report
-	for _, n := range k.needs() {
-		r = append(r, judgeAccess(n, c.Topic(n.topic))...)
+	for _, name := range k.granted(grants.Topic) {
+		r = append(r, judgeAccess(k.needs(grants.Topic, name), c.Topic(name))...)
 	}
 	r = append(r, k.groupAccess(ctx)...)
 	r = append(r, k.transactionAccess(ctx)...)
 	if len(r) == 0 {
-		return Report{{Check: KafkaAccess, Subject: "topics, groups and transactional ids", Verdict: OK, Found: "may be used as a node with all roles does"}}
+		return Report{{Check: KafkaAccess, Subject: "topics, groups and transactional ids", Verdict: OK, Found: "may be used as a node with these roles does"}}
 	}
 	return r
 }
 
-// allow is the command that allows an operation.
-func allow(resource string, operations ...string) string {
-	return "kafka-acls.sh --add --allow-principal User:NAME --operation " + strings.Join(operations, " --operation ") + " " + resource
+// granted are the names of resources that something must be allowed with, each once.
+func (k Kafka) granted(kind grants.Kind) []string {
+	var names []string
+	for _, g := range k.Grants {
+		if g.Kind == kind && !g.Prefixed && !slices.Contains(names, g.Name) {
+			names = append(names, g.Name)
+		}
+	}
+	return names
 }
 
-func judgeAccess(n need, d topics.Described) Report {
+// needs are what must be allowed with one resource.
+func (k Kafka) needs(kind grants.Kind, name string) []grants.Grant {
+	return slices.DeleteFunc(slices.Clone(k.Grants), func(g grants.Grant) bool { return g.Kind != kind || g.Name != name || g.Prefixed })
+}
+
+var operations = map[grants.Operation]kadm.ACLOperation{
+	grants.Read:            kmsg.ACLOperationRead,
+	grants.Write:           kmsg.ACLOperationWrite,
+	grants.Create:          kmsg.ACLOperationCreate,
+	grants.Delete:          kmsg.ACLOperationDelete,
+	grants.Describe:        kmsg.ACLOperationDescribe,
+	grants.DescribeConfigs: kmsg.ACLOperationDescribeConfigs,
+	grants.AlterConfigs:    kmsg.ACLOperationAlterConfigs,
+}
+
+// lacking are the needs that are not met by what is authorized.
+func lacking(needs []grants.Grant, authorized []kadm.ACLOperation) []grants.Grant {
+	return slices.DeleteFunc(slices.Clone(needs), func(g grants.Grant) bool { return slices.Contains(authorized, operations[g.Operation]) })
+}
+
+// denied is about needs of one resource.
+func denied(subject string, needs []grants.Grant) Finding {
+	said := make([]string, len(needs))
+	for i, g := range needs {
+		said[i] = fmt.Sprintf("%s (%s)", g.Operation, g.Why)
+	}
+	return Finding{
+		Check: KafkaAccess, Subject: subject, Verdict: Failure, Found: "not allowed: " + strings.Join(said, ", "),
+		Meaning: "a node would be refused", Remedy: strings.Join(grants.Commands(principal, needs), "; "),
+	}
+}
+
+func judgeAccess(needs []grants.Grant, d topics.Described) Report {
 	if errors.Is(d.Err, kerr.TopicAuthorizationFailed) {
-		return Report{{
-			Check: KafkaAccess, Subject: subject(d), Verdict: Failure, Found: "may not be seen", Meaning: "a node would be refused",
-			Remedy: allow("--topic "+d.Name, names(n.operations)...),
-		}}
+		return Report{denied(subject(d), needs)}
 	}
 	if d.Err != nil || len(d.Authorized) == 0 {
 		return nil // it is not there, or the broker is of a kind that does not tell
 	}
-	lacks := slices.DeleteFunc(slices.Clone(n.operations), func(o kadm.ACLOperation) bool { return slices.Contains(d.Authorized, o) })
-	if len(lacks) == 0 {
-		return nil
+	if needs = lacking(needs, d.Authorized); len(needs) > 0 {
+		return Report{denied(subject(d), needs)}
 	}
-	return Report{{
-		Check: KafkaAccess, Subject: subject(d), Verdict: Failure, Found: "not allowed: " + strings.Join(names(lacks), ", "),
-		Meaning: "a node whose role needs it would be refused", Remedy: allow("--topic "+d.Name, names(lacks)...),
-	}}
-}
-
-// names are those that kafka-acls.sh knows.
-func names(operations []kadm.ACLOperation) []string {
-	all := make([]string, len(operations))
-	for i, o := range operations {
-		switch o {
-		case kmsg.ACLOperationRead:
-			all[i] = "Read"
-		case kmsg.ACLOperationWrite:
-			all[i] = "Write"
-		case kmsg.ACLOperationDelete:
-			all[i] = "Delete"
-		default:
-			all[i] = o.String()
-		}
-	}
-	return all
+	return nil
 }
 
 // groupAccess asks what may be done with the groups.
 func (k Kafka) groupAccess(ctx context.Context) Report {
 	req := kmsg.NewPtrDescribeGroupsRequest()
-	req.Groups, req.IncludeAuthorizedOperations = k.groups(), true
+	req.Groups, req.IncludeAuthorizedOperations = k.granted(grants.Group), true
+	if len(req.Groups) == 0 {
+		return nil
+	}
 	var r Report
 	for _, shard := range k.Client.RequestSharded(ctx, req) {
 		asked, ok := shard.Req.(*kmsg.DescribeGroupsRequest)
 		if errors.Is(shard.Err, kerr.GroupAuthorizationFailed) && ok {
-			for _, g := range asked.Groups {
-				r = append(r, groupDenied(g))
+			for _, name := range asked.Groups {
+				r = append(r, denied("group "+name, k.needs(grants.Group, name)))
 			}
 			continue
 		}
@@ -115,32 +111,33 @@ func (k Kafka) groupAccess(ctx context.Context) Report {
 			continue
 		}
 		for _, g := range resp.Groups {
-			operations := kadm.DecodeACLOperations(g.AuthorizedOperations)
-			if denied := errors.Is(kerr.ErrorForCode(g.ErrorCode), kerr.GroupAuthorizationFailed); denied || len(operations) > 0 && !slices.Contains(operations, kmsg.ACLOperationRead) {
-				r = append(r, groupDenied(g.Group))
-			}
+			r = append(r, judgeGroup(k.needs(grants.Group, g.Group), g)...)
 		}
 	}
 	return r
 }
 
-func groupDenied(group string) Finding {
-	return Finding{
-		Check: KafkaAccess, Subject: "group " + group, Verdict: Failure, Found: "not allowed: Read",
-		Meaning: "a node could not join it", Remedy: allow("--group "+group, "Read", "Describe"),
+func judgeGroup(needs []grants.Grant, g kmsg.DescribeGroupsResponseGroup) Report {
+	authorized := kadm.DecodeACLOperations(g.AuthorizedOperations)
+	if !errors.Is(kerr.ErrorForCode(g.ErrorCode), kerr.GroupAuthorizationFailed) {
+		if needs = lacking(needs, authorized); len(authorized) == 0 || len(needs) == 0 {
+			return nil
+		}
 	}
+	return Report{denied("group "+g.Group, needs)}
 }
 
 // transactionAccess asks whether the transactional id may be seen, which who may use it may. Using it would fence the node.
 func (k Kafka) transactionAccess(ctx context.Context) Report {
+	needs := slices.DeleteFunc(slices.Clone(k.Grants), func(g grants.Grant) bool { return g.Kind != grants.TransactionalID })
+	if len(needs) == 0 {
+		return nil
+	}
 	id := k.Prefix + ".processor-" + k.Instance
 	told, err := kadm.NewClient(k.Client).DescribeTransactions(ctx, id)
 	of, missing := told.On(id, nil)
 	if errors.Is(errors.Join(err, missing, of.Err), kerr.TransactionalIDAuthorizationFailed) {
-		return Report{{
-			Check: KafkaAccess, Subject: "transactional id " + id, Verdict: Failure, Found: "not allowed: Write", Meaning: "a node with the role processor could not begin a transaction",
-			Remedy: allow("--transactional-id "+k.Prefix+".processor- --resource-pattern-type prefixed", "Write", "Describe"),
-		}}
+		return Report{denied("transactional id "+id, needs)}
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"parley/internal/grants"
 	"parley/internal/peer"
 	"parley/internal/route"
 	"parley/internal/topics"
@@ -54,7 +55,9 @@ func TestJudgements(t *testing.T) {
 	}
 	offline := replicas(1, 2, 3)
 	offline.Partitions[0].Leader = -1
-	dead := need{"p.dead", []kadm.ACLOperation{kmsg.ACLOperationWrite, kmsg.ACLOperationRead}}
+	dead := []grants.Grant{
+		{Kind: grants.Topic, Name: "p.dead", Operation: grants.Read, Why: "to look"}, {Kind: grants.Topic, Name: "p.dead", Operation: grants.Write, Why: "to bury"},
+	}
 	allowed := func(operations ...kadm.ACLOperation) topics.Described {
 		return topics.Described{Name: "p.dead", Authorized: operations}
 	}
@@ -114,7 +117,7 @@ func TestJudgements(t *testing.T) {
 		{"allowed", judgeAccess(dead, allowed(kmsg.ACLOperationRead, kmsg.ACLOperationWrite)), OK, ""},
 		{"nobody tells", judgeAccess(dead, allowed()), OK, ""},
 		{"not allowed", judgeAccess(dead, allowed(kmsg.ACLOperationRead, kmsg.ACLOperationDescribe)), Failure, "kafka-acls.sh --add --allow-principal User:NAME --operation Write --topic p.dead"},
-		{"not shown", judgeAccess(dead, topics.Described{Name: "p.dead", Err: kerr.TopicAuthorizationFailed}), Failure, "--operation Write --operation Read --topic p.dead"},
+		{"not shown", judgeAccess(dead, topics.Described{Name: "p.dead", Err: kerr.TopicAuthorizationFailed}), Failure, "--operation Read --operation Write --topic p.dead"},
 
 		{"clock", Report{judgeClock(KafkaClock, clock{ahead: time.Second, uncertain: time.Millisecond})}, OK, "1s ahead"},
 		{"clock that is far away", Report{judgeClock(KafkaClock, clock{ahead: time.Minute, uncertain: time.Minute})}, OK, ""},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/grants"
 	"parley/internal/topics"
 )
 
@@ -19,6 +20,8 @@ type Kafka struct {
 	Embedded bool
 	// Prefix begins the names of the groups, Instance is in that of the transactional id.
 	Prefix, Instance string
+	// Grants are what a node must be allowed to do.
+	Grants []grants.Grant
 	// SessionTimeout is that of a node.
 	SessionTimeout time.Duration
 	// Options are those of the client, for others that read.

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"parley/internal/doctor"
+	"parley/internal/grants"
 	"parley/internal/topics"
 	"parley/schemas"
 )
@@ -40,9 +42,16 @@ func cluster(t *testing.T, opts ...kfake.Opt) (*kfake.Cluster, doctor.Kafka) {
 		Spec:           topics.Spec{Topics: schemas.TopicsOf("p"), Layout: topics.Layout{Partitions: 8, ResultPartitions: 2}, Replication: 3},
 		Prefix:         "p",
 		Instance:       "one",
+		Grants:         allGrants(),
 		SessionTimeout: 15 * time.Second,
 		Options:        options,
 	}
+}
+
+// allGrants are those of a node with all roles.
+func allGrants() []grants.Grant {
+	p := grants.Parley{Prefix: "p"}
+	return grants.Union(slices.Concat(p.For(grants.Ingest), p.For(grants.Processor), p.For(grants.Results)))
 }
 
 // of are the findings of a check, one a line.
@@ -147,7 +156,7 @@ func TestStartWithFewRights(t *testing.T) {
 		t.Errorf("settings are %s: %s", got, said)
 	}
 	r = k.Check(t.Context())
-	for _, says := range []string{"--operation Delete --topic p.calls", "group p.processor: not allowed: Read", "--transactional-id p.processor-"} {
+	for _, says := range []string{"--operation Delete --operation DescribeConfigs --topic p.calls", "group p.processor: not allowed: Read", "--transactional-id p.processor-"} {
 		if said, got := of(r, doctor.KafkaAccess); got != doctor.Failure || !strings.Contains(said, says) {
 			t.Errorf("access is %s: %s, want %q", got, said, says)
 		}
