@@ -82,6 +82,7 @@ func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loo
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchMaxBytesFn(l.destinations.batchBytes),
 		kgo.ProducerLinger(0),
+		kgo.MetadataMinAge(refusedPause),
 		kgo.FetchMaxBytes(fetchBytesMax),
 		kgo.FetchMaxPartitionBytes(fetchBytesMax / 2),
 		kgo.FetchMaxWait(250 * time.Millisecond),
@@ -107,6 +108,10 @@ func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loo
 }
 
 const (
+	// refusedPause is the time until records are tried again that a broker refused. The client waits for new metadata first,
+	// by default 5 seconds, whatever the reason; and a broker that still ends the last transaction refuses those of the next
+	// one (CONCURRENT_TRANSACTIONS, since KIP-890), which a busy cluster does at every turn.
+	refusedPause = 50 * time.Millisecond
 	// fetchBytesMax bounds the records that one fetch brings, and so the memory of one turn.
 	fetchBytesMax = 32 << 20
 	// producerBatchBytes lets a record be as long as the broker's topics allow: see internal/topics.
