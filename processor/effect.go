@@ -48,8 +48,9 @@ func (t *turn) accept(p *partTurn, in *received) error {
 	return nil
 }
 
-// execute releases an attempt: after the commit, or at once when its route says that a repetition does no harm and it
-// may begin now. Then a whole conversation can run inside the turn.
+// execute releases an attempt: after the commit, or at once when its route says that a repetition does no harm, as that of
+// the attempt before it does if this turn has ended that one, and it may begin now. Then a whole conversation can run inside
+// the turn.
 func (t *turn) execute(p *partTurn, key schemas.ConversationKey, state conversation.State) error {
 	r := release{partition: p.id, key: key, state: state}
 	if state.Queued() {
@@ -57,7 +58,9 @@ func (t *turn) execute(p *partTurn, key schemas.ConversationKey, state conversat
 		if r.call, err = p.tx.Call(key, state.Turn.SequenceCode, nil); err != nil {
 			return err
 		}
-		if by, ok := t.cfg.Routes.Named(state.Turn.Route); ok && by.Idempotent && p.fenced && state.StartBy.IsZero() && t.dispatch.early(r) {
+		by, ok := t.cfg.Routes.Named(state.Turn.Route)
+		_, unsettled := t.unsettled[key]
+		if ok && by.Idempotent && !unsettled && p.fenced && state.StartBy.IsZero() && t.dispatch.early(r) {
 			t.early = append(t.early, key)
 			t.awaited[key] = struct{}{}
 			return nil

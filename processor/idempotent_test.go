@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -97,6 +99,42 @@ func TestAttemptsOfAnAbortedTurnAreRepeated(t *testing.T) {
 	}
 	if n := len(c.read(c.topics.Results)); n != 4 {
 		t.Errorf("%d events, want four", n)
+	}
+}
+
+// TestAttemptThatMayBeMadeAgainHoldsWhatFollows has turns be aborted in which a part on a route that is not idempotent has
+// ended: the part behind it, on a route that is, begins when the end is committed. Else a new owner, which knows of no end,
+// would make the first attempt again behind the second.
+func TestAttemptThatMayBeMadeAgainHoldsWhatFollows(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	var begun atomic.Bool
+	x := &backend{answer: func(req executor.Request) conversation.Outcome {
+		if !strings.HasPrefix(nameOf(req), "warm") {
+			begun.Store(true)
+		}
+		return well(req)
+	}}
+	const executes = `executor: {type: http, url: "http://127.0.0.1:1/"}`
+	p, _ := c.start(x, t.TempDir(), byRoutes(t, `{name: plain, match: {objectType: Row}, `+executes+`}`, `{name: quick, `+executes+`, `+idempotent+`}`))
+	c.send("acme/warm", part("warm", 1, 1))
+	await(t, p, "warm") // its partition is ours beyond doubt: attempts may begin early
+	refused := 0
+	refusals := c.refuseCommits(func() bool {
+		if begun.Load() {
+			refused++
+		}
+		return 0 < refused && refused <= 3
+	})
+	id := alongside("warm")
+	c.send("acme/"+id, part(id, 1, 2))
+	c.send("acme/"+id, strings.Replace(part(id, 2, 2), "Row", "Quick", 1))
+	becomes(t, p, id, "Complete 1:OK,1,1 2:OK,1,1")
+	if refusals.Hits() == 0 {
+		t.Error("no turn was refused")
+	}
+	if got, want := x.executed(), []string{"warm-1", id + "-1", id + "-2"}; !slices.Equal(got, want) {
+		t.Errorf("executed %v, want %v", got, want)
 	}
 }
 

@@ -83,6 +83,9 @@ func (t *turn) outcome(p *partTurn, f finished, call *parleyv1.Call, end convers
 		in.Retry = retryOf(f.route)
 		in.AnswerBy = f.at.Add(f.route.DeferTimeout)
 	}
+	if end.Following.Route != "" && (f.route == nil || !f.route.Idempotent) {
+		t.unsettled[key] = struct{}{}
+	}
 	if f.outcome.Kind == conversation.Deferred {
 		a := store.Answer{Conversation: key, SequenceCode: attempt.SequenceCode, Expires: in.AnswerBy}
 		if err := p.tx.PutAnswer(in.RequestID, a); err != nil {

@@ -40,6 +40,10 @@ type turn struct {
 	// of them that have not been heard of.
 	early   []schemas.ConversationKey
 	awaited map[schemas.ConversationKey]struct{}
+	// unsettled are the conversations of which this turn has ended an attempt that its route does not let us repeat without
+	// harm. If the turn comes to nothing, the next owner makes it again, or says that nobody knows: nothing that follows it
+	// may have begun.
+	unsettled map[schemas.ConversationKey]struct{}
 	// withdrawn are the conversations whose waiting attempt was taken back.
 	withdrawn []schemas.ConversationKey
 }
@@ -91,9 +95,10 @@ func (l *loop) newTurn() *turn {
 			KeepSingle:       l.cfg.KeepSingle,
 			KeepConversation: l.cfg.KeepConversation,
 		},
-		now:     time.Now(),
-		byID:    make(map[int32]*partTurn),
-		awaited: make(map[schemas.ConversationKey]struct{}),
+		now:       time.Now(),
+		byID:      make(map[int32]*partTurn),
+		awaited:   make(map[schemas.ConversationKey]struct{}),
+		unsettled: make(map[schemas.ConversationKey]struct{}),
 	}
 	for _, p := range l.partitions {
 		if !p.fenced {
