@@ -169,7 +169,7 @@ type topicsApplyCmd struct {
 
 // Help is shown by --help.
 func (*topicsApplyCmd) Help() string {
-	return `It makes topics that are missing and changes settings; with --reassign it has more replicas made. It never adds partitions, and deletes nothing. Done again it changes nothing.
+	return `It makes topics that are missing, records how they are divided, and changes settings; with --reassign it has more replicas made. It never adds partitions, and deletes nothing. Done again it changes nothing.
 
 Exit code: 0 when the topics are as they must be, or will be when the brokers have made the replicas; else 1.`
 }
@@ -180,6 +180,9 @@ func (c *topicsApplyCmd) Run(ctx context.Context, std streams) error {
 		err := c.spec().Apply(ctx, client, steps)
 		if err == nil && c.Reassign {
 			err = topics.Reassign(ctx, client, steps)
+		}
+		if err == nil && mendable(steps) == nil {
+			_, err = topics.Ensure(ctx, client, c.spec()) // records how they are divided, which not every node may do
 		}
 		if err != nil {
 			return err
