@@ -170,6 +170,11 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 			return node.Config{}, fmt.Errorf("PARLEY_CALLBACK_ALLOW has %q; give networks as 10.0.0.0/8", cidr)
 		}
 	}
+	for name, keep := range map[string]span{"PARLEY_KEEP_FAILED": c.KeepFailed, "PARLEY_REMEMBER_CALLS": c.RememberCalls} {
+		if keep == 0 {
+			return node.Config{}, fmt.Errorf("%s is 0s; it is positive", name)
+		}
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return node.Config{}, fmt.Errorf("locate this program: %w", err)
