@@ -25,7 +25,7 @@ import (
 )
 
 // patience bounds the wait for something that must come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // site is a broker, a backend, and the nodes that a test starts. There is no ClickHouse: what a node answers, it has
 // from the owner.
