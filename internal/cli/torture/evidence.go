@@ -183,11 +183,11 @@ func (e *evidence) order() {
 	}
 }
 
-// mayRepeat reports whether an attempt repeats what was executed, on the route where all parts of a turn that was not
-// committed are begun again, from the first.
+// mayRepeat reports whether an attempt repeats what was executed or refused, on the route where all parts of a turn that
+// was not committed are begun again, from the first.
 func (e *evidence) mayRepeat(x backend.Execution) bool {
 	one := e.rowOf[x.RequestID]
-	return x.Repeated && one.call != nil && one.call.route == routeIdempotent
+	return (x.Repeated || x.Status == statusRefused) && one.call != nil && one.call.route == routeIdempotent
 }
 
 // straggles reports whether an attempt may have been begun in time, and have been on its way to the backend for longer
