@@ -41,7 +41,12 @@ func optioned(call, options string) string {
 // told asks for a conversation as soon as a command about it has been applied.
 func told(t *testing.T, p *processor.Processor, id string, at schemas.Position) schemas.ConversationResource {
 	t.Helper()
-	r, err := p.Conversation(t.Context(), schemas.ConversationQuery{Account: "acme", ID: id, Accepted: &at})
+	var r schemas.ConversationResource
+	var err error
+	within(patience, func() bool { // who cannot tell in time is asked again
+		r, err = p.Conversation(t.Context(), schemas.ConversationQuery{Account: "acme", ID: id, Accepted: &at})
+		return !errors.Is(err, schemas.ErrUnavailable)
+	})
 	if err != nil {
 		t.Fatalf("conversation %s: %v", id, err)
 	}

@@ -190,7 +190,7 @@ func (c *cluster) events(n int) []*parleyv1.ResultEvent {
 }
 
 // patience bounds the wait for an end that must come: a conversation of many parts is as many transactions.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // await polls a conversation until it has ended.
 func await(t *testing.T, p *processor.Processor, id string) schemas.ConversationResource {

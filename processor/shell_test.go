@@ -209,7 +209,7 @@ func (c *cluster) committed(ctx context.Context, topic string) ([]*kgo.Record, e
 		return nil, err
 	}
 	defer client.Close()
-	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, topic)
+	ends, err := decided(ctx, kadm.NewClient(client), topic)
 	if err != nil {
 		return nil, err
 	}
@@ -241,6 +241,30 @@ func (c *cluster) committed(ctx context.Context, topic string) ([]*kgo.Record, e
 		return int(a.Offset - b.Offset)
 	})
 	return out, nil
+}
+
+// decidedMax bounds the wait for what was written to be committed or aborted. A test may keep a transaction open.
+const decidedMax = 3 * time.Second
+
+// decided are the ends of what is committed in a topic, when all that is in it now is decided: who ends a transaction is
+// answered before its markers are in all partitions.
+func decided(ctx context.Context, admin *kadm.Client, topic string) (ends kadm.ListedOffsets, err error) {
+	written, err := admin.ListEndOffsets(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	within(decidedMax, func() bool {
+		if ends, err = admin.ListCommittedOffsets(ctx, topic); err != nil {
+			return true
+		}
+		all := true
+		written.Each(func(o kadm.ListedOffset) {
+			end, _ := ends.Lookup(topic, o.Partition)
+			all = all && end.Offset >= o.Offset
+		})
+		return all
+	})
+	return ends, err
 }
 
 // header is the value of a record's header; empty: it has none.

@@ -138,13 +138,15 @@ func TestWaitFollowsACallFromItsReceipt(t *testing.T) {
 	c := newCluster(t)
 	x := doorman{make(chan struct{})}
 	p, _ := c.started(x, t.TempDir())
-	at := time.Now().Add(2 * time.Second)
 	for _, tt := range []struct {
-		name, options string
-		want          []string
+		name    string
+		options func() string
+		want    []string
 	}{
-		{"at once", "", []string{"Executing[]"}},
-		{"scheduled", fmt.Sprintf(`"options":{"scheduledTime":%q},`, at.Format(time.RFC3339Nano)), []string{"Scheduled[]", "Executing[]"}},
+		{"at once", func() string { return "" }, []string{"Executing[]"}},
+		{"scheduled", func() string {
+			return fmt.Sprintf(`"options":{"scheduledTime":%q},`, time.Now().Add(3*time.Second).Format(time.RFC3339Nano))
+		}, []string{"Scheduled[]", "Executing[]"}},
 	} {
 		id := uuid.New()
 		partition := topics.OfRequest("acme", id, partitions)
@@ -157,7 +159,7 @@ func TestWaitFollowsACallFromItsReceipt(t *testing.T) {
 				t.Errorf("with %d records ahead: %+v, %v", ahead, r, err)
 			}
 		}
-		r := &kgo.Record{Topic: c.topics.Calls, Partition: partition, Value: fmt.Appendf(nil, `{"account":"acme","requestId":%q,%s"method":"Create","objects":[{"type":"Row"}]}`, id, tt.options)}
+		r := &kgo.Record{Topic: c.topics.Calls, Partition: partition, Value: fmt.Appendf(nil, `{"account":"acme","requestId":%q,%s"method":"Create","objects":[{"type":"Row"}]}`, id, tt.options())}
 		if err := c.client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
 			t.Fatal(err)
 		}

@@ -38,6 +38,8 @@ const (
 	engines reason = "is about the embedded engines"
 	// alone: it needs no broker.
 	alone reason = "needs no broker"
+	// itself: it starts a broker in memory, or the embedded one, of its own.
+	itself reason = "has a broker of its own"
 	// elsewhere: it is done on real clusters by another test of this package.
 	elsewhere reason = "is among these tests already"
 )
@@ -58,6 +60,11 @@ var suite = []scenarios{
 			"TestErasureSurvivesAbortedTurns", "TestIntentIsCommittedBeforeTheCall", "TestNewOwnerWaitsForTheLastTransactionOfTheFormer",
 			"TestOrderlyEndRecordsWhatWasUnderWay", "TestRefusedCancelLeavesTheNextPartInItsQueue", "TestRequestIsVisibleOnce",
 			"TestTopicThatRefusesARecord", "TestWholeConversationInOneTransaction",
+		},
+		itself: {
+			"TestIntentWithoutALeaseBeginsNothing", "TestLeaseEndsBeforeTheSessionDoes", "TestLeaseEndsWithTheMembership",
+			"TestLeaseIsMeasuredByBothClocks", "TestLeaseLastsThroughARebalanceButNotForEver", "TestLongestCalls",
+			"TestNothingBeginsWithoutALease", "TestRebalanceGivesNoLease",
 		},
 		past: {"TestAnswerIsForgottenWhenItsTokenExpires", "TestTimersThatOneTurnSetsAndPasses"},
 	}},
