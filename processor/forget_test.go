@@ -60,8 +60,12 @@ func TestMarkersAreForgotten(t *testing.T) {
 			}
 			c.send("acme/"+id.String(), call)
 			c.send("acme/c", part("c", 1, 1))
-			told(t, p, "c", c.command(schemas.RecordTick, "acme/c", ""))
-			told(t, p, id.String(), c.command(schemas.RecordTick, "acme/"+id.String(), ""))
+			if !tt.conversationGoes { // else it may be forgotten again already
+				told(t, p, "c", c.command(schemas.RecordTick, "acme/c", ""))
+			}
+			if !tt.singleGoes {
+				told(t, p, id.String(), c.command(schemas.RecordTick, "acme/"+id.String(), ""))
+			}
 			within(20*time.Second, func() bool { return len(x.executed()) >= len(tt.want) })
 			got := x.executed()
 			slices.Sort(got)

@@ -48,18 +48,18 @@ const (
 var suite = []scenarios{
 	{"parley/internal/cli", map[reason][]string{
 		engines:   {"TestScripts/engineport", "TestScripts/folder", "TestScripts/tls"},
-		alone:     {"TestScripts/help", "TestScripts/schema", "TestScripts/settings"},
-		elsewhere: {"TestDemo", "TestTorture"},
+		alone:     {"TestScripts/acls", "TestScripts/help", "TestScripts/schema", "TestScripts/settings"},
+		elsewhere: {"TestDemo", "TestScripts/doctor", "TestTorture"},
 	}},
 	{"parley/internal/cli/node", map[reason][]string{
 		hooks: {"TestTooFewBrokers"}, // it is one
 	}},
 	{"parley/processor", map[reason][]string{
 		hooks: {
-			"TestAttemptsOfAnAbortedTurnAreRepeated", "TestCancelThatIsAborted", "TestEndOfTransactionThatIsNotHeard",
+			"TestAttemptThatMayBeMadeAgainHoldsWhatFollows", "TestAttemptsOfAnAbortedTurnAreRepeated", "TestCancelThatIsAborted", "TestEndOfTransactionThatIsNotHeard",
 			"TestErasureSurvivesAbortedTurns", "TestIntentIsCommittedBeforeTheCall", "TestNewOwnerWaitsForTheLastTransactionOfTheFormer",
-			"TestOrderlyEndRecordsWhatWasUnderWay", "TestRefusedCancelLeavesTheNextPartInItsQueue", "TestRequestIsVisibleOnce",
-			"TestTopicThatRefusesARecord", "TestWholeConversationInOneTransaction",
+			"TestOrderlyEndRecordsWhatWasUnderWay", "TestRecordsThatComeTooEarlyAreTriedAgainSoon",
+			"TestRefusedCancelLeavesTheNextPartInItsQueue", "TestRequestIsVisibleOnce", "TestTopicThatRefusesARecord", "TestWholeConversationInOneTransaction",
 		},
 		itself: {
 			"TestIntentWithoutALeaseBeginsNothing", "TestLeaseEndsBeforeTheSessionDoes", "TestLeaseEndsWithTheMembership",
