@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 )
 
 // Ports below those that systems give to outgoing connections, any of which could take one between its choice and
@@ -14,11 +15,14 @@ const (
 	portMax = 32_000
 )
 
-// Addrs returns n addresses on loopback that nobody listens on now.
+// Addrs returns n different addresses on loopback that nobody listens on now.
 func Addrs(n int) ([]string, error) {
 	addrs := make([]string, 0, n)
 	for range 100 * n {
 		addr := fmt.Sprintf("127.0.0.1:%d", portMin+rand.IntN(portMax-portMin))
+		if slices.Contains(addrs, addr) {
+			continue
+		}
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
 			continue // somebody has it
