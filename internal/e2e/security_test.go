@@ -178,6 +178,8 @@ func (s *site) grant(user string, role grants.Role) {
 			b.Groups(g.Name)
 		case grants.TransactionalID:
 			b.TransactionalIDs(g.Name)
+		case grants.Cluster:
+			b.Clusters()
 		}
 		made, err := s.admin.CreateACLs(deadline(s.T), b)
 		s.must(err)
@@ -373,6 +375,7 @@ func TestGrants(t *testing.T) {
 		Topics: names, Layout: topics.Layout{Partitions: 2, ResultPartitions: 1}, Replication: 1,
 	})
 	s.must(err)
+	s.reassign(names.Dead)
 	s.verb("setup", "inbox", "create", "acme", "--partitions", "1")
 
 	native := free(t)
@@ -425,6 +428,17 @@ func TestGrants(t *testing.T) {
 		t.Errorf("a wrong password: %v, %s", err, out)
 	}
 	s.until("every grant is needed", s.allNeeded)
+}
+
+// reassign asks for the replicas of a topic as topics apply does where some are missing. Here none is: there is one broker.
+func (s *site) reassign(topic string) {
+	s.Helper()
+	all, err := s.admin.ListTopics(deadline(s.T), topic)
+	s.must(err)
+	has := all[topic].Partitions[0].Replicas
+	s.must(topics.Reassign(deadline(s.T), s.client("setup", ourkafka.ScramSHA512), []topics.Step{
+		{Topic: topic, Replicas: []topics.Reassignment{{Partition: 0, Have: has, Want: has}}},
+	}))
 }
 
 // changePassword has Kafka know another password than the file, for a while.

@@ -20,7 +20,10 @@ func Commands(principal string, all []Grant) []string {
 				fmt.Fprintf(&b, " --operation %s", other.Operation)
 			}
 		}
-		fmt.Fprintf(&b, " --%s %s", g.Kind, quote(g.Name))
+		fmt.Fprintf(&b, " --%s", g.Kind)
+		if g.Kind != Cluster { // there is but one
+			b.WriteString(" " + quote(g.Name))
+		}
 		if g.Prefixed {
 			b.WriteString(" --resource-pattern-type prefixed")
 		}

@@ -10,7 +10,11 @@ const (
 	Topic           Kind = "topic"
 	Group           Kind = "group"
 	TransactionalID Kind = "transactional-id"
+	Cluster         Kind = "cluster"
 )
+
+// theCluster is what Kafka calls the one resource of the kind Cluster.
+const theCluster = "kafka-cluster"
 
 // Operation is what may be done, by Kafka's name.
 type Operation string
@@ -22,6 +26,7 @@ const (
 	Write           Operation = "Write"
 	Create          Operation = "Create"
 	Delete          Operation = "Delete"
+	Alter           Operation = "Alter"
 	Describe        Operation = "Describe"
 	DescribeConfigs Operation = "DescribeConfigs"
 	AlterConfigs    Operation = "AlterConfigs"

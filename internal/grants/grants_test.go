@@ -44,11 +44,12 @@ func TestUnion(t *testing.T) {
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	got := Commands("User:CN=it's me", []Grant{
-		{Topic, "t", false, Read, ""}, {Topic, "t", false, Write, ""}, {Group, "g.", true, Read, ""},
+		{Topic, "t", false, Read, ""}, {Topic, "t", false, Write, ""}, {Group, "g.", true, Read, ""}, {Cluster, theCluster, false, Alter, ""},
 	})
 	want := []string{
 		`kafka-acls.sh --add --allow-principal 'User:CN=it'\''s me' --operation Read --operation Write --topic t`,
 		`kafka-acls.sh --add --allow-principal 'User:CN=it'\''s me' --operation Read --group g. --resource-pattern-type prefixed`,
+		`kafka-acls.sh --add --allow-principal 'User:CN=it'\''s me' --operation Alter --cluster`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

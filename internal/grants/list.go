@@ -134,6 +134,7 @@ func (n names) setup() []Grant {
 		{Topic, n.Control, false, Read, "how topics are divided"},
 		{Topic, n.Control, false, Write, "how topics are divided, once"},
 		{Topic, n.Inboxes, true, Create, "inbox create"},
+		{Cluster, theCluster, false, Alter, "topics apply --reassign"},
 	}
 	for _, topic := range []string{n.Calls, n.State, n.Results, n.Dead, n.Control} {
 		all = append(all,
@@ -161,7 +162,7 @@ func (n names) backend() []Grant {
 }
 
 // kinds in the order in which they are shown.
-var kinds = []Kind{Topic, Group, TransactionalID}
+var kinds = []Kind{Topic, Group, TransactionalID, Cluster}
 
 // Union is grants in the order of their resources, each once, without what Kafka has implied by another.
 func Union(all []Grant) []Grant {
