@@ -46,15 +46,15 @@ func LoadClient(files ClientFiles, log *slog.Logger) (*Client, error) {
 	return c, err
 }
 
-// Config is for connections that are made now to a host: TLS 1.2 or later.
+// Config is for connections that are made now to a host: TLS 1.2 or later. Later ones show the certificate of their time, but
+// believe the authorities of now.
 func (c *Client) Config(host string) *tls.Config {
-	now := time.Now()
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
 	if c.authorities != nil {
-		config.RootCAs = c.authorities.current(now)
+		config.RootCAs = c.authorities.current(time.Now())
 	}
 	if c.pair != nil {
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return c.pair.current(now), nil }
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return c.pair.current(time.Now()), nil }
 	}
 	return config
 }

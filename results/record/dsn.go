@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -20,7 +21,7 @@ import (
 const DefaultDatabase = "parley"
 
 // ParseDSN reads clickhouse://[user[:password]@]host:port[,host:port…][/database][?setting=value…], as clickhouse-go
-// documents it. It fills in what the DSN leaves open: DefaultDatabase, LZ4, two seconds for dialling. With secure=true each
+// documents it, or https: with secure=true. It fills in what the DSN leaves open: DefaultDatabase, LZ4, two seconds for dialling. With secure=true each
 // connection is made by TLS with what is in the files of certs then; nil: with the authorities of the system.
 func ParseDSN(dsn string, certs *certs.Client) (*clickhouse.Options, error) {
 	opts, err := clickhouse.ParseDSN(dsn)
@@ -45,12 +46,16 @@ func secure(opts *clickhouse.Options, certs *certs.Client) error {
 		return nil
 	case opts.TLS == nil || opts.TLS.InsecureSkipVerify:
 		return ErrNotSecure
-	case opts.Protocol == clickhouse.HTTP: // whose transport makes TLS of a connection itself
-		opts.TLS = certs.Config("")
-	default:
-		opts.DialContext = func(ctx context.Context, addr string) (net.Conn, error) {
-			return certs.Dial(ctx, addr, opts.DialTimeout)
-		}
+	}
+	dial := func(ctx context.Context, addr string) (net.Conn, error) { return certs.Dial(ctx, addr, opts.DialTimeout) }
+	if opts.Protocol != clickhouse.HTTP {
+		opts.DialContext = dial
+		return nil
+	}
+	opts.TLS = certs.Config("") // through a proxy the transport makes TLS of a connection itself
+	opts.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
+		t.DialTLSContext = func(ctx context.Context, _, addr string) (net.Conn, error) { return dial(ctx, addr) }
+		return t, nil
 	}
 	return nil
 }
