@@ -54,7 +54,7 @@ const description = `Parley takes API calls, acknowledges them at once, runs the
   parley extract -o results.csv         all results as a file
   parley demo                           all of this by itself, in a temporary folder
 
-Each setting is a flag or an environment variable, which the help of the verb names; the flag counts.`
+Each setting is a flag or an environment variable, which the help of the verb names; the flag counts. For a secret the help names a second variable, which names a file that has it.`
 
 // Exit codes.
 const (
@@ -78,13 +78,7 @@ type streams struct {
 // Main runs the program with its arguments and returns its exit code.
 func Main(args []string) int {
 	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	var g grammar
-	parser, err := kong.New(&g,
-		kong.Name("parley"),
-		kong.Description(description),
-		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 110, NoAppDescFormat: true}),
-		kong.Vars{"version": versionText()},
-	)
+	parser, err := newParser(new(grammar))
 	if err != nil {
 		panic(fmt.Sprintf("cli: grammar: %v", err)) // our own tags
 	}
@@ -99,6 +93,18 @@ func Main(args []string) int {
 	defer stop()
 	verb.BindTo(ctx, (*context.Context)(nil))
 	return exitCode(ctx, std.err, verb.Run(std))
+}
+
+// newParser reads command lines into g.
+func newParser(g *grammar) (*kong.Kong, error) {
+	return kong.New(g,
+		kong.Name("parley"),
+		kong.Description(description),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 110, NoAppDescFormat: true}),
+		kong.Vars{"version": versionText()},
+		kong.Resolvers(kong.ResolverFunc(fromFile)),
+		kong.ValueFormatter(helpOf),
+	)
 }
 
 func usage(w io.Writer, err error) int {

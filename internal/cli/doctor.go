@@ -29,7 +29,7 @@ type doctorCmd struct {
 	topicFlags
 	clickHouseAccessFlags
 
-	ClickHouseDSN     string        `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse. Default: the embedded one of parley serve."`
+	ClickHouseDSN     string        `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" secret:"" placeholder:"DSN" help:"ClickHouse. Default: the embedded one of parley serve."`
 	EmbeddedDB        string        `name:"embedded-clickhouse-addr" default:"127.0.0.1:9000" env:"PARLEY_EMBEDDED_CLICKHOUSE_ADDR" placeholder:"HOST:PORT" help:"Where the embedded ClickHouse listens."`
 	ClickHouseCluster string        `name:"clickhouse-cluster" env:"PARLEY_CLICKHOUSE_CLUSTER" placeholder:"NAME" help:"Cluster of ClickHouse servers over which the tables are spread."`
 	Routes            string        `env:"PARLEY_ROUTES" placeholder:"FILE" help:"The file of routes. Default: backends are not looked at."`
@@ -37,7 +37,7 @@ type doctorCmd struct {
 	Roles             []string      `default:"ingest,processor,results" sep:"," env:"PARLEY_ROLES" placeholder:"LIST" help:"What the node does: what it must be allowed in Kafka depends on it."`
 	Instance          string        `env:"PARLEY_INSTANCE" placeholder:"NAME" help:"Name of the node. Default: the host name."`
 	SessionTimeout    time.Duration `env:"PARLEY_SESSION_TIMEOUT" placeholder:"DURATION" help:"That of the nodes. Default: 1m embedded, else 10s."`
-	Secret            string        `env:"PARLEY_SECRET" placeholder:"TEXT" help:"That of the nodes. Default: it is not looked whether they have the same."`
+	Secret            string        `env:"PARLEY_SECRET" secret:"" placeholder:"TEXT" help:"That of the nodes. Default: it is not looked whether they have the same."`
 	TLSCA             string        `name:"tls-ca" env:"PARLEY_TLS_CA" placeholder:"FILE" help:"Authorities by which nodes are verified (PEM). Default: those of the system."`
 
 	ReadOnly bool `help:"Write nothing: the clocks of the brokers, which a tick in parley.calls tells, are then not known."`

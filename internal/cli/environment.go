@@ -34,6 +34,9 @@ func settings(n *kong.Node) []string {
 	var names []string
 	for _, f := range n.Flags {
 		names = append(names, f.Envs...)
+		if file := fileOf(f.Value); file != "" {
+			names = append(names, file)
+		}
 	}
 	for _, child := range n.Children {
 		names = append(names, settings(child)...)

@@ -3,13 +3,11 @@ package cli
 import (
 	"strings"
 	"testing"
-
-	"github.com/alecthomas/kong"
 )
 
 func TestCheckEnvironment(t *testing.T) {
 	t.Parallel()
-	parser, err := kong.New(new(grammar), kong.Vars{"version": ""})
+	parser, err := newParser(new(grammar))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,6 +17,10 @@ func TestCheckEnvironment(t *testing.T) {
 	}{
 		{"PARLEY_HTTP_ADDR=x", ""},
 		{"PARLEY_URL=x", ""},
+		{"PARLEY_SECRET_FILE=x", ""},
+		{"PARLEY_CLICKHOUSE_DSN_FILE=x", ""},
+		{"PARLEY_API_KEY_FILE=x", ""},
+		{"PARLEY_URL_FILE=x", "which is no setting"},
 		{"HOME=/", ""},
 		{"XPARLEY_HTTP=1", ""},
 		{"PARLEY_TEST_CLICKHOUSE_DSN=x", ""},

@@ -5,6 +5,7 @@ import (
 
 	"parley/internal/certs"
 	"parley/internal/kafka"
+	"parley/internal/secret"
 )
 
 // kafkaAccessFlags say how a Kafka cluster is reached, by all verbs alike.
@@ -33,11 +34,11 @@ func (f *kafkaAccessFlags) kafka(brokers []string, log *slog.Logger) kafka.Confi
 		SASL: kafka.SASL{
 			Mechanism: f.KafkaSASL,
 			User:      f.KafkaUser,
-			Password:  kafka.Secret{Value: f.KafkaPassword, File: f.KafkaPasswordFile},
+			Password:  secret.Text{Value: f.KafkaPassword, File: f.KafkaPasswordFile},
 			OAuth: kafka.OAuth{
 				TokenURL: f.KafkaOAuthTokenURL,
 				ClientID: f.KafkaOAuthClientID,
-				Secret:   kafka.Secret{Value: f.KafkaOAuthClientSecret, File: f.KafkaOAuthSecretFile},
+				Secret:   secret.Text{Value: f.KafkaOAuthClientSecret, File: f.KafkaOAuthSecretFile},
 				Scope:    f.KafkaOAuthScope,
 			},
 		},

@@ -10,7 +10,7 @@ import (
 // parleyFlags say which Parley is asked, and for whom.
 type parleyFlags struct {
 	URL     string `name:"url" default:"http://127.0.0.1:8080" env:"PARLEY_URL" placeholder:"URL" help:"Where Parley answers."`
-	APIKey  string `name:"api-key" env:"PARLEY_API_KEY" placeholder:"KEY" help:"The API key to show, where access is by keys; see parley keys. In the environment no other user of the machine sees it."`
+	APIKey  string `name:"api-key" env:"PARLEY_API_KEY" secret:"" placeholder:"KEY" help:"The API key to show, where access is by keys; see parley keys. In the environment no other user of the machine sees it."`
 	TLSCA   string `name:"tls-ca" env:"PARLEY_TLS_CA" placeholder:"FILE" help:"Authorities by which Parley is verified, when its URL is https (PEM). Default: those of the system."`
 	Account string `env:"PARLEY_ACCOUNT" placeholder:"NAME" help:"The account to act on. Default: that of the API key, or the one that Parley gives."`
 }

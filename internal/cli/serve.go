@@ -32,7 +32,7 @@ type serveCmd struct {
 	Routes    string        `env:"PARLEY_ROUTES" placeholder:"FILE" help:"YAML file that says which backend takes which calls; it is read again when it changes, and on SIGHUP. Default: everything goes to the demo backend." group:"This node"`
 
 	KafkaBrokers      []string      `env:"PARLEY_KAFKA_BROKERS" sep:"," placeholder:"HOST:PORT,..." help:"Kafka cluster. Default: a broker of its own, embedded." group:"Kafka and ClickHouse"`
-	ClickHouseDSN     string        `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse, as clickhouse://user:password@host:9000/parley. Default: one of its own, embedded." group:"Kafka and ClickHouse"`
+	ClickHouseDSN     string        `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" secret:"" placeholder:"DSN" help:"ClickHouse, as clickhouse://user:password@host:9000/parley. Default: one of its own, embedded." group:"Kafka and ClickHouse"`
 	ClickHouseCluster string        `name:"clickhouse-cluster" env:"PARLEY_CLICKHOUSE_CLUSTER" placeholder:"NAME" help:"Cluster of ClickHouse servers over which the tables are spread and replicated, the same on all nodes; parley schema shows what is made there. Default: they are on the server that the DSN names." group:"Kafka and ClickHouse"`
 	ResultsRetention  span          `default:"0" env:"PARLEY_RESULTS_RETENTION" placeholder:"DURATION" help:"How long ClickHouse keeps results, calls, conversations and deliveries, as 400d: a month of them is dropped when all of it is older; the same on all nodes. 0: for ever." group:"Kafka and ClickHouse"`
 	RollupRetention   span          `default:"0" env:"PARLEY_ROLLUP_RETENTION" placeholder:"DURATION" help:"How long it keeps the figures by minute, of which those by hour are made. 0: for ever." group:"Kafka and ClickHouse"`
@@ -60,7 +60,7 @@ type serveCmd struct {
 	TLSCert       string   `name:"tls-cert" env:"PARLEY_TLS_CERT" placeholder:"FILE" help:"Certificate of this node, with those between it and its authority (PEM): with it the node speaks TLS alone, to callers and to other nodes. It is read again when it changes." group:"Access"`
 	TLSKey        string   `name:"tls-key" env:"PARLEY_TLS_KEY" placeholder:"FILE" help:"Its key (PEM)." group:"Access"`
 	TLSCA         string   `name:"tls-ca" env:"PARLEY_TLS_CA" placeholder:"FILE" help:"Authorities by which other nodes are verified (PEM). Default: those of the system." group:"Access"`
-	Secret        string   `env:"PARLEY_SECRET" placeholder:"TEXT" help:"Signs receipts, the tokens of deferred calls, and what nodes ask one another; the same on all nodes. Default when embedded: generated in the data folder." group:"Access"`
+	Secret        string   `env:"PARLEY_SECRET" secret:"" placeholder:"TEXT" help:"Signs receipts, the tokens of deferred calls, and what nodes ask one another; the same on all nodes. Default when embedded: generated in the data folder." group:"Access"`
 	CallbackAllow []string `env:"PARLEY_CALLBACK_ALLOW" sep:"," placeholder:"CIDR,..." help:"Private networks that callbacks may reach. This version makes no callbacks yet." group:"Access"`
 
 	PartTimeout  time.Duration `default:"5m" env:"PARLEY_PART_TIMEOUT" placeholder:"DURATION" help:"The longest time between two parts of a conversation that is not complete." group:"Conversations"`

@@ -20,7 +20,7 @@ type sqlCmd struct {
 	Query string `arg:"" help:"The statement; - reads it from standard input."`
 
 	Addr    string `name:"embedded-clickhouse-http-addr" default:"127.0.0.1:8123" env:"PARLEY_EMBEDDED_CLICKHOUSE_HTTP_ADDR" placeholder:"HOST:PORT" help:"Where the embedded ClickHouse speaks HTTP."`
-	DSN     string `name:"dsn" env:"PARLEY_CLICKHOUSE_DSN" placeholder:"DSN" help:"Another ClickHouse: the URL of its HTTP interface, as http://user:password@host:8123/parley. Of clickhouse://host:9000 (9440) it is taken to be at port 8123 (8443)."`
+	DSN     string `name:"dsn" env:"PARLEY_CLICKHOUSE_DSN" secret:"" placeholder:"DSN" help:"Another ClickHouse: the URL of its HTTP interface, as http://user:password@host:8123/parley. Of clickhouse://host:9000 (9440) it is taken to be at port 8123 (8443)."`
 	Format  string `placeholder:"FORMAT" help:"Print the answer in one of ClickHouse's formats as it comes: CSV, JSONEachRow, Parquet, ... Default: a table."`
 	RowsMax int    `default:"1000" placeholder:"N" help:"The rows that a table shows at most."`
 

@@ -36,6 +36,7 @@ import (
 	"parley/internal/grants"
 	ourkafka "parley/internal/kafka"
 	"parley/internal/pause"
+	"parley/internal/secret"
 	"parley/internal/testkit"
 	"parley/internal/topics"
 	"parley/schemas"
@@ -194,7 +195,7 @@ func (s *site) client(user, mechanism string, opts ...kgo.Opt) *kgo.Client {
 	s.Helper()
 	c, err := ourkafka.New(ourkafka.Config{
 		Brokers: s.kafka.ListenerAddrs(scram), Files: certs.ClientFiles{CA: s.own.Authority},
-		SASL: ourkafka.SASL{Mechanism: mechanism, User: user, Password: ourkafka.Secret{Value: password}},
+		SASL: ourkafka.SASL{Mechanism: mechanism, User: user, Password: secret.Text{Value: password}},
 		Log:  slog.New(slog.DiscardHandler),
 	})
 	s.must(err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"parley/internal/certs"
+	"parley/internal/secret"
 )
 
 // Config says where Kafka is and how it is reached. Fields are named as the settings, which errors name.
@@ -39,7 +40,7 @@ type SASL struct {
 	Mechanism string
 	// User and Password are those of all mechanisms but OAuthBearer.
 	User     string
-	Password Secret
+	Password secret.Text
 	// OAuth says where OAuthBearer's tokens come from.
 	OAuth OAuth
 }
@@ -49,7 +50,7 @@ type OAuth struct {
 	// TokenURL is where tokens are given.
 	TokenURL string
 	ClientID string
-	Secret   Secret
+	Secret   secret.Text
 	// Scope are the scopes that are asked for, separated by spaces. Empty: whatever there is by default.
 	Scope string
 }
@@ -87,16 +88,27 @@ func (s SASL) validate() error {
 		need(!s.given(), "PARLEY_KAFKA_SASL is empty, but credentials are set; give one of "+strings.Join(mechanisms, ", ")+", or remove PARLEY_KAFKA_USER, PARLEY_KAFKA_PASSWORD, PARLEY_KAFKA_OAUTH_ and the like")
 	case Plain, ScramSHA256, ScramSHA512:
 		need(s.User != "", "PARLEY_KAFKA_USER is empty; PARLEY_KAFKA_SASL="+s.Mechanism+" needs it")
-		errs = append(errs, s.Password.validate("PARLEY_KAFKA_PASSWORD", s.Mechanism))
+		errs = append(errs, validateSecret(s.Password, "PARLEY_KAFKA_PASSWORD", s.Mechanism))
 		need(s.OAuth == OAuth{}, "PARLEY_KAFKA_OAUTH_ settings are of no use with PARLEY_KAFKA_SASL="+s.Mechanism+"; remove them, or set "+OAuthBearer)
 	case OAuthBearer:
-		need(s.User == "" && s.Password == Secret{}, "PARLEY_KAFKA_USER and PARLEY_KAFKA_PASSWORD are of no use with PARLEY_KAFKA_SASL="+OAuthBearer+"; remove them")
+		need(s.User == "" && s.Password == secret.Text{}, "PARLEY_KAFKA_USER and PARLEY_KAFKA_PASSWORD are of no use with PARLEY_KAFKA_SASL="+OAuthBearer+"; remove them")
 		need(s.OAuth.ClientID != "", "PARLEY_KAFKA_OAUTH_CLIENT_ID is empty; PARLEY_KAFKA_SASL="+OAuthBearer+" needs it")
-		errs = append(errs, s.OAuth.checkURL(), s.OAuth.Secret.validate("PARLEY_KAFKA_OAUTH_CLIENT_SECRET", s.Mechanism))
+		errs = append(errs, s.OAuth.checkURL(), validateSecret(s.OAuth.Secret, "PARLEY_KAFKA_OAUTH_CLIENT_SECRET", s.Mechanism))
 	default:
 		errs = append(errs, fmt.Errorf("PARLEY_KAFKA_SASL is %q; it is one of %s", s.Mechanism, strings.Join(mechanisms, ", ")))
 	}
 	return errors.Join(errs...)
+}
+
+// validateSecret needs exactly one of both, of a setting that a mechanism needs.
+func validateSecret(s secret.Text, setting, mechanism string) error {
+	switch {
+	case s.Value != "" && s.File != "":
+		return fmt.Errorf("%s and %s_FILE are both set; give one of them", setting, setting)
+	case s.Value == "" && s.File == "":
+		return fmt.Errorf("%s_FILE is empty, and so is %s; PARLEY_KAFKA_SASL=%s needs one of them", setting, setting, mechanism)
+	}
+	return nil
 }
 
 func (o OAuth) checkURL() error {

@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"parley/internal/certs"
+	"parley/internal/secret"
 )
 
 func TestValidate(t *testing.T) {
 	t.Parallel()
-	oauth := OAuth{TokenURL: "https://id.example.com/token", ClientID: "c", Secret: Secret{Value: "s"}}
+	oauth := OAuth{TokenURL: "https://id.example.com/token", ClientID: "c", Secret: secret.Text{Value: "s"}}
 	with := func(change func(*OAuth)) OAuth {
 		o := oauth
 		change(&o)
@@ -29,17 +30,17 @@ func TestValidate(t *testing.T) {
 		{"a certificate and its key", Config{Files: certs.ClientFiles{Cert: "c", Key: "k"}}, ""},
 		{"a certificate without key", Config{Files: certs.ClientFiles{Cert: "c"}}, "PARLEY_KAFKA_KEY"},
 		{"a key without certificate", Config{Files: certs.ClientFiles{Key: "k"}}, "PARLEY_KAFKA_CERT"},
-		{"scram", Config{SASL: SASL{Mechanism: ScramSHA512, User: "u", Password: Secret{File: "f"}}}, ""},
+		{"scram", Config{SASL: SASL{Mechanism: ScramSHA512, User: "u", Password: secret.Text{File: "f"}}}, ""},
 		{"no such mechanism", Config{SASL: SASL{Mechanism: "SCRAM"}}, `PARLEY_KAFKA_SASL is "SCRAM"; it is one of plain, scram-sha-256`},
-		{"no user", Config{SASL: SASL{Mechanism: Plain, Password: Secret{Value: "p"}}}, "PARLEY_KAFKA_USER is empty"},
+		{"no user", Config{SASL: SASL{Mechanism: Plain, Password: secret.Text{Value: "p"}}}, "PARLEY_KAFKA_USER is empty"},
 		{"no password", Config{SASL: SASL{Mechanism: Plain, User: "u"}}, "PARLEY_KAFKA_PASSWORD_FILE is empty"},
-		{"two passwords", Config{SASL: SASL{Mechanism: Plain, User: "u", Password: Secret{Value: "p", File: "f"}}}, "both set"},
+		{"two passwords", Config{SASL: SASL{Mechanism: Plain, User: "u", Password: secret.Text{Value: "p", File: "f"}}}, "both set"},
 		{"a user and no mechanism", Config{SASL: SASL{User: "u"}}, "PARLEY_KAFKA_SASL is empty"},
-		{"scram with a token URL", Config{SASL: SASL{Mechanism: ScramSHA256, User: "u", Password: Secret{Value: "p"}, OAuth: oauth}}, "PARLEY_KAFKA_OAUTH_"},
+		{"scram with a token URL", Config{SASL: SASL{Mechanism: ScramSHA256, User: "u", Password: secret.Text{Value: "p"}, OAuth: oauth}}, "PARLEY_KAFKA_OAUTH_"},
 		{"oauthbearer", Config{SASL: SASL{Mechanism: OAuthBearer, OAuth: oauth}}, ""},
 		{"oauthbearer with a user", Config{SASL: SASL{Mechanism: OAuthBearer, User: "u", OAuth: oauth}}, "PARLEY_KAFKA_USER"},
 		{"no client id", Config{SASL: SASL{Mechanism: OAuthBearer, OAuth: with(func(o *OAuth) { o.ClientID = "" })}}, "PARLEY_KAFKA_OAUTH_CLIENT_ID is empty"},
-		{"no secret", Config{SASL: SASL{Mechanism: OAuthBearer, OAuth: with(func(o *OAuth) { o.Secret = Secret{} })}}, "PARLEY_KAFKA_OAUTH_CLIENT_SECRET_FILE is empty"},
+		{"no secret", Config{SASL: SASL{Mechanism: OAuthBearer, OAuth: with(func(o *OAuth) { o.Secret = secret.Text{} })}}, "PARLEY_KAFKA_OAUTH_CLIENT_SECRET_FILE is empty"},
 		{"no token URL", Config{SASL: SASL{Mechanism: OAuthBearer, OAuth: with(func(o *OAuth) { o.TokenURL = "" })}}, "PARLEY_KAFKA_OAUTH_TOKEN_URL"},
 		{"a token URL with a password", Config{SASL: SASL{Mechanism: OAuthBearer, OAuth: with(func(o *OAuth) { o.TokenURL = "https://u:p@id/" })}}, "credentials in it"},
 		{"a token URL in clear", Config{SASL: SASL{Mechanism: OAuthBearer, OAuth: with(func(o *OAuth) { o.TokenURL = "http://id.example.com/" })}}, "https"},
@@ -55,7 +56,7 @@ func TestValidate(t *testing.T) {
 // A password in clear is warned of, unless nobody else can read it; and it is never shown.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	sasl := SASL{Mechanism: Plain, User: "u", Password: Secret{Value: "hidden"}}
+	sasl := SASL{Mechanism: Plain, User: "u", Password: secret.Text{Value: "hidden"}}
 	for _, c := range []struct {
 		name string
 		cfg  Config
@@ -64,8 +65,8 @@ func TestWarnings(t *testing.T) {
 		{"plain", Config{Brokers: []string{"127.0.0.1:9092", "k:9092"}, SASL: sasl}, true},
 		{"plain by TLS", Config{Brokers: []string{"k:9092"}, SASL: sasl, TLS: true}, false},
 		{"plain on this machine", Config{Brokers: []string{"localhost:9092"}, SASL: sasl}, false},
-		{"scram", Config{Brokers: []string{"k:9092"}, SASL: SASL{Mechanism: ScramSHA256, User: "u", Password: Secret{Value: "hidden"}}}, false},
-		{"oauthbearer", Config{Brokers: []string{"k:9092"}, SASL: SASL{Mechanism: OAuthBearer, OAuth: OAuth{TokenURL: "https://id/", ClientID: "c", Secret: Secret{Value: "hidden"}}}}, true},
+		{"scram", Config{Brokers: []string{"k:9092"}, SASL: SASL{Mechanism: ScramSHA256, User: "u", Password: secret.Text{Value: "hidden"}}}, false},
+		{"oauthbearer", Config{Brokers: []string{"k:9092"}, SASL: SASL{Mechanism: OAuthBearer, OAuth: OAuth{TokenURL: "https://id/", ClientID: "c", Secret: secret.Text{Value: "hidden"}}}}, true},
 	} {
 		said := new(bytes.Buffer)
 		c.cfg.Log = slog.New(slog.NewTextHandler(said, nil))

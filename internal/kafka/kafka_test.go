@@ -27,6 +27,7 @@ import (
 	"go.uber.org/goleak"
 
 	"parley/internal/certs"
+	"parley/internal/secret"
 	"parley/internal/testkit"
 )
 
@@ -109,9 +110,9 @@ func TestWaysIn(t *testing.T) {
 	}{
 		{"in clear", "", SASL{}, false},
 		{"TLS with certificates of both", "", SASL{}, true},
-		{"PLAIN", "PLAIN", SASL{Mechanism: Plain, User: "u", Password: Secret{Value: "p"}}, false},
-		{"SCRAM-SHA-256", "SCRAM-SHA-256", SASL{Mechanism: ScramSHA256, User: "u", Password: Secret{Value: "p"}}, false},
-		{"SCRAM-SHA-512 over TLS", "SCRAM-SHA-512", SASL{Mechanism: ScramSHA512, User: "u", Password: Secret{File: "set below"}}, true},
+		{"PLAIN", "PLAIN", SASL{Mechanism: Plain, User: "u", Password: secret.Text{Value: "p"}}, false},
+		{"SCRAM-SHA-256", "SCRAM-SHA-256", SASL{Mechanism: ScramSHA256, User: "u", Password: secret.Text{Value: "p"}}, false},
+		{"SCRAM-SHA-512 over TLS", "SCRAM-SHA-512", SASL{Mechanism: ScramSHA512, User: "u", Password: secret.Text{File: "set below"}}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -165,7 +166,7 @@ func answering(k *kfake.Cluster, handshake *kerr.Error, authenticate func(sent [
 // Whoever is not let in is told why, and what to look at, at once.
 func TestRefused(t *testing.T) {
 	t.Parallel()
-	user := SASL{Mechanism: Plain, User: "parley", Password: Secret{Value: "hidden"}}
+	user := SASL{Mechanism: Plain, User: "parley", Password: secret.Text{Value: "hidden"}}
 	failing := func(e *kerr.Error) func(*testing.T) (*kfake.Cluster, Config) {
 		return func(t *testing.T) (*kfake.Cluster, Config) {
 			t.Helper()
@@ -184,11 +185,11 @@ func TestRefused(t *testing.T) {
 			return broker(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "parley", "another")), Config{SASL: user}
 		}, []string{"closed the connection while parley was authenticated", "PARLEY_KAFKA_USER"}},
 		{"a password in a file that is not there", func(t *testing.T) (*kfake.Cluster, Config) {
-			return broker(t), Config{SASL: SASL{Mechanism: ScramSHA256, User: "parley", Password: Secret{File: filepath.Join(t.TempDir(), "password")}}}
-		}, []string{"read password from", "no such file"}},
+			return broker(t), Config{SASL: SASL{Mechanism: ScramSHA256, User: "parley", Password: secret.Text{File: filepath.Join(t.TempDir(), "password")}}}
+		}, []string{"read secret from", "no such file"}},
 		{"a password in a file that is empty", func(t *testing.T) (*kfake.Cluster, Config) {
-			return broker(t), Config{SASL: SASL{Mechanism: ScramSHA512, User: "parley", Password: Secret{File: file(t, "password", "\n")}}}
-		}, []string{"read password from", "it is empty"}},
+			return broker(t), Config{SASL: SASL{Mechanism: ScramSHA512, User: "parley", Password: secret.Text{File: file(t, "password", "\n")}}}
+		}, []string{"read secret from", "it is empty"}},
 		{"another mechanism", func(t *testing.T) (*kfake.Cluster, Config) {
 			k := broker(t)
 			answering(k, kerr.UnsupportedSaslMechanism, nil)
@@ -331,14 +332,14 @@ func TestPasswordChanged(t *testing.T) {
 	said := new(logs)
 	password := file(t, "password", "first")
 	c := cluster(t, Config{
-		SASL: SASL{Mechanism: ScramSHA512, User: "u", Password: Secret{File: password}},
+		SASL: SASL{Mechanism: ScramSHA512, User: "u", Password: secret.Text{File: password}},
 		Log:  slog.New(slog.NewTextHandler(said, nil)),
 	}, k)
 	cl := client(t, c)
 	if err := cl.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	admin := kadm.NewClient(client(t, cluster(t, Config{SASL: SASL{Mechanism: ScramSHA256, User: "admin", Password: Secret{Value: "admin"}}}, k)))
+	admin := kadm.NewClient(client(t, cluster(t, Config{SASL: SASL{Mechanism: ScramSHA256, User: "admin", Password: secret.Text{Value: "admin"}}}, k)))
 	if _, err := admin.AlterUserSCRAMs(t.Context(), nil, []kadm.UpsertSCRAM{{User: "u", Mechanism: kadm.ScramSha512, Iterations: 4096, Password: "second"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -368,9 +369,9 @@ func newIdentity(t *testing.T) *identity {
 	id.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id.mu.Lock()
 		defer id.mu.Unlock()
-		user, secret, _ := r.BasicAuth()
+		user, shown, _ := r.BasicAuth()
 		w.Header().Set("Content-Type", "application/json")
-		if user != "parley" || secret != id.secret || r.PostFormValue("grant_type") != "client_credentials" {
+		if user != "parley" || shown != id.secret || r.PostFormValue("grant_type") != "client_credentials" {
 			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = w.Write([]byte(`{"error":"invalid_client","error_description":"who are you"}`))
 			return
@@ -393,8 +394,8 @@ func (id *identity) count() int {
 func TestOAuth(t *testing.T) {
 	t.Parallel()
 	id := newIdentity(t)
-	secret := file(t, "secret", "s3cret\n")
-	cfg := Config{SASL: SASL{Mechanism: OAuthBearer, OAuth: OAuth{TokenURL: id.URL, ClientID: "parley", Secret: Secret{File: secret}, Scope: "kafka more"}}}
+	kept := file(t, "secret", "s3cret\n")
+	cfg := Config{SASL: SASL{Mechanism: OAuthBearer, OAuth: OAuth{TokenURL: id.URL, ClientID: "parley", Secret: secret.Text{File: kept}, Scope: "kafka more"}}}
 	k := broker(t)
 	answering(k, nil, func(sent []byte) (*kerr.Error, []byte) {
 		if string(sent) != "n,,\x01auth=Bearer token-1\x01\x01" {
@@ -421,13 +422,13 @@ func TestOAuth(t *testing.T) {
 		}
 	}
 	refusal("refused parley", `{"status":"invalid_token"}`, "PARLEY_KAFKA_OAUTH_SCOPE") // it gets token-2
-	write(t, secret, "another")
+	write(t, kept, "another")
 	refusal("no token from "+id.URL, "invalid_client who are you (401 Unauthorized)", "PARLEY_KAFKA_OAUTH_CLIENT_ID")
-	if err := os.Remove(secret); err != nil {
+	if err := os.Remove(kept); err != nil {
 		t.Fatal(err)
 	}
-	refusal("read password from " + secret)
-	cfg.SASL.OAuth.TokenURL, cfg.SASL.OAuth.Secret = "http://127.0.0.1:1/token", Secret{Value: "s"}
+	refusal("read secret from " + kept)
+	cfg.SASL.OAuth.TokenURL, cfg.SASL.OAuth.Secret = "http://127.0.0.1:1/token", secret.Text{Value: "s"}
 	refusal("no token from http://127.0.0.1:1/token: dial tcp")
 }
 
@@ -435,7 +436,7 @@ func TestOAuth(t *testing.T) {
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	id := newIdentity(t)
-	tokens := newTokens(OAuth{TokenURL: id.URL, ClientID: "parley", Secret: Secret{Value: "s3cret"}})
+	tokens := newTokens(OAuth{TokenURL: id.URL, ClientID: "parley", Secret: secret.Text{Value: "s3cret"}})
 	get := func(want string) {
 		t.Helper()
 		if got, err := tokens.token(t.Context()); got != want || err != nil {

@@ -12,13 +12,13 @@ import (
 // mechanism authenticates each connection with what is known then; nil: connections are not authenticated.
 func (s SASL) mechanism() sasl.Mechanism {
 	password := func(context.Context) (scram.Auth, error) {
-		p, err := s.Password.read()
+		p, err := s.Password.Read()
 		return scram.Auth{User: s.User, Pass: p}, err
 	}
 	switch s.Mechanism {
 	case Plain:
 		return plain.Plain(func(context.Context) (plain.Auth, error) {
-			p, err := s.Password.read()
+			p, err := s.Password.Read()
 			return plain.Auth{User: s.User, Pass: p}, err
 		})
 	case ScramSHA256:

@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/internal/secret"
 )
 
 // RefusedError says that Kafka is there and does not let us in.
@@ -64,7 +66,7 @@ func (c *Cluster) explainSASL(err error, refused func(what, remedy string) *Refu
 		return nil
 	}
 	user := c.cfg.SASL.who()
-	if _, ok := errors.AsType[*SecretError](err); ok {
+	if _, ok := errors.AsType[*secret.FileError](err); ok {
 		return refused("waits for the password of "+user, "put the password into the file, and let this user of the system read it")
 	}
 	if _, ok := errors.AsType[*TokenError](err); ok {

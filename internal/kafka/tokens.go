@@ -96,11 +96,11 @@ func (t *tokens) refused() {
 }
 
 func (t *tokens) renew(ctx context.Context) (*oauth2.Token, error) {
-	secret, err := t.cfg.Secret.read()
+	text, err := t.cfg.Secret.Read()
 	if err != nil {
 		return nil, err
 	}
-	t.fetch.ClientSecret = secret
+	t.fetch.ClientSecret = text
 	token, err := t.fetch.Token(context.WithValue(ctx, oauth2.HTTPClient, t.http))
 	if refusal, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		err = retrieval(refusal)

@@ -47,7 +47,9 @@ func secure(opts *clickhouse.Options, certs *certs.Client) error {
 	case opts.TLS == nil || opts.TLS.InsecureSkipVerify:
 		return ErrNotSecure
 	}
-	dial := func(ctx context.Context, addr string) (net.Conn, error) { return certs.Dial(ctx, addr, opts.DialTimeout) }
+	dial := func(ctx context.Context, addr string) (net.Conn, error) {
+		return certs.Dial(ctx, addr, opts.DialTimeout)
+	}
 	if opts.Protocol != clickhouse.HTTP {
 		opts.DialContext = dial
 		return nil

@@ -16,9 +16,9 @@ var (
 	folder = filepath.Join(root, "deploy")
 )
 
-var envTag = regexp.MustCompile(`\benv:"([A-Z0-9_,]+)"`)
+var envTag = regexp.MustCompile(`\benv:"([A-Z0-9_]+)"( secret:"")?`)
 
-// settings are the environment variables that the program knows, read from the tags of its flags.
+// settings are the environment variables that the program knows, read from the tags of its flags: of a secret, that of a file, too.
 var settings = sync.OnceValues(func() ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(root, "internal", "cli", "*.go"))
 	if err != nil {
@@ -31,7 +31,10 @@ var settings = sync.OnceValues(func() ([]string, error) {
 			return nil, err
 		}
 		for _, m := range envTag.FindAllStringSubmatch(string(text), -1) {
-			names = append(names, strings.Split(m[1], ",")...)
+			names = append(names, m[1])
+			if m[2] != "" {
+				names = append(names, m[1]+"_FILE")
+			}
 		}
 	}
 	return names, nil

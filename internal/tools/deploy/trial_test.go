@@ -35,6 +35,7 @@ func TestTrial(t *testing.T) {
 	trial := &trial{program: program, folder: t.TempDir(), engines: addresses(t, 5)}
 	trial.startEngines(t)
 	trial.writeRoutes(t, o)
+	trial.writeSecret(t)
 	var pods []*pod
 	for _, w := range o.workloads {
 		pods = append(pods, trial.start(t, w))
@@ -99,6 +100,19 @@ func (tr *trial) writeRoutes(t *testing.T, o *objects) {
 	}
 }
 
+// secretFolder is where the chart has the keys of the Secret.
+const secretFolder = "/etc/parley/secret"
+
+// writeSecret keeps what the Secret must have.
+func (tr *trial) writeSecret(t *testing.T) {
+	t.Helper()
+	for key, value := range map[string]string{"parley-secret": "0123456789abcdef\n", "clickhouse-dsn": "clickhouse://" + tr.engines[2] + "/trial"} {
+		if err := os.WriteFile(filepath.Join(tr.folder, key), []byte(value), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // start runs the container of the first pod of a workload.
 func (tr *trial) start(t *testing.T, w workload) *pod {
 	t.Helper()
@@ -108,7 +122,6 @@ func (tr *trial) start(t *testing.T, w workload) *pod {
 		"PARLEY_HTTP_ADDR": p.addr, "PARLEY_ADVERTISE_ADDR": p.addr, "PARLEY_DATA_DIR": filepath.Join(tr.folder, p.name),
 		"PARLEY_KAFKA_BROKERS": tr.engines[1], "PARLEY_ROUTES": tr.routes,
 	}
-	secret := map[string]string{"parley-secret": "0123456789abcdef", "clickhouse-dsn": "clickhouse://" + tr.engines[2] + "/trial"}
 	var env []string
 	known := make(map[string]string)
 	for _, e := range p.container.Env {
@@ -118,9 +131,8 @@ func (tr *trial) start(t *testing.T, w workload) *pod {
 			value = local[e.Name]
 		case from != nil && from.FieldRef != nil && from.FieldRef.FieldPath == "metadata.name":
 			value = p.name
-		case from != nil && from.SecretKeyRef != nil:
-			value = secret[from.SecretKeyRef.Key]
 		}
+		value = strings.Replace(value, secretFolder, tr.folder, 1)
 		for name, v := range known {
 			value = strings.ReplaceAll(value, "$("+name+")", v)
 		}

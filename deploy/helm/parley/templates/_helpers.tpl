@@ -130,10 +130,11 @@ spec:
           value: json
         - name: PARLEY_KAFKA_BROKERS
           value: {{ $root.Values.kafka.brokers | quote }}
-        - name: PARLEY_CLICKHOUSE_DSN
-          valueFrom: {secretKeyRef: {name: {{ $root.Values.existingSecret }}, key: clickhouse-dsn}}
-        - name: PARLEY_SECRET
-          valueFrom: {secretKeyRef: {name: {{ $root.Values.existingSecret }}, key: parley-secret}}
+        # Not as variables of the environment, which whoever may look at the process would see.
+        - name: PARLEY_CLICKHOUSE_DSN_FILE
+          value: /etc/parley/secret/clickhouse-dsn
+        - name: PARLEY_SECRET_FILE
+          value: /etc/parley/secret/parley-secret
         - name: PARLEY_ROUTES
           value: /etc/parley/routes/routes.yaml
         {{- if $root.Values.tls.existingSecret }}
