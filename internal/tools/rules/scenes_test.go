@@ -64,6 +64,17 @@ func scenes() []scene {
 		{"ParleyCallsNotRead", `parley_partition_lag_seconds{partition="1"} 61x20`, 4 * minute, true},
 		{"ParleyCallsNotRead", `parley_partition_lag_seconds{partition="1"} 59x20`, 4 * minute, false},
 
+		{"ParleyInboxFarBehind", `parley_inbox_lag_records{topic="parley.in.acme", instance="a"} 400x80
+			parley_inbox_lag_records{topic="parley.in.acme", instance="b"} 300x80
+			parley_inbox_records_total{topic="parley.in.acme", became="forwarded", instance="a"} 0+150x80`, 17 * minute, true},
+		{"ParleyInboxFarBehind", `parley_inbox_lag_records{topic="parley.in.acme", instance="a"} 1x80
+			parley_inbox_records_total{topic="parley.in.acme", became="forwarded", instance="a"} 7x80`, 17 * minute, true},
+		{"ParleyInboxFarBehind", `parley_inbox_lag_records{topic="parley.in.acme", instance="a"} 400x80
+			parley_inbox_lag_records{topic="parley.in.acme", instance="b"} 100x80
+			parley_inbox_records_total{topic="parley.in.acme", became="forwarded", instance="a"} 0+150x80`, 17 * minute, false},
+		{"ParleyInboxFarBehind", `parley_inbox_lag_records{topic="parley.in.acme", instance="a"} 0x80
+			parley_inbox_records_total{topic="parley.in.acme", became="forwarded", instance="a"} 7x80`, 17 * minute, false},
+
 		{"ParleyNobodyProcesses", `parley_processor_owned_partitions{instance="a"} 0x20`, 4 * minute, true},
 		{"ParleyNobodyProcesses", `parley_processor_owned_partitions{instance="a"} 1x20`, 4 * minute, false},
 
