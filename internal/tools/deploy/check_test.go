@@ -31,6 +31,16 @@ func (o *objects) check(t *testing.T) {
 	for _, p := range o.pods {
 		checkContainers(t, p.Name, p.Spec)
 	}
+	for _, j := range o.jobs {
+		checkContainers(t, j.Name, j.Spec.Template.Spec)
+		environment(t, j.Name, j.Spec.Template.Spec.Containers[0])
+		for _, w := range o.workloads {
+			selector, err := meta.LabelSelectorAsSelector(w.selector)
+			if err != nil || selector.Matches(labels.Set(j.Spec.Template.Labels)) {
+				t.Errorf("the pods of %s are taken for those of %s: %v", j.Name, w.name, err)
+			}
+		}
+	}
 	o.checkServices(t)
 	for _, b := range o.budgets {
 		if got := o.selected(t, b.Spec.Selector); len(got) != 1 {
@@ -99,6 +109,11 @@ func (o *objects) checkPod(t *testing.T, w workload) {
 	role := w.template.Labels["app.kubernetes.io/component"]
 	if env["PARLEY_ROLES"] != role {
 		t.Errorf("%s has the roles %q, want %q", w.name, env["PARLEY_ROLES"], role)
+	}
+	if at, ok := env["PARLEY_ADVERTISE_ADDR"]; ok && (w.kind != "StatefulSet" || at != "$(POD_NAME)."+w.service+"."+namespace+".svc:8080") {
+		t.Errorf("the pods of %s say that they are at %s, where nobody finds them", w.name, at)
+	} else if !ok && role == "processor" {
+		t.Errorf("the pods of %s do not say where they are", w.name)
 	}
 	drain, err := time.ParseDuration(env["PARLEY_DRAIN_DELAY"])
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	apps "k8s.io/api/apps/v1"
 	autoscaling "k8s.io/api/autoscaling/v2"
+	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	policy "k8s.io/api/policy/v1"
@@ -35,6 +36,7 @@ type objects struct {
 	monitors  []monitoring.ServiceMonitor
 	rules     []monitoring.PrometheusRule
 	pods      []core.Pod
+	jobs      []batch.Job
 }
 
 // decode reads manifests into the types of Kubernetes, which must know every field, and have a kind that the API has.
@@ -59,6 +61,8 @@ func decode(t *testing.T, manifests []string) *objects {
 			all.configs = append(all.configs, strict[core.ConfigMap](t, m))
 		case "v1 Pod":
 			all.pods = append(all.pods, strict[core.Pod](t, m))
+		case "batch/v1 Job":
+			all.jobs = append(all.jobs, strict[batch.Job](t, m))
 		case "policy/v1 PodDisruptionBudget":
 			all.budgets = append(all.budgets, strict[policy.PodDisruptionBudget](t, m))
 		case "networking.k8s.io/v1 NetworkPolicy":

@@ -46,6 +46,14 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{ add .drainSeconds 25 }}
 {{- end }}
 
+{{/* Variables of the environment that were given as a map. Takes the map. */}}
+{{- define "parley.settings" -}}
+{{- range $name, $value := . }}
+- name: {{ $name }}
+  value: {{ if kindIs "float64" $value }}{{ $value | toJson | quote }}{{ else }}{{ $value | toString | quote }}{{ end }}
+{{- end }}
+{{- end }}
+
 {{- define "parley.probe" -}}
 httpGet:
   path: {{ .path }}
@@ -120,8 +128,11 @@ spec:
           value: {{ .role }}
         - name: PARLEY_HTTP_ADDR
           value: ":8080"
+        {{- if ne .role "ingest" }}
+        # The name that the headless Service gives a pod of a StatefulSet. One of ingest has no name, and nobody asks it.
         - name: PARLEY_ADVERTISE_ADDR
           value: $(POD_NAME).{{ $fullname }}-{{ .role }}.{{ $root.Release.Namespace }}.svc:8080
+        {{- end }}
         - name: PARLEY_DATA_DIR
           value: /var/lib/parley
         - name: PARLEY_DRAIN_DELAY
@@ -147,10 +158,7 @@ spec:
         - name: GOMEMLIMIT
           value: {{ include "parley.memory" . }}
         {{- end }}
-        {{- range $name, $value := merge (dict) $values.settings $root.Values.settings }}
-        - name: {{ $name }}
-          value: {{ if kindIs "float64" $value }}{{ $value | toJson | quote }}{{ else }}{{ $value | toString | quote }}{{ end }}
-        {{- end }}
+        {{- include "parley.settings" (merge (dict) $values.settings $root.Values.settings) | nindent 8 }}
       ports:
         - name: http
           containerPort: 8080
