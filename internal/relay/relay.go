@@ -53,6 +53,8 @@ const (
 	retryPause = 250 * time.Millisecond
 	// commitTimeout bounds the commit of what has been passed on, also when the relay is about to end.
 	commitTimeout = 5 * time.Second
+	// leaveTimeout bounds the last word to the group. Without it the others wait until the session times out.
+	leaveTimeout = time.Second
 )
 
 // Run passes records on until ctx ends, and then returns nil. It is called once. The error is that of a client that
@@ -121,6 +123,7 @@ func (r *Relay) member(ctx context.Context) error {
 	}
 	for ctx.Err() == nil && r.step(ctx, client) {
 	}
+	r.leave(context.WithoutCancel(ctx), client)
 	return nil
 }
 

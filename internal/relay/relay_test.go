@@ -36,6 +36,64 @@ func TestAgain(t *testing.T) {
 	}
 }
 
+// The partitions of a member that ends are another's long before its session times out, static or not.
+func TestLeaves(t *testing.T) {
+	t.Parallel()
+	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "from"), kfake.SeedTopics(1, "to"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics("to"), kgo.FetchMaxWait(100*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	start := func(name string) (end func()) {
+		r, err := New(Config{
+			Kafka: []kgo.Opt{
+				kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics("from"), kgo.FetchMaxWait(100 * time.Millisecond),
+				kgo.InstanceID(name), kgo.SessionTimeout(4 * time.Minute), kgo.RebalanceTimeout(time.Minute),
+			},
+			Group: "group", Dead: "dead",
+			Make: func(r Record) Made {
+				return Made{Record: &kgo.Record{Topic: "to", Value: []byte(name)}, Became: "passed"}
+			},
+			Count: func(string, string) {},
+			Log:   slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+		return func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	passedBy := func(name string) {
+		t.Helper()
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "from", Value: []byte("v")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		fetches := client.PollFetches(ctx)
+		if got := fetches.Records(); len(got) != 1 || string(got[0].Value) != name {
+			t.Fatalf("passed on by %v, want %s: %v", got, name, fetches.Err())
+		}
+	}
+	for _, name := range []string{"first", "second", "first"} {
+		end := start(name)
+		passedBy(name)
+		end()
+	}
+}
+
 // counting counts what is logged.
 type counting struct {
 	slog.Handler
