@@ -47,7 +47,7 @@ type doctorCmd struct {
 
 // Help is shown by --help.
 func (*doctorCmd) Help() string {
-	return `It looks at Kafka, its topics, ClickHouse, the backends, the other nodes and the data folder as a node with these settings does, and says of each thing whether it is as it must be, what comes of it when not, and what to do. It changes nothing. docs/doctor.md has all checks.
+	return `It looks at Kafka, its topics, ClickHouse, the backends, the other nodes and the data folder as a node with these settings does, and says of each thing whether it is as it must be, what comes of it when not, and what to do. It mends nothing. All that it writes is a tick in parley.calls, which changes nothing and tells what time the brokers have; --read-only leaves it out. docs/doctor.md has all checks.
 
 Exit codes: 0, nothing fails; 1, something does; with --strict also for a warning, or what nobody could tell.
 
@@ -142,6 +142,7 @@ func (c *doctorCmd) inKafka(stderr io.Writer) (doctor.Kafka, func(), error) {
 	}
 	return doctor.Kafka{
 		Client:         client,
+		Cluster:        cluster,
 		Spec:           c.spec(),
 		Embedded:       c.embedded(),
 		Prefix:         c.TopicPrefix,

@@ -8,12 +8,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/internal/grants"
+	"parley/internal/kafka"
 	"parley/internal/topics"
 )
 
 // Kafka is what is looked at in Kafka.
 type Kafka struct {
 	Client *kgo.Client
+	// Cluster is how the client connects, and knows what it means when it is not let in. Nil: nobody does.
+	Cluster *kafka.Cluster
 	// Spec is what Parley's topics must be.
 	Spec topics.Spec
 	// Embedded: the only broker is our own.
@@ -38,12 +41,19 @@ func (k Kafka) Check(ctx context.Context) Report {
 	looking, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	c, err := k.Spec.Describe(looking, k.Client)
+	if refused := k.refused(ctx, err); refused != nil {
+		return Report{{
+			Check: KafkaBrokers, Subject: "brokers", Verdict: Failure, Found: refused.Found(),
+			Meaning: "no node with these settings is let in; nothing else about Kafka can be found out", Remedy: refused.Remedy,
+		}}
+	}
 	if err != nil {
 		return Report{{
 			Check: KafkaBrokers, Subject: "brokers", Verdict: Failure, Found: "no answer: " + err.Error(),
 			Meaning: "nothing else about Kafka can be found out", Remedy: "check PARLEY_KAFKA_BROKERS, and that a broker runs there",
 		}}
 	}
+	k.settle(ctx)
 	looks := []func(context.Context, topics.Cluster) Report{k.checkBrokers, k.checkLayout, k.checkBounds, k.checkAccess, k.checkClock, k.checkProducers}
 	var r Report
 	for _, of := range each(looks, func(look func(context.Context, topics.Cluster) Report) Report {

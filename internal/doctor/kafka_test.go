@@ -1,12 +1,15 @@
 package doctor_test
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -14,6 +17,9 @@ import (
 
 	"parley/internal/doctor"
 	"parley/internal/grants"
+	"parley/internal/kafka"
+	"parley/internal/peer"
+	"parley/internal/secret"
 	"parley/internal/topics"
 	"parley/schemas"
 )
@@ -120,6 +126,59 @@ func TestCheckWithoutBrokers(t *testing.T) {
 	}
 	if r := k.Start(t.Context()); r.Refused() != nil || r.Worst() != doctor.Unknown {
 		t.Errorf("at the start: %v", r)
+	}
+}
+
+// A cluster that makes the topic of its groups only now is waited for.
+func TestCheckNewCluster(t *testing.T) {
+	t.Parallel()
+	fake, k := cluster(t)
+	if _, err := topics.Ensure(t.Context(), k.Client, k.Spec); err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	fake.ControlKey(int16(kmsg.FindCoordinator), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		if asked.Add(1) > 5 {
+			return nil, nil, false
+		}
+		resp := r.ResponseKind().(*kmsg.FindCoordinatorResponse)
+		resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+		for _, key := range r.(*kmsg.FindCoordinatorRequest).CoordinatorKeys {
+			of := kmsg.NewFindCoordinatorResponseCoordinator()
+			of.Key, of.ErrorCode = key, kerr.CoordinatorNotAvailable.Code
+			resp.Coordinators = append(resp.Coordinators, of)
+		}
+		return resp, nil, true
+	})
+	if said, got := of(k.Check(t.Context()), doctor.KafkaAccess); got != doctor.OK || said == "" {
+		t.Errorf("%s: %q", got, said)
+	}
+	asked.Store(0)
+	if r := k.CheckNodes(t.Context(), peer.Probing{}); r.Worst() != doctor.OK {
+		t.Errorf("%v", r)
+	}
+}
+
+// Who is not let in is told so, and what to do, in words of the settings.
+func TestCheckRefused(t *testing.T) {
+	t.Parallel()
+	fake, k := cluster(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "root", "root"))
+	var err error
+	k.Cluster, err = kafka.New(kafka.Config{
+		Brokers: fake.ListenAddrs(), SASL: kafka.SASL{Mechanism: kafka.Plain, User: "root", Password: secret.Text{Value: "wrong"}},
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Client = client(t, k.Cluster.Options("test")...)
+	r := k.Check(t.Context())
+	if len(r) != 1 || r[0].Verdict != doctor.Failure || !strings.Contains(r[0].Found, "while root was authenticated") || !strings.Contains(r[0].Remedy, "check PARLEY_KAFKA_USER") {
+		t.Errorf("got %v", r)
+	}
+	if r := k.CheckNodes(t.Context(), peer.Probing{}); len(r) != 1 || r[0].Verdict != doctor.Unknown || !strings.Contains(r[0].Found, "while root was authenticated") {
+		t.Errorf("of the nodes: %v", r)
 	}
 }
 

@@ -2,20 +2,36 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"parley/internal/peer"
 )
 
 // CheckNodes asks the nodes that own partitions.
 func (k Kafka) CheckNodes(ctx context.Context, with peer.Probing) Report {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-	defer cancel()
-	nodes, err := with.Probe(ctx, k.Client, k.Prefix+".processor", k.Spec.Topics.Calls)
+	probe := func() ([]peer.Probed, error) {
+		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		return with.Probe(ctx, k.Client, k.processors(), k.Spec.Topics.Calls)
+	}
+	nodes, err := probe()
+	if errors.Is(err, kerr.CoordinatorNotAvailable) {
+		k.settle(ctx)
+		nodes, err = probe()
+	}
+	if refused := k.refused(ctx, err); refused != nil {
+		err = errors.New(refused.Found())
+	}
 	return judgeNodes(nodes, err)
 }
 
 func judgeNodes(nodes []peer.Probed, err error) Report {
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return Report{{Check: Nodes, Subject: "nodes", Verdict: OK, Found: "none with the role processor was ever there"}}
+	}
 	if err != nil {
 		return Report{{Check: Nodes, Subject: "nodes", Verdict: Unknown, Found: err.Error(), Meaning: "which nodes there are is not known"}}
 	}

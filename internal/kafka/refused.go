@@ -27,8 +27,11 @@ type RefusedError struct {
 }
 
 // Error says everything in one line.
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("Kafka at %s %s: %s; %s", e.Broker, e.what, e.err, e.Remedy)
+func (e *RefusedError) Error() string { return e.Found() + "; " + e.Remedy }
+
+// Found is the error without the remedy.
+func (e *RefusedError) Found() string {
+	return fmt.Sprintf("Kafka at %s %s: %s", e.Broker, e.what, e.err)
 }
 
 // Unwrap is what the broker, or the connection to it, said.
