@@ -105,12 +105,21 @@ func (e *erasing) all(ctx context.Context) *schemas.Problem {
 	})
 	if err != nil {
 		e.incomplete(ctx, err)
-		return &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: fmt.Sprintf(
-			"of the calls that are held %d objects of %d open and %d kept calls are erased; the record in ClickHouse is not, or not all of it: send this again, that is safe",
-			e.counts.Objects, e.counts.OpenCalls, e.counts.KeptCalls)}
+		held := fmt.Sprintf("of the calls that are held %d objects of %d open and %d kept calls", e.counts.Objects, e.counts.OpenCalls, e.counts.KeptCalls)
+		return e.unavailable(schemas.OwnerUnavailable,
+			held+" are erased; the record in ClickHouse is not, or not all of it: send this again, that is safe",
+			held+" would be; the record in ClickHouse cannot tell now")
 	}
 	e.counts.Results, e.counts.CallRows = recorded.Results, recorded.Calls
 	return nil
+}
+
+// unavailable says how far an erasure has come; of a dry run, what it cannot tell.
+func (e *erasing) unavailable(code schemas.Code, far, untold string) *schemas.Problem {
+	if e.command.DryRun {
+		far = untold + "; nothing was erased, send this again later"
+	}
+	return &schemas.Problem{Code: code, Detail: far}
 }
 
 // incomplete tells operators why an erasure is not complete.
@@ -129,7 +138,9 @@ func (e *erasing) held(ctx context.Context) *schemas.Problem {
 	told, err := e.await(ctx, schemas.ErasureQuery{Commands: commands})
 	if err != nil {
 		e.incomplete(ctx, err)
-		return &schemas.Problem{Code: schemas.OwnerUnavailable, Detail: "it is in the queue, and not all owners have told that they are done, which they may be soon; the record in ClickHouse is as it was: send this again, that is safe"}
+		return e.unavailable(schemas.OwnerUnavailable,
+			"it is in the queue, and not all owners have told that they are done, which they may be soon; the record in ClickHouse is as it was: send this again, that is safe",
+			"not all owners have told what they would erase")
 	}
 	upto := make(map[int32]int64, len(told))
 	for _, t := range told {
@@ -159,7 +170,9 @@ func (e *erasing) tell(ctx context.Context) ([]schemas.Position, *schemas.Proble
 	commands := make([]schemas.Position, len(records))
 	for i, f := range s.producer.produce(ctx, records, l) {
 		if !f.acknowledged() {
-			return nil, &schemas.Problem{Code: schemas.QueueUnavailable, Detail: "the queue did not take this in time, or only for some partitions; nothing may be erased, or some: send this again, that is safe"}
+			return nil, e.unavailable(schemas.QueueUnavailable,
+				"the queue did not take this in time, or only for some partitions; nothing may be erased, or some: send this again, that is safe",
+				"the queue did not take the question in time, or only for some partitions")
 		}
 		commands[i] = f.Position
 	}

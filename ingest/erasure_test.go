@@ -147,24 +147,36 @@ func TestErasureDryRun(t *testing.T) {
 	}
 }
 
-// What was done and what was not is said when the record is away.
+// What was done and what was not is said when the record is away; of a dry run, that nothing was.
 func TestErasureWithoutTheRecord(t *testing.T) {
 	t.Parallel()
-	h := start(t)
-	h.live.tell(erasingOwners)
-	h.eraser.err = fmt.Errorf("no connection: %w", schemas.ErrUnavailable)
-	r := h.do(t, http.MethodPost, erasuresPath, []byte(`{"subscriberKey":"`+aPerson+`"}`))
-	var p struct{ Code, Detail string }
-	if err := json.Unmarshal(r.body, &p); err != nil || r.status != http.StatusServiceUnavailable || p.Code != string(schemas.OwnerUnavailable) {
-		t.Errorf("status %d, %s, %v", r.status, r.body, err)
+	held := fmt.Sprintf("%d objects of %d open and %d kept calls ", 5*partitions, partitions, 2*partitions)
+	for name, tt := range map[string]struct {
+		dryRun bool
+		want   string
+	}{
+		"erasure": {false, held + "are erased; the record in ClickHouse is not"},
+		"dry run": {true, held + "would be; the record in ClickHouse cannot tell now; nothing was erased, send this again later"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := start(t)
+			h.live.tell(erasingOwners)
+			h.eraser.err = fmt.Errorf("no connection: %w", schemas.ErrUnavailable)
+			r := h.do(t, http.MethodPost, erasuresPath, fmt.Appendf(nil, `{"subscriberKey":%q,"dryRun":%t}`, aPerson, tt.dryRun))
+			var p struct{ Code, Detail string }
+			if err := json.Unmarshal(r.body, &p); err != nil || r.status != http.StatusServiceUnavailable || p.Code != string(schemas.OwnerUnavailable) {
+				t.Errorf("status %d, %s, %v", r.status, r.body, err)
+			}
+			if !strings.Contains(p.Detail, tt.want) {
+				t.Errorf("detail %q, want that it says %q", p.Detail, tt.want)
+			}
+			if !strings.Contains(h.logged.String(), "an erasure is not complete") {
+				t.Error("operators are not told")
+			}
+			h.saysNothingOfThem(t)
+		})
 	}
-	if want := fmt.Sprintf("%d objects of %d open and %d kept calls are erased; the record in ClickHouse is not", 5*partitions, partitions, 2*partitions); !strings.Contains(p.Detail, want) {
-		t.Errorf("detail %q, want that it says %q", p.Detail, want)
-	}
-	if !strings.Contains(h.logged.String(), "an erasure is not complete") {
-		t.Error("operators are not told")
-	}
-	h.saysNothingOfThem(t)
 }
 
 func TestErasureRefused(t *testing.T) {
