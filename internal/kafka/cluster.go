@@ -76,8 +76,8 @@ const (
 	doubtsMax = 3
 )
 
-// Reach waits until a broker answers. That one is there and does not let us in is a *RefusedError, at once; that none is there
-// before ctx ends, what was met last.
+// Reach waits until a broker answers. That one is there and does not let us in is a *RefusedError: at once when waiting cannot
+// mend it, else when ctx ends. That none is there before ctx ends is what was met last.
 func (c *Cluster) Reach(ctx context.Context) error {
 	seen := newRefusals(c.explain)
 	client, err := kgo.NewClient(append(c.connect(), kgo.ClientID("parley-reach"), kgo.RequestRetries(0), kgo.WithHooks(seen))...)
@@ -85,6 +85,7 @@ func (c *Cluster) Reach(ctx context.Context) error {
 		return fmt.Errorf("configure Kafka client: %w; PARLEY_KAFKA_BROKERS is host:port, several separated by commas", err)
 	}
 	defer client.Close()
+	var met error
 	for doubts := 0; ; {
 		err := client.Ping(ctx)
 		if err == nil {
@@ -95,12 +96,23 @@ func (c *Cluster) Reach(ctx context.Context) error {
 			refused = c.explain(c.Brokers(), err) // the connection was made, and ended at the first request
 		}
 		if refused != nil {
-			if doubts++; refused.certain || doubts == doubtsMax {
-				return refused
+			err = refused
+			switch refused.lasts {
+			case certain:
+				return err
+			case doubted:
+				if doubts++; doubts == doubtsMax {
+					return err
+				}
+			case passing:
+				c.watch.refused(refused.Broker, refused)
 			}
 		}
+		if met == nil || ctx.Err() == nil { // what the end of the wait cut off says nothing
+			met = err
+		}
 		if pause.For(ctx, reachEvery) != nil {
-			return err
+			return met
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -428,8 +429,69 @@ func TestOAuth(t *testing.T) {
 		t.Fatal(err)
 	}
 	refusal("read secret from " + kept)
-	cfg.SASL.OAuth.TokenURL, cfg.SASL.OAuth.Secret = "http://127.0.0.1:1/token", secret.Text{Value: "s"}
-	refusal("no token from http://127.0.0.1:1/token: dial tcp")
+}
+
+// What a start may meet before it is there is waited for, and said meanwhile: the token server, and a SCRAM user, whom brokers
+// learn of after a while. Who never comes is named when the wait ends.
+func TestWhatIsNotThereYet(t *testing.T) {
+	t.Parallel()
+	scram := SASL{Mechanism: ScramSHA512, User: "parley", Password: secret.Text{Value: "hidden"}}
+	for name, tt := range map[string]struct {
+		come func(t *testing.T) (k *kfake.Cluster, cfg SASL, come func())
+		want string
+	}{
+		"a token server": {func(t *testing.T) (*kfake.Cluster, SASL, func()) {
+			t.Helper()
+			k, id := broker(t), newIdentity(t)
+			answering(k, nil, func([]byte) (*kerr.Error, []byte) { return nil, nil })
+			var there atomic.Bool
+			door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !there.Load() {
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return
+				}
+				id.Config.Handler.ServeHTTP(w, r)
+			}))
+			t.Cleanup(door.Close)
+			cfg := SASL{Mechanism: OAuthBearer, OAuth: OAuth{TokenURL: door.URL, ClientID: "parley", Secret: secret.Text{Value: "s3cret"}}}
+			return k, cfg, func() { there.Store(true) }
+		}, "no token from"},
+		"a SCRAM user": {func(t *testing.T) (*kfake.Cluster, SASL, func()) {
+			t.Helper()
+			k := broker(t, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "parley", "hidden"))
+			var there atomic.Bool
+			k.ControlKey(int16(kmsg.SASLAuthenticate), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				k.KeepControl()
+				if there.Load() {
+					return nil, nil, false
+				}
+				resp := r.ResponseKind().(*kmsg.SASLAuthenticateResponse)
+				resp.ErrorCode, resp.ErrorMessage = kerr.SaslAuthenticationFailed.Code, kmsg.StringPtr("Authentication failed")
+				return resp, nil, true
+			})
+			return k, scram, func() { there.Store(true) }
+		}, "refused parley"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k, sasl, come := tt.come(t)
+			never, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			err := cluster(t, Config{SASL: sasl}, k).Reach(never)
+			if _, ok := errors.AsType[*RefusedError](err); !ok || !strings.Contains(err.Error(), tt.want) || never.Err() == nil {
+				t.Errorf("error %v, want %q when the wait is over", err, tt.want)
+			}
+			said := new(logs)
+			c := cluster(t, Config{SASL: sasl, Log: slog.New(slog.NewTextHandler(said, nil))}, k)
+			reached := make(chan error, 1)
+			go func() { reached <- c.Reach(t.Context()) }()
+			until(t, "it is said", func() bool { return said.has("Kafka does not let us in") })
+			come()
+			if err := <-reached; err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // A token is renewed before it expires, used as long as it holds when there is no other, and dropped when it is refused.

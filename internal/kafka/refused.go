@@ -21,10 +21,22 @@ type RefusedError struct {
 	// Remedy says what to do.
 	Remedy string
 
-	what    string
-	certain bool // else a broker that goes down may look the same
-	err     error
+	what  string
+	lasts lasts
+	err   error
 }
+
+// lasts says whether a refusal can end without anybody changing our settings.
+type lasts int
+
+const (
+	// certain: it cannot.
+	certain lasts = iota
+	// doubted: a broker that goes down may look the same.
+	doubted
+	// passing: what is missing may come, as a user that is made when Parley starts.
+	passing
+)
 
 // Error says everything in one line.
 func (e *RefusedError) Error() string { return e.Found() + "; " + e.Remedy }
@@ -40,26 +52,31 @@ func (e *RefusedError) Unwrap() error { return e.err }
 // explain says what it means that a connection to a broker has failed; nil: that it cannot be reached, or went away.
 func (c *Cluster) explain(broker string, err error) *RefusedError {
 	refused := func(what, remedy string) *RefusedError {
-		return &RefusedError{Broker: broker, what: what, Remedy: remedy, certain: true, err: err}
-	}
-	doubted := func(what, remedy string) *RefusedError {
-		e := refused(what, remedy)
-		e.certain = false
-		return e
+		return &RefusedError{Broker: broker, what: what, Remedy: remedy, err: err}
 	}
 	if e := c.explainSASL(err, refused); e != nil {
+		e.lasts = c.lasts(err)
 		return e
 	}
 	if e := explainTLS(err, refused); e != nil {
 		return e
 	}
+	if e := c.explainEnd(err, refused); e != nil {
+		e.lasts = doubted
+		return e
+	}
+	return nil
+}
+
+// explainEnd says what it may mean that a connection ended without a word.
+func (c *Cluster) explainEnd(err error, refused func(what, remedy string) *RefusedError) *RefusedError {
 	switch first, early := errors.AsType[*kgo.ErrFirstReadEOF](err); {
 	case early && c.certs != nil:
-		return doubted("closed the connection where TLS begins", "name a listener that speaks TLS with PARLEY_KAFKA_BROKERS, or unset PARLEY_KAFKA_TLS, PARLEY_KAFKA_CA and PARLEY_KAFKA_CERT")
+		return refused("closed the connection where TLS begins", "name a listener that speaks TLS with PARLEY_KAFKA_BROKERS, or unset PARLEY_KAFKA_TLS, PARLEY_KAFKA_CA and PARLEY_KAFKA_CERT")
 	case early && !strings.Contains(first.Error(), "dial"):
-		return doubted("closed the connection at the first request", "its listener may want TLS (PARLEY_KAFKA_TLS) or credentials (PARLEY_KAFKA_SASL)")
+		return refused("closed the connection at the first request", "its listener may want TLS (PARLEY_KAFKA_TLS) or credentials (PARLEY_KAFKA_SASL)")
 	case c.mechanism != nil && errors.Is(err, io.EOF): // brokers that are not Apache's give no reason
-		return doubted("closed the connection while "+c.cfg.SASL.who()+" was authenticated", c.credentials())
+		return refused("closed the connection while "+c.cfg.SASL.who()+" was authenticated", c.credentials())
 	}
 	return nil
 }
@@ -87,6 +104,19 @@ func (c *Cluster) explainSASL(err error, refused func(what, remedy string) *Refu
 		return refused("wants no credentials", "name a listener with SASL with PARLEY_KAFKA_BROKERS, or unset PARLEY_KAFKA_SASL")
 	}
 	return nil
+}
+
+// lasts says whether a refusal to authenticate us may end by itself. A token server may be away, and brokers learn of a
+// SCRAM user some time after it was made, and until then answer as if its password were wrong.
+func (c *Cluster) lasts(err error) lasts {
+	if token, ok := errors.AsType[*TokenError](err); ok && !token.Refused {
+		return passing
+	}
+	scram := c.cfg.SASL.Mechanism == ScramSHA256 || c.cfg.SASL.Mechanism == ScramSHA512
+	if scram && errors.Is(err, kerr.SaslAuthenticationFailed) {
+		return passing
+	}
+	return certain
 }
 
 func explainTLS(err error, refused func(what, remedy string) *RefusedError) *RefusedError {

@@ -46,7 +46,9 @@ func newTokens(cfg OAuth) *tokens {
 // TokenError says that no token was given.
 type TokenError struct {
 	URL string
-	Err error
+	// Refused is set when the server wants something else of us; else it is away, or cannot.
+	Refused bool
+	Err     error
 }
 
 func (e *TokenError) Error() string { return fmt.Sprintf("no token from %s: %s", e.URL, e.Err) }
@@ -102,16 +104,26 @@ func (t *tokens) renew(ctx context.Context) (*oauth2.Token, error) {
 	}
 	t.fetch.ClientSecret = text
 	token, err := t.fetch.Token(context.WithValue(ctx, oauth2.HTTPClient, t.http))
+	refused := false
 	if refusal, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		err = retrieval(refusal)
+		refused, err = final(refusal.Response), retrieval(refusal)
 	}
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // the URL is said once
 	}
 	if err != nil {
-		return nil, &TokenError{URL: t.cfg.TokenURL, Err: err}
+		return nil, &TokenError{URL: t.cfg.TokenURL, Refused: refused, Err: err}
 	}
 	return token, nil
+}
+
+// final reports whether another try would be answered in the same way.
+func final(r *http.Response) bool {
+	switch {
+	case r == nil, r.StatusCode == http.StatusRequestTimeout, r.StatusCode == http.StatusTooManyRequests:
+		return false
+	}
+	return r.StatusCode >= 400 && r.StatusCode < 500
 }
 
 // retrieval is what the server says of a refusal (RFC 6749, section 5.2), not the page that it shows.

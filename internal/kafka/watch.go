@@ -85,7 +85,7 @@ func (r *refusals) OnBrokerConnect(broker kgo.BrokerMetadata, _ time.Duration, _
 	refused := r.explain(address(broker), err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if refused != nil && (r.one == nil || refused.certain) {
+	if refused != nil && (r.one == nil || refused.lasts == certain) {
 		r.one = refused
 	}
 }

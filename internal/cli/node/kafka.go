@@ -51,7 +51,7 @@ func (n *node) openTopics(ctx context.Context) error {
 
 // unreached says of an error that it came of waiting for too long, if it did.
 func (n *node) unreached(reaching context.Context, err error) error {
-	if err == nil || !errors.Is(reaching.Err(), context.DeadlineExceeded) {
+	if _, refused := errors.AsType[*kafka.RefusedError](err); err == nil || refused || !errors.Is(reaching.Err(), context.DeadlineExceeded) {
 		return err
 	}
 	return fmt.Errorf("no answer from Kafka at %s within %s; check PARLEY_KAFKA_BROKERS, and that a broker runs there: %w",
