@@ -68,7 +68,7 @@ type serveCmd struct {
 
 	KeepFailed            span `default:"7d" env:"PARLEY_KEEP_FAILED" placeholder:"DURATION" help:"How long the unfinished calls of a conversation that failed can be resubmitted." group:"Conversations"`
 	RememberCalls         span `default:"7d" env:"PARLEY_REMEMBER_CALLS" placeholder:"DURATION" help:"How long a call without a ConversationID is known when it is sent again, from its end on." group:"Conversations"`
-	RememberConversations span `default:"0" env:"PARLEY_REMEMBER_CONVERSATIONS" placeholder:"DURATION" help:"How long a ConversationID that was used is not carried out again. 0: for ever, which costs some bytes of state for each." group:"Conversations"`
+	RememberConversations span `default:"0" env:"PARLEY_REMEMBER_CONVERSATIONS" placeholder:"DURATION" help:"How long a ConversationID that was used is not carried out again; not less than --part-timeout and --forward-grace together. 0: for ever, which costs some bytes of state for each." group:"Conversations"`
 
 	kafkaAccessFlags
 	clickHouseAccessFlags

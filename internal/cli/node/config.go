@@ -117,7 +117,8 @@ type KeepConfig struct {
 	Failed time.Duration
 	// Calls is for how long a call without a ConversationID is known when it is sent again. Zero: 7 days.
 	Calls time.Duration
-	// Conversations is for how long a ConversationID that was used is not carried out again. Zero: for ever.
+	// Conversations is for how long a ConversationID that was used is not carried out again: not less than PartTimeout and
+	// ForwardGrace together, for which a part of it may still be on its way. Zero: for ever.
 	Conversations time.Duration
 }
 
@@ -223,6 +224,9 @@ func (c Config) Validate() error {
 	need(c.AuditShare >= 0 && c.AuditShare <= 1, "PARLEY_AUDIT_SHARE is %v; it is more than 0, and 1 at most", c.AuditShare)
 	need(c.PartTimeout > 0, "PARLEY_PART_TIMEOUT is %s; it is positive", c.PartTimeout)
 	need(c.ForwardGrace > 0, "PARLEY_FORWARD_GRACE is %s; it is positive", c.ForwardGrace)
+	late := c.PartTimeout + c.ForwardGrace
+	need(c.Keep.Conversations == 0 || c.Keep.Conversations >= late,
+		"PARLEY_REMEMBER_CONVERSATIONS is %s; it is at least %s, which PARLEY_PART_TIMEOUT and PARLEY_FORWARD_GRACE come to: a part that is late would begin its conversation again; or 0 for ever", c.Keep.Conversations, late)
 	need(c.SessionTimeout >= 0, "PARLEY_SESSION_TIMEOUT is %s; it is positive, or 0 for the default", c.SessionTimeout)
 	need(c.DrainDelay >= 0, "PARLEY_DRAIN_DELAY is %s; it is positive, or 0 to stop at once", c.DrainDelay)
 	need(c.TrimAfter >= 0, "PARLEY_TRIM_AFTER is %s; it is positive, or 0 to keep everything", c.TrimAfter)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/internal/kafka"
 )
@@ -38,5 +39,17 @@ func TestLogHasNoSecrets(t *testing.T) {
 	})
 	if text := b.String(); strings.Contains(text, "hidden") || !strings.Contains(text, "effective.secret=given") || !strings.Contains(text, "ch:9000/parley") {
 		t.Errorf("logged %s", text)
+	}
+}
+
+// A ConversationID is remembered for as long as a part of it may still be on its way, or for ever.
+func TestConversationsAreRemembered(t *testing.T) {
+	t.Parallel()
+	const late = 70 * time.Second
+	for keep, refused := range map[time.Duration]bool{0: false, 1: true, late - 1: true, late: false, late + 1: false} {
+		err := Config{PartTimeout: time.Minute, ForwardGrace: 10 * time.Second, Keep: KeepConfig{Conversations: keep}}.Validate()
+		if err == nil || strings.Contains(err.Error(), "PARLEY_REMEMBER_CONVERSATIONS is "+keep.String()+"; it is at least 1m10s") != refused {
+			t.Errorf("%s: refused is to be %t: %v", keep, refused, err)
+		}
 	}
 }
