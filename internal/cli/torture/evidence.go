@@ -135,7 +135,10 @@ const (
 
 // order: nothing before all parts, and each part after the one before it.
 func (e *evidence) order() {
-	type progress struct{ code int32 }
+	type progress struct {
+		code  int32
+		fence int64 // the highest under which it was attempted
+	}
 	reached := make(map[string]*progress)
 	deferred := make(map[string]bool)
 	reachedBy := make(map[string]int32) // the last attempt at a call
@@ -157,7 +160,7 @@ func (e *evidence) order() {
 			continue // refused; or the backend itself comes back to what it deferred
 		}
 		reachedBy[x.RequestID] = max(reachedBy[x.RequestID], x.Attempt)
-		if x.SequenceCode < p.code && (e.mayRepeat(x) || e.straggles(x, reachedBy[x.RequestID])) {
+		if x.SequenceCode < p.code && (e.mayRepeat(x) || x.Fence <= p.fence && e.straggles(x, reachedBy[x.RequestID])) {
 			e.held(ruleOrder)
 			continue
 		}
@@ -166,7 +169,7 @@ func (e *evidence) order() {
 			continue
 		}
 		e.held(ruleOrder)
-		p.code = x.SequenceCode
+		p.code, p.fence = x.SequenceCode, max(p.fence, x.Fence)
 	}
 	last := make(map[string]int32)
 	for _, q := range e.requests {
@@ -192,7 +195,8 @@ func (e *evidence) mayRepeat(x backend.Execution) bool {
 
 // straggles reports whether an attempt may have been begun in time, and have been on its way to the backend for longer
 // than its timeout: a later one was there before it, and the backend knew it, or nobody knew what came of it, and so the
-// conversation went on.
+// conversation went on. One under a higher fence than the part that is ahead of it was begun behind that: a next owner who did not
+// know that the conversation had gone on has made it again.
 func (e *evidence) straggles(x backend.Execution, last int32) bool {
 	return x.Repeated && x.Attempt < last || e.rowOf[x.RequestID].code == schemas.OutcomeUnknown
 }

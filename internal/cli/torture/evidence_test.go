@@ -126,6 +126,19 @@ func TestRules(t *testing.T) {
 			e.journal[0].Attempt, x.Repeated = 2, true
 			e.journal = append(e.journal, x)
 		}, nil},
+		{"begun again by the next owner", func(e *evidence) {
+			x := e.journal[0]
+			e.journal[0].Attempt, x.Repeated, x.Fence = 2, true, 4
+			e.journal = append(e.journal, x)
+		}, []rule{ruleOrder}},
+		{"begun in time, nobody knew what came of it", func(e *evidence) {
+			e.rows[0].code = schemas.OutcomeUnknown
+			slices.Reverse(e.journal)
+		}, nil},
+		{"begun by the next owner, nobody knew what came of it", func(e *evidence) {
+			e.rows[0].code, e.journal[0].Fence = schemas.OutcomeUnknown, 4
+			slices.Reverse(e.journal)
+		}, []rule{ruleOrder}},
 		{"begun too early", func(e *evidence) { e.journal[0].At = at(2.5) }, []rule{ruleComplete}},
 		{"begun without a part", func(e *evidence) { delete(e.entries, e.stories[0].calls[3]) }, []rule{ruleComplete}},
 		{"carried out after the end", func(e *evidence) {
