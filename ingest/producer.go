@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -53,8 +54,9 @@ type producer struct {
 	log     *slog.Logger
 	// took measures how long the brokers take.
 	took prometheus.Observer
-	// down is whether the last request that ended was refused by the brokers, so that a change is logged once.
-	down atomic.Bool
+	// refused is when the brokers last refused something, in nanoseconds of the clock; 0: it has been said since that they take
+	// everything.
+	refused atomic.Int64
 }
 
 // fate is what became of a record.
@@ -178,20 +180,33 @@ func (b *batch) result() []fate {
 	return slices.Clone(b.fates)
 }
 
-// report logs when the brokers stop, and when they begin again, to take records.
+// calmMin is for how long nothing may have been refused until it is said that the queue is available again: one broker of
+// several may be away, and requests then fare as their partitions do.
+const calmMin = 5 * time.Second
+
+// report logs when the brokers stop, and when they begin again, to take records, once for each outage.
 func (p *producer) report(fates []fate) {
 	for _, f := range fates {
 		if f.acknowledged() || errors.Is(f.err, kerr.MessageTooLarge) {
 			continue
 		}
-		if !p.down.Swap(true) {
-			p.log.Warn("queue unavailable; calls are answered with 503 until the brokers take them again", slog.Any("error", f.err), slog.Bool("outcome_known", f.settled))
+		if p.refused.Swap(time.Now().UnixNano()) == 0 {
+			p.log.Warn("queue unavailable; calls are answered with 503 until the brokers take them again", slog.Any("error", f.reason(p.timeout)), slog.Bool("outcome_known", f.settled))
 		}
 		return
 	}
-	if p.down.Swap(false) {
+	last := p.refused.Load()
+	if last != 0 && time.Since(time.Unix(0, last)) >= calmMin && p.refused.CompareAndSwap(last, 0) {
 		p.log.Info("queue available again")
 	}
+}
+
+// reason is why a record was not acknowledged, for operators.
+func (f fate) reason(timeout time.Duration) error {
+	if !f.settled || errors.Is(f.err, context.Canceled) { // it was we who gave it up
+		return fmt.Errorf("the brokers have said nothing for %s", timeout)
+	}
+	return f.err
 }
 
 // problem says why a record was not acknowledged.
