@@ -29,6 +29,7 @@ type Relay struct {
 	cfg Config
 	// topics are those that More has named. They are read until the process ends.
 	topics []string
+	unread *unread
 }
 
 // New returns a Relay that does nothing until Run. Its error says everything that is wrong with the configuration.
@@ -37,7 +38,7 @@ func New(cfg Config) (*Relay, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	return &Relay{cfg: cfg}, nil
+	return &Relay{cfg: cfg, unread: &unread{log: cfg.Log, group: cfg.Group, said: make(map[place]time.Time)}}, nil
 }
 
 const (
@@ -141,7 +142,7 @@ func (r *Relay) step(ctx context.Context, client *kgo.Client) bool {
 			return
 		}
 		useful = useful && !errors.Is(err, kerr.UnknownTopicID)
-		r.cfg.Log.Warn("topic cannot be read", "topic", topic, "partition", partition, "error", err)
+		r.unread.say(place{topic, partition}, err)
 	})
 	if !r.pass(ctx, client, fetches) {
 		return useful

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -170,4 +171,23 @@ func TestBatchThatIsTooWellCompressed(t *testing.T) {
 	if n := log.logged(); n == 0 || n > 20 {
 		t.Errorf("%d lines are logged", n)
 	}
+}
+
+// What fails several times a second is said once a minute, in the words of what fails.
+func TestUnreadIsSaidNowAndThen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var said strings.Builder
+		u := &unread{log: slog.New(slog.NewTextHandler(&said, nil)), group: "readers", said: make(map[place]time.Time)}
+		for range 4 * 90 {
+			u.say(place{}, &kgo.ErrGroupSession{Err: errors.New("connection refused")})
+			u.say(place{"t", 1}, errors.New("corrupt"))
+			<-time.After(time.Second / 4)
+		}
+		for _, want := range []string{`msg="the group cannot be joined, and nothing is read until it can" group=readers error="connection refused"`, `msg="topic cannot be read" topic=t partition=1 error=corrupt`} {
+			if n := strings.Count(said.String(), want); n != 2 {
+				t.Errorf("said %d times in 90 s, want 2: %s in %s", n, want, said.String())
+			}
+		}
+	})
 }
