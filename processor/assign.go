@@ -107,7 +107,7 @@ func (l *loop) adopt(ctx context.Context) error {
 		if err := l.session.fence(ctx); err != nil {
 			return err
 		}
-		ended, err := l.session.fenceFormer(ctx, l.cfg.Topics.State, gained)
+		ended, err := former{session: l.session, admin: kadm.NewClient(l.session.client), lease: l.lease, topics: l.cfg.Topics, gained: gained}.end(ctx)
 		if err != nil {
 			l.cfg.Log.Warn("transactions of former owners may be open; they are waited for", "error", err)
 		}

@@ -3,6 +3,7 @@ package processor_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"parley/internal/topics"
+	"parley/processor"
 	"parley/schemas"
 )
 
@@ -99,6 +101,52 @@ func TestNewOwnerEndsTheTransactionOfADeadFormer(t *testing.T) {
 	if err := killed.EndTransaction(t.Context(), kgo.TryCommit); err == nil {
 		t.Error("the former owner commits after the new one has begun")
 	}
+}
+
+// A process that was killed within a transaction may have reached no more than results, whose readers wait for its end. Who
+// gets partitions ends it, as its member is not in the group; that of a member is left alone.
+func TestNewOwnerEndsTheTransactionsOfThoseWhoAreGone(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	undecided := func(instance string, topic string) *kgo.Client {
+		client := c.newClient(kgo.TransactionalID(c.groups.processor+"-"+instance), kgo.TransactionTimeout(time.Minute), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		if err := client.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("undecided")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		return client
+	}
+	joined := make(chan struct{})
+	tell := sync.OnceFunc(func() { close(joined) })
+	c.newClient(kgo.ConsumerGroup(c.groups.processor), kgo.InstanceID("member"), kgo.ConsumeTopics(c.topics.Calls), kgo.BlockRebalanceOnPoll(),
+		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { tell() }))
+	<-joined
+	gone, elsewhere, member := undecided("gone", c.topics.Results), undecided("elsewhere", c.topics.Dead), undecided("member", c.topics.Results)
+	c.start(new(recorder), t.TempDir(), func(cfg *processor.Config) { cfg.Kafka = append(cfg.Kafka, kgo.InstanceID("a")) })
+	if !within(30*time.Second, func() bool { return !c.undecided("gone") }) {
+		t.Fatal("the transaction of who is gone is open")
+	}
+	if err := gone.EndTransaction(t.Context(), kgo.TryCommit); err == nil {
+		t.Error("who was gone commits")
+	}
+	for name, client := range map[string]*kgo.Client{"a member": member, "one of another Parley": elsewhere} {
+		if err := client.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+			t.Errorf("%s does not commit: %v", name, err)
+		}
+	}
+}
+
+// undecided reports whether the transaction of a processor is open.
+func (c *cluster) undecided(instance string) bool {
+	c.t.Helper()
+	open, err := kadm.NewClient(c.client).ListTransactions(c.t.Context(), nil, []string{"Ongoing"})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	_, is := open[c.groups.processor+"-"+instance]
+	return is
 }
 
 // commitOpen adds an offset of the calls to the transaction that a client has open.
