@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"parley/internal/cli/client"
@@ -92,7 +93,7 @@ func (c *resubmitCmd) many(ctx context.Context, w io.Writer, parley *client.Clie
 		bulk.To = time.Now()
 	}
 	found, refused := 0, 0
-	err := parley.ResubmitMany(ctx, bulk, func(r client.Resubmitted) error {
+	tell := func(r client.Resubmitted) error {
 		found++
 		if r.Problem != nil {
 			refused++
@@ -102,8 +103,8 @@ func (c *resubmitCmd) many(ctx context.Context, w io.Writer, parley *client.Clie
 		}
 		_, err := fmt.Fprintln(w, resubmittedText(r))
 		return err
-	})
-	if err != nil {
+	}
+	if err := c.each(ctx, parley, bulk, tell); err != nil {
 		return fmt.Errorf("after %d conversations: %w; say it again, nothing is resubmitted twice", found, err)
 	}
 	if !c.JSON {
@@ -113,6 +114,49 @@ func (c *resubmitCmd) many(ctx context.Context, w io.Writer, parley *client.Clie
 		return errReported
 	}
 	return nil
+}
+
+// each tells what came of every conversation. Those whose owners could not be asked, as for a moment after a start or while
+// partitions move, come last: they are tried again.
+func (c *resubmitCmd) each(ctx context.Context, parley *client.Client, bulk schemas.BulkResubmission, tell func(client.Resubmitted) error) error {
+	var later []client.Resubmitted
+	err := insist(ctx, func() error { // a refusal comes before the first line
+		return parley.ResubmitMany(ctx, bulk, func(r client.Resubmitted) error {
+			if r.Problem != nil && r.Problem.Status == http.StatusServiceUnavailable {
+				later = append(later, r)
+				return nil
+			}
+			return tell(r)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	patience := time.Now().Add(silenceMax)
+	for _, r := range later {
+		if r, err = c.again(ctx, parley, r, time.Until(patience)); err != nil {
+			return err
+		}
+		if err := tell(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// again resubmits one that could not be, as the same conversation.
+func (c *resubmitCmd) again(ctx context.Context, parley *client.Client, r client.Resubmitted, patience time.Duration) (client.Resubmitted, error) {
+	r.Problem = nil
+	err := client.Insist(ctx, client.Patience{For: patience}, func() error {
+		made, err := parley.Resubmit(ctx, r.ConversationID, schemas.Resubmission{ConversationID: r.As, IncludeFailed: c.IncludeFailed})
+		r.Status = made.Status
+		return err
+	})
+	if refused, ok := errors.AsType[*client.RefusedError](err); ok {
+		r.Problem = refused
+		return r, nil
+	}
+	return r, err
 }
 
 func resubmittedText(r client.Resubmitted) string {
