@@ -12,7 +12,7 @@ import (
 // Books returns how far the record has come, and what was found when its rows were last compared with what must be there:
 // see results/audit.
 func (q *Query) Books(ctx context.Context) (*schemas.RecordBooks, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, q.bounds.answer)
 	defer cancel()
 	stored, err := q.Stored(ctx)
 	if err != nil {

@@ -99,7 +99,7 @@ func TestPageReadsLittle(t *testing.T) {
 		SELECT 'acc', toString(cityHash64(number)), number, 'Complete', fromUnixTimestamp64Milli(1790000000000 + toInt64(number)) FROM numbers(500000)`); err != nil {
 		t.Fatal(err)
 	}
-	q := New(conn)
+	q := patient(conn)
 	middle := time.UnixMilli(1_790_000_250_000).UTC()
 	for _, ask := range []schemas.ConversationsQuery{
 		{Limit: 101},
@@ -142,7 +142,7 @@ func TestListOfAnOlderDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := New(conn).Conversations(context.Background(), schemas.ConversationsQuery{Account: "acc", Limit: 1000})
+	got, err := patient(conn).Conversations(context.Background(), schemas.ConversationsQuery{Account: "acc", Limit: 1000})
 	if err != nil || len(got) != 200 {
 		t.Fatalf("%d conversations, %v, want 200", len(got), err)
 	}

@@ -12,29 +12,38 @@ import (
 	"parley/schemas"
 )
 
-// timeout bounds an answer: whoever asks has a caller waiting.
-const timeout = 2 * time.Second
-
 // Query answers questions. It may be shared. A Wait is not waited: the record of what has ended does not change.
 //
 // Its errors wrap schemas.ErrUnknown when ClickHouse holds nothing of what was asked for, which may be on its way
 // there, and schemas.ErrUnavailable when ClickHouse gave no answer in time.
 type Query struct {
-	conn driver.Conn
-	// patience is after how long a page of results is given as it is.
-	patience time.Duration
+	conn   driver.Conn
+	bounds bounds
 	// searching is held by each search that is under way.
 	searching chan struct{}
 }
 
+// bounds are how long ClickHouse may take: whoever asks has a caller waiting.
+type bounds struct {
+	// answer bounds an answer, and search a page of results.
+	answer, search time.Duration
+	// patience is after how long a page of results is given as it is, so that whoever looks for something rare gets on from
+	// page to page, however many results there are.
+	patience time.Duration
+}
+
 // New returns a Query to a database with the current schema (record.Open, record.Migrate). The caller closes conn.
 func New(conn driver.Conn) *Query {
-	return &Query{conn: conn, patience: searchPatience, searching: make(chan struct{}, searchesMax)}
+	return &Query{
+		conn:      conn,
+		bounds:    bounds{answer: 2 * time.Second, search: 10 * time.Second, patience: 3 * time.Second},
+		searching: make(chan struct{}, searchesMax),
+	}
 }
 
 // Request returns the status of a call.
 func (q *Query) Request(ctx context.Context, ask schemas.RequestQuery) (schemas.CallResource, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, q.bounds.answer)
 	defer cancel()
 	calls, err := q.request(ctx, ask)
 	if err != nil {
@@ -49,7 +58,7 @@ func (q *Query) Request(ctx context.Context, ask schemas.RequestQuery) (schemas.
 // Conversation returns the status of a conversation with a page of its calls. Rejected calls are not among them: they
 // took no part in it.
 func (q *Query) Conversation(ctx context.Context, ask schemas.ConversationQuery) (schemas.ConversationResource, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, q.bounds.answer)
 	defer cancel()
 	c, err := q.conversation(ctx, ask)
 	if err != nil {
@@ -61,7 +70,7 @@ func (q *Query) Conversation(ctx context.Context, ask schemas.ConversationQuery)
 // Calls returns a page of the calls of a conversation that have ended, as Conversation does, whether the conversation
 // has ended or not. None is no error.
 func (q *Query) Calls(ctx context.Context, ask schemas.ConversationQuery) ([]schemas.CallResource, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, q.bounds.answer)
 	defer cancel()
 	calls, err := q.page(ctx, ask)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -75,7 +76,14 @@ func stored(t *testing.T, events ...*parleyv1.ResultEvent) *Query {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	return New(conn)
+	return patient(conn)
+}
+
+// patient is a Query that waits for ClickHouse, however busy the machine is.
+func patient(conn driver.Conn) *Query {
+	q := New(conn)
+	q.bounds = bounds{answer: time.Hour, search: time.Hour, patience: time.Hour}
+	return q
 }
 
 func callEvent(sequence int64, c *parleyv1.CallEvent) *parleyv1.ResultEvent {
@@ -220,7 +228,7 @@ func TestUnavailable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q := New(conn)
+		q := patient(conn)
 		if _, err := q.Request(t.Context(), schemas.RequestQuery{Account: "acc"}); !errors.Is(err, schemas.ErrUnavailable) {
 			t.Errorf("%s: Request: %v, want ErrUnavailable", name, err)
 		}

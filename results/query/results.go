@@ -14,11 +14,6 @@ import (
 )
 
 const (
-	// searchTimeout bounds a page of results.
-	searchTimeout = 10 * time.Second
-	// searchPatience is after how long a page is given as it is, so that whoever looks for something rare gets on from page
-	// to page, however many results there are.
-	searchPatience = 3 * time.Second
 	// searchesMax is how many searches are under way at once. Others wait: a search has a connection for seconds, and those of
 	// the pool are for polls, too.
 	searchesMax = 4
@@ -50,7 +45,7 @@ type resultRow struct {
 // Results returns a page of the results of an account, of those that are stored for good: see Stored. Its error may be a
 // schemas.ErrTooMuch.
 func (q *Query) Results(ctx context.Context, ask schemas.ResultsQuery) (schemas.ResultsPage, error) {
-	searching, cancel := context.WithTimeout(ctx, searchTimeout)
+	searching, cancel := context.WithTimeout(ctx, q.bounds.search)
 	defer cancel()
 	select {
 	case q.searching <- struct{}{}:
@@ -76,7 +71,7 @@ func (q *Query) search(ctx context.Context, ask schemas.ResultsQuery) (schemas.R
 	}
 	s := newSearch(q.conn, ask, stored)
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_memory_usage": searchBytesMax}))
-	if err := s.fill(ctx, func() bool { return time.Since(began) > q.patience }); err != nil {
+	if err := s.fill(ctx, func() bool { return time.Since(began) > q.bounds.patience }); err != nil {
 		return schemas.ResultsPage{}, err
 	}
 	page := schemas.ResultsPage{Cursor: s.streams.position(ask.After), More: s.more}

@@ -326,9 +326,9 @@ func TestPagesOfRecordedResults(t *testing.T) {
 		t.Logf("scene %d", seed)
 		s := scenes.Example(seed)
 		s.ask.ResultsFilter, s.hasty = filter, seed == 0
-		q := New(conn)
+		q := patient(conn)
 		if s.hasty {
-			q.patience = -1
+			q.bounds.patience = -1
 		}
 		s.play(t, onClickHouse{q, t})
 	}
@@ -337,7 +337,7 @@ func TestPagesOfRecordedResults(t *testing.T) {
 // Searches leave connections to polls: when as many are under way as may be, another waits for one to end.
 func TestSearchesAtOnce(t *testing.T) {
 	t.Parallel()
-	q := New(recordtest.Open(t, recordtest.Migrated(t)))
+	q := patient(recordtest.Open(t, recordtest.Migrated(t)))
 	for range searchesMax {
 		q.searching <- struct{}{}
 	}
@@ -365,7 +365,7 @@ func TestPageEndsInACall(t *testing.T) {
 	}
 	insertResults(t, conn, rows)
 	insertStored(t, conn, 2, 9)
-	q, ask := New(conn), schemas.ResultsQuery{Account: "acc", Limit: 300}
+	q, ask := patient(conn), schemas.ResultsQuery{Account: "acc", Limit: 300}
 	for first := 0; first < len(rows); first += ask.Limit {
 		page, err := q.Results(t.Context(), ask)
 		if err != nil {
@@ -412,7 +412,7 @@ func bigAccount(t testing.TB, results int) (driver.Conn, schemas.Cursor) {
 			t.Fatal(err)
 		}
 	}
-	stored, err := New(conn).Stored(t.Context())
+	stored, err := patient(conn).Stored(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

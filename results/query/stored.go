@@ -10,7 +10,7 @@ import (
 
 // Stored is how far the record has come: no result up to there comes any more, so whoever reads no further misses none.
 func (q *Query) Stored(ctx context.Context) (schemas.Cursor, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, q.bounds.answer)
 	defer cancel()
 	stored, err := record.Stored(ctx, q.conn)
 	if err != nil {
