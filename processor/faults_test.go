@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"parley/internal/testkit"
 	"parley/processor"
 	"parley/processor/conversation"
 	"parley/processor/executor"
@@ -135,7 +136,7 @@ func TestUndecodableRecordGoesToDeadAndThePartitionGoesOn(t *testing.T) {
 	await(t, p, "c")
 	client := c.newClient(kgo.ConsumeTopics(c.topics.Dead), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	var dead []*kgo.Record
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	for len(dead) < 2 && ctx.Err() == nil {
 		dead = append(dead, client.PollFetches(ctx).Records()...)

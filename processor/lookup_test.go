@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"parley/internal/testkit"
 	"parley/internal/topics"
 	"parley/processor"
 	"parley/processor/conversation"
@@ -161,7 +162,7 @@ func TestWaitReturnsAtTheEnd(t *testing.T) {
 		if r.Status != schemas.OK || r.Attempts != 1 {
 			t.Errorf("request: %+v, want OK", r)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Error("the wait goes on after the end")
 	}
 }

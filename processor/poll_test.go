@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"parley/internal/testkit"
 	"parley/internal/topics"
 	"parley/processor"
 	"parley/schemas"
@@ -56,7 +57,7 @@ func TestPartitionsThatAreNotOwned(t *testing.T) {
 			if of, ok := errors.AsType[*schemas.NotOwnedError](e.err); !ok || !slices.Equal(of.Partitions, []int32{e.partition}) {
 				t.Errorf("partition %d: %v, want that it is not owned", e.partition, e.err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(testkit.Patience):
 			t.Fatalf("polls of %v have ended, want of half of the partitions", moved)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"parley/internal/route"
+	"parley/internal/testkit"
 	"parley/processor/conversation"
 	"parley/processor/executor"
 	"parley/processor/store"
@@ -332,7 +333,7 @@ func (r *rig) mustFill() {
 // hear waits for what executions have to say.
 func (r *rig) hear() []finished {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), testkit.Patience)
 	defer cancel()
 	r.mailbox.await(ctx)
 	if ctx.Err() != nil {
@@ -405,7 +406,7 @@ func inputOf(f finished) conversation.Input {
 // awaitBegun returns when so many attempts have begun.
 func (r *rig) awaitBegun(n int) {
 	r.t.Helper()
-	late := time.NewTimer(10 * time.Second)
+	late := time.NewTimer(testkit.Patience)
 	defer late.Stop()
 	for len(r.gate.begun()) < n {
 		select {

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"parley/internal/route"
+	"parley/internal/testkit"
 	"parley/internal/topics"
 	"parley/processor"
 	"parley/processor/conversation"
@@ -201,7 +202,7 @@ func (c *cluster) read(topic string) []*kgo.Record {
 
 // committed reads a topic to its end as a read_committed reader does.
 func (c *cluster) committed(ctx context.Context, topic string) ([]*kgo.Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, testkit.Patience)
 	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.seeds...), kgo.ConsumeTopics(topic),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond))

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"parley/internal/testkit"
 	"parley/internal/topics"
 	"parley/processor"
 	"parley/schemas"
@@ -183,7 +184,7 @@ func (c *cluster) commitOpen(client *kgo.Client, txn string, partition int32) {
 func (c *cluster) state(partition int32) []*kgo.Record {
 	c.t.Helper()
 	client := c.newClient(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{c.topics.State: {partition: kgo.NewOffset().AtStart()}}))
-	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), testkit.Patience)
 	defer cancel()
 	fetches := client.PollFetches(ctx)
 	if err := fetches.Err(); err != nil {

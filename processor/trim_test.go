@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"parley/internal/testkit"
 	"parley/internal/topics"
 	"parley/processor"
 	"parley/schemas"
@@ -54,7 +55,7 @@ func (c *cluster) awaitTrimmed(key string) {
 	partition := topics.Partition(key, partitions)
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-again.C {
+	for deadline := time.Now().Add(testkit.Patience); time.Now().Before(deadline); <-again.C {
 		starts, err := admin.ListStartOffsets(c.t.Context(), c.topics.Calls)
 		if err != nil {
 			c.t.Fatal(err)

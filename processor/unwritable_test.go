@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"parley/internal/testkit"
 	"parley/processor"
 	"parley/schemas"
 )
@@ -92,7 +93,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); <-again.C {
+	for deadline := time.Now().Add(testkit.Patience); !holds(); <-again.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("not in time: %s", what)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/internal/route"
+	"parley/internal/testkit"
 	"parley/internal/topics"
 	"parley/processor"
 	"parley/processor/conversation"
@@ -69,7 +70,7 @@ func follow[R schemas.Resource](t *testing.T, short func(R) string, ask func(ctx
 func (f followed) until(want string) {
 	f.t.Helper()
 	var passed []string
-	late := time.After(20 * time.Second)
+	late := time.After(testkit.Patience)
 	for {
 		select {
 		case got, ok := <-f.seen:

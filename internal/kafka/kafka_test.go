@@ -315,7 +315,7 @@ func (l *logs) has(text string) bool {
 // until waits for a condition.
 func until(t *testing.T, what string, met func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !met(); {
+	for deadline := time.Now().Add(testkit.Patience); !met(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/internal/testkit"
 )
 
 func TestDirectoryIsLookedAtOnce(t *testing.T) {
@@ -91,7 +93,7 @@ func TestMembersAreFound(t *testing.T) {
 	find := func(want map[string]int) {
 		t.Helper()
 		var got owners
-		for deadline := time.Now().Add(30 * time.Second); ; {
+		for deadline := time.Now().Add(testkit.Patience); ; {
 			count := make(map[string]int)
 			if got, err = look(t.Context()); err == nil {
 				for _, address := range got {

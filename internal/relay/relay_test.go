@@ -14,6 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
+
+	"parley/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -81,7 +83,7 @@ func TestLeaves(t *testing.T) {
 		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "from", Value: []byte("v")}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 		defer cancel()
 		fetches := client.PollFetches(ctx)
 		if got := fetches.Records(); len(got) != 1 || string(got[0].Value) != name {

@@ -93,7 +93,7 @@ func (k *Kafka) Client(opts ...kgo.Opt) *kgo.Client {
 }
 
 // adminWait bounds the making and the deletion of topics.
-const adminWait = 30 * time.Second
+const adminWait = Patience
 
 // admin returns a client for topics, which close closes.
 func (k *Kafka) admin() (client *kgo.Client, ctx context.Context, closed func()) {

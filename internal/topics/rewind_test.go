@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"parley/internal/testkit"
 	"parley/internal/topics"
 )
 
@@ -64,7 +65,7 @@ func TestRewindOfWhoIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer member.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	if err := member.PollFetches(ctx).Err(); err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"parley/internal/route"
+	"parley/internal/testkit"
 	"parley/schemas"
 )
 
@@ -113,7 +114,7 @@ func (c *cluster) reply(topic, token, value string) {
 // await reads until there are so many records on a topic, and returns their values.
 func (c *cluster) await(topic string, n int) []*kgo.Record {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), testkit.Patience)
 	defer cancel()
 	for {
 		var found []*kgo.Record
@@ -137,7 +138,7 @@ func (c *cluster) await(topic string, n int) []*kgo.Record {
 func (c *cluster) awaitCommitted(topic string, n int64) {
 	c.t.Helper()
 	admin := kadm.NewClient(c.client)
-	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), testkit.Patience)
 	defer cancel()
 	for {
 		var committed int64

@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"parley/internal/testkit"
 	"parley/results/recordtest"
 	"parley/schemas"
 )
@@ -286,7 +287,7 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); <-time.After(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testkit.Patience); !ok(); <-time.After(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not in time: %s", what)
 		}

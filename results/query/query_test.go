@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"parley/internal/testkit"
 	"parley/results/record"
 	"parley/results/recordtest"
 	"parley/results/sink"
@@ -58,7 +59,7 @@ func stored(t *testing.T, events ...*parleyv1.ResultEvent) *Query {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	conn := recordtest.Open(t, dsn)
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(testkit.Patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -79,7 +79,7 @@ func TestRenewedHTTPS(t *testing.T) {
 	if _, err := authorities[1].Issue(dir, "client"); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(time.Minute); ; {
+	for end := time.Now().Add(testkit.Patience); ; {
 		got := kept.Ping(t.Context()).Error()
 		if strings.Contains(got, "of after") {
 			return

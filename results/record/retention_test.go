@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"parley/internal/testkit"
 	"parley/results/record"
 )
 
@@ -77,7 +78,7 @@ func TestRetentionDropsMonths(t *testing.T) {
 	gone := func() bool {
 		return slices.Equal([]string{"0"}, d.read(t, `SELECT toString(sum(rows)) FROM system.parts WHERE database = currentDatabase() AND table NOT LIKE 'results_by_%' AND active AND rows > 0 AND partition < '202601'`))
 	}
-	for deadline := time.Now().Add(time.Minute); !gone(); {
+	for deadline := time.Now().Add(testkit.Patience); !gone(); {
 		d.fill(t, columns, 19, 20) // an insert has the engine look for what is to be done
 		if time.Now().After(deadline) {
 			t.Fatalf("there yet: %q", d.read(t, `SELECT table || ' ' || name FROM system.parts WHERE database = currentDatabase() AND table NOT LIKE 'results_by_%' AND active AND rows > 0 AND partition < '202601'`))

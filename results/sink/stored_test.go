@@ -11,6 +11,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"parley/internal/testkit"
 	parleyv1 "parley/schemas/parley/v1"
 )
 
@@ -191,7 +192,7 @@ func awaitStored(t *testing.T, conn driver.Conn, events []*parleyv1.ResultEvent)
 // await polls until a condition holds.
 func await(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

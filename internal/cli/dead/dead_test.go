@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/internal/cli/dead"
+	"parley/internal/testkit"
 	"parley/internal/topics"
 	"parley/schemas"
 )
@@ -91,7 +92,7 @@ func (c *cluster) at(p dead.Place) *kgo.Record {
 		c.t.Fatal(err)
 	}
 	defer reader.Close()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), testkit.Patience)
 	defer cancel()
 	fetches := reader.PollRecords(ctx, 1)
 	if err := fetches.Err(); err != nil {
