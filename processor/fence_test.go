@@ -44,7 +44,7 @@ func TestTransactionsAreEndedUnderTheLease(t *testing.T) {
 		t.Errorf("a living owner does not commit: %v", err)
 	}
 	begin()
-	f.lease = l
+	f.lease.extend(time.Now(), time.Hour)
 	if ended, err := f.end(t.Context()); !slices.Equal(ended, []string{"group-other"}) || err != nil {
 		t.Errorf("with the lease %q are ended, %v", ended, err)
 	}

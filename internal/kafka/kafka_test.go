@@ -475,17 +475,22 @@ func TestWhatIsNotThereYet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k, sasl, come := tt.come(t)
-			never, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			err := cluster(t, Config{SASL: sasl}, k).Reach(never)
-			if _, ok := errors.AsType[*RefusedError](err); !ok || !strings.Contains(err.Error(), tt.want) || never.Err() == nil {
+			reach := func(ctx context.Context) <-chan error {
+				said := new(logs)
+				c := cluster(t, Config{SASL: sasl, Log: slog.New(slog.NewTextHandler(said, nil))}, k)
+				reached := make(chan error, 1)
+				go func() { reached <- c.Reach(ctx) }()
+				until(t, "it is said", func() bool { return said.has("Kafka does not let us in") })
+				return reached
+			}
+			never, cancel := context.WithCancel(t.Context())
+			reached := reach(never)
+			cancel()
+			err := <-reached
+			if _, ok := errors.AsType[*RefusedError](err); !ok || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q when the wait is over", err, tt.want)
 			}
-			said := new(logs)
-			c := cluster(t, Config{SASL: sasl, Log: slog.New(slog.NewTextHandler(said, nil))}, k)
-			reached := make(chan error, 1)
-			go func() { reached <- c.Reach(t.Context()) }()
-			until(t, "it is said", func() bool { return said.has("Kafka does not let us in") })
+			reached = reach(t.Context())
 			come()
 			if err := <-reached; err != nil {
 				t.Error(err)
