@@ -276,9 +276,7 @@ func TestLeaving(t *testing.T) {
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
-	if err := goleak.Find(ignore); err != nil {
-		t.Error(err)
-	}
+	testkit.NoneLeft(t, ignore)
 }
 
 type writerFunc func([]byte) (int, error)

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
+	"parley/internal/testkit"
 	"parley/results/recordtest"
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
@@ -166,5 +167,5 @@ func TestRunLeavesNothing(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	goleak.VerifyNone(t, before)
+	testkit.NoneLeft(t, before)
 }
