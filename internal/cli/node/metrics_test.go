@@ -15,8 +15,10 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/results/recordtest"
+	"parley/schemas"
 )
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the list of metrics")
@@ -29,7 +31,8 @@ const metricsHead = `# Metrics
 What ` + "`/metrics`" + ` of a node with all roles shows; one with some of them shows theirs. Times are in seconds, sizes in bytes.
 Histograms of Parley's own are native ones, too, for a server that asks for them. Beside these there are the usual ` + "`go_*`" + `,
 ` + "`process_*`" + ` and ` + "`go_build_info`" + `, and those of the Kafka clients (franz-go's kprom): ` + "`parley_ingest_kafka_*`" + `, ` + "`parley_processor_kafka_*`" + `,
-` + "`parley_sink_kafka_*`" + `. No label names an account, a conversation or a call.
+` + "`parley_sink_kafka_*`" + `. No label names a conversation or a call, and an account only as the owner of
+the topic that its calls come by.
 
 What to watch first: ` + "`parley_audit_problems`" + `, which is 0 as long as everything is accounted for, ` + "`parley_ingest_calls_total`" + ` by code, ` + "`parley_ingest_request_seconds`" + `, ` + "`parley_partition_lag_seconds`" + `,
 ` + "`parley_route_oldest_waiting_seconds`" + `, ` + "`parley_route_circuit_open`" + `, ` + "`parley_sink_lag_seconds`" + `; what should not rise:
@@ -53,6 +56,7 @@ func TestMetricsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := s.certify()
+	s.inbox("acme", `{"method": "Create", "objects": [{"type": "Row"}]}`)
 	n := s.start("a", Roles{Ingest: true, Processor: true, Results: true}, func(c *Config) {
 		c.Spans, c.ClickHouseDSN = new(collector), recordtest.DSN(t)
 		c.TLSCert, c.TLSKey, c.TLSCA = files.Cert, files.Key, files.Authority
@@ -64,7 +68,8 @@ func TestMetricsPage(t *testing.T) {
 		families = n.metrics()
 		for _, name := range []string{
 			"parley_sink_lag_seconds", "parley_audit_problems", "parley_audit_lag_seconds", "parley_route_attempt_seconds", "parley_ingest_kafka_produce_records_total",
-			"parley_processor_kafka_fetch_records_total", "parley_sink_kafka_fetch_records_total", "go_build_info", "go_goroutines", "process_open_fds",
+			"parley_processor_kafka_fetch_records_total", "parley_sink_kafka_fetch_records_total", "parley_inbox_records_total", "parley_inbox_lag_records",
+			"go_build_info", "go_goroutines", "process_open_fds",
 		} {
 			if families[name] == nil {
 				return false
@@ -106,6 +111,16 @@ func TestMetricsPage(t *testing.T) {
 		if !slices.Contains(shown, line) {
 			t.Errorf("in the documentation, but not so on the page: %s", line)
 		}
+	}
+}
+
+// inbox makes the topic of an account and writes a call to it.
+func (s *site) inbox(account, call string) {
+	s.t.Helper()
+	topic := schemas.TopicsOf(s.broker.Prefix).Inbox(account)
+	s.broker.Create(1, nil, topic)
+	if err := s.broker.Client().ProduceSync(s.t.Context(), &kgo.Record{Topic: topic, Value: []byte(call)}).FirstErr(); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
