@@ -92,11 +92,11 @@ func site(t *testing.T, auth tls.ClientAuthType, opts ...kfake.Opt) (*kfake.Clus
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	config, err := a.Server(f, auth)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := broker(t, append(opts, kfake.TLS(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientAuth: auth, ClientCAs: a.Pool()}))...)
+	k := broker(t, append(opts, kfake.TLS(config))...)
 	return k, certs.ClientFiles{CA: f.Authority, Cert: f.Cert, Key: f.Key}
 }
 

@@ -22,7 +22,7 @@ func shy(t *testing.T, a *testkit.Authority, word string) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	config, err := a.Server(f, tls.RequireAndVerifyClientCert)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func shy(t *testing.T, a *testkit.Authority, word string) (address string) {
 		http.Error(w, word, http.StatusTeapot)
 	}))
 	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
-	s.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.Pool()}
+	s.TLS = config
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()

@@ -73,14 +73,14 @@ func TestUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	config, err := a.Server(f, tls.RequireAndVerifyClientCert)
 	if err != nil {
 		t.Fatal(err)
 	}
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, r.TLS.PeerCertificates[0].Subject.String())
 	}))
-	srv.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.Pool()}
+	srv.TLS = config
 	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	srv.StartTLS()
 	defer srv.Close()
@@ -91,7 +91,7 @@ func TestUse(t *testing.T) {
 	if err := s.Stream(t.Context(), io.Discard, "SELECT 1", "CSV"); err == nil || !strings.Contains(err.Error(), "unknown authority") {
 		t.Errorf("error %v of one that does not know the authority", err)
 	}
-	s.Use(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: a.Pool(), Certificates: []tls.Certificate{pair}})
+	s.Use(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: a.Pool(), Certificates: config.Certificates})
 	if err := s.Stream(t.Context(), io.Discard, "SELECT 1", "CSV"); err != nil {
 		t.Error(err)
 	}
