@@ -87,6 +87,7 @@ func (t *tagged) call(r *CallResource) {
 		o := &r.Results[i]
 		t.numbers(int64(o.Ordinal))
 		t.texts(o.CorrelationID, o.ObjectType, o.CustomerKey, string(o.Status), string(o.ErrorCode), o.Message)
+		t.there(o.Object != nil)
 	}
 }
 

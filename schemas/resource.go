@@ -1,6 +1,10 @@
 package schemas
 
-import "time"
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // CallResource is the status of a call, as GET /v1/requests/{id} answers it.
 type CallResource struct {
@@ -48,6 +52,21 @@ type ResultResource struct {
 	Status        ResultStatus `json:"status"`
 	ErrorCode     Code         `json:"errorCode"`
 	Message       string       `json:"message"`
+	// Object is what the call asked for, as a callback that includes objects has it; nil everywhere else.
+	Object *ObjectResource `json:"object,omitempty"`
+}
+
+// ObjectResource is an object as its call had it.
+type ObjectResource struct {
+	Type          string `json:"type"`
+	CustomerKey   string `json:"customerKey,omitempty"`
+	SubscriberKey string `json:"subscriberKey,omitempty"`
+	PartnerKey    string `json:"partnerKey,omitempty"`
+	ID            string `json:"id,omitempty"`
+	ObjectID      string `json:"objectId,omitempty"`
+	CorrelationID string `json:"correlationId,omitempty"`
+	// Properties is a JSON object; nil: there are none, or they are left out.
+	Properties jsontext.Value `json:"properties,omitempty"`
 }
 
 // ConversationResource is the status of a conversation, as GET /v1/conversations/{id} answers it. Total,

@@ -137,9 +137,27 @@ func (j *jsonText) results(results []ResultResource) {
 		j.text(`,"status":`, string(o.Status))
 		j.text(`,"errorCode":`, string(o.ErrorCode))
 		j.text(`,"message":`, o.Message)
+		if o.Object != nil {
+			j.object(o.Object)
+		}
 		j.raw(`}`)
 	}
 	j.raw(`]`)
+}
+
+func (j *jsonText) object(o *ObjectResource) {
+	j.text(`,"object":{"type":`, o.Type)
+	j.given(`,"customerKey":`, o.CustomerKey)
+	j.given(`,"subscriberKey":`, o.SubscriberKey)
+	j.given(`,"partnerKey":`, o.PartnerKey)
+	j.given(`,"id":`, o.ID)
+	j.given(`,"objectId":`, o.ObjectID)
+	j.given(`,"correlationId":`, o.CorrelationID)
+	if len(o.Properties) > 0 {
+		j.raw(`,"properties":`)
+		j.b = append(j.b, o.Properties...)
+	}
+	j.raw(`}`)
 }
 
 func (j *jsonText) raw(s string) { j.b = append(j.b, s...) }

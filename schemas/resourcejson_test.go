@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"parley/schemas"
@@ -56,6 +57,10 @@ func whole[R any]() (r R) {
 func fillAll(v reflect.Value) {
 	if at, ok := reflect.TypeAssert[*time.Time](v.Addr()); ok {
 		*at = time.Date(2026, 12, 1, 8, 0, 0, 120_000_000, time.UTC)
+		return
+	}
+	if text, ok := reflect.TypeAssert[*jsontext.Value](v.Addr()); ok {
+		*text = jsontext.Value(`{"Email":"x@example.com"}`)
 		return
 	}
 	switch v.Kind() {

@@ -30,6 +30,7 @@ var layers = []layer{
 	{"processor/conversation", []string{"schemas/..."}, "the core decides, and knows nothing but the words"},
 	{"processor/sim", []string{"processor/...", "internal/...", "schemas/..."}, "it runs core and shell, and no other role"},
 	{"processor/scale", []string{"processor/...", "internal/...", "schemas/..."}, "it measures core and shell, and no other role"},
+	{"processor/notify/...", []string{"processor/notify", "internal/...", "schemas/..."}, "senders know what they tell, and nothing of who decides it"},
 	{"processor/...", []string{"processor/conversation", "internal/...", "schemas/..."}, "only the shell joins the processor's parts"},
 
 	{"results/...", []string{"results/...", "internal/...", "schemas/..."}, "the roles meet in topics, through schemas"},
