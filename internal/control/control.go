@@ -7,6 +7,12 @@
 //	maintenance/{route}   {"version": 1, "route", "reason", "by", "since", "until"?}
 //	key/{id}              {"version": 1, "id", "account", "name"?, "scopes", "sha256", "created", "expires"?, "revoked"?, "by"}
 //	account/{account}     {"version": 1, "account", "rate"?, "burst"?, "openCalls"?, "stagedBytes"?, "by", "since"}
+//	callback-secrets/{account}
+//	                      {"version": 1, "account", "secrets": [{"secret", "created", "retires"?}], "by"}
+//	callback-first/{account}/{id}
+//	                      the same: made for an account that had none; the first counts, until callback-secrets is there
+//	callback-disabled/{account}/{SHA-256 of address}
+//	                      {"version": 1, "account", "address", "since"}
 //
 // A version of Parley that does not know a key leaves it alone; so it does, with a warning, with a value of a version
 // that is later than its own. But an API key of which it cannot read the last word is good no more: that may be its end.
@@ -47,6 +53,14 @@ type Control struct {
 	maintenances kind[Maintenance]
 	keys         kind[account.Key]
 	terms        kind[account.Terms]
+
+	callbackSecrets kind[account.CallbackSecrets]
+	firstSecrets    firstSecrets
+	disabledTargets kind[account.DisabledTarget]
+	// makesSecret has one place, for who makes a first secret.
+	makesSecret chan struct{}
+
+	read position
 }
 
 // follower takes in the records of a kind.
@@ -55,7 +69,9 @@ type follower interface {
 	apply(name string, r *kgo.Record) (logChange func())
 }
 
-func (c *Control) kinds() []follower { return []follower{&c.maintenances, &c.keys, &c.terms} }
+func (c *Control) kinds() []follower {
+	return []follower{&c.maintenances, &c.keys, &c.terms, &c.callbackSecrets, &c.firstSecrets, &c.disabledTargets}
+}
 
 // Open reads what is in the control topic now. From then on Run must be called to hear of changes, and Close at the
 // end. Its error says that Kafka does not answer before ctx ends, or does not give the topic.
@@ -66,10 +82,13 @@ func Open(ctx context.Context, cfg Config) (*Control, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure Kafka client of control: %w", err)
 	}
-	c := &Control{topic: cfg.Topic, client: client, log: cfg.Log}
+	c := &Control{topic: cfg.Topic, client: client, log: cfg.Log, makesSecret: make(chan struct{}, 1)}
 	c.maintenances = c.kindMaintenance()
 	c.keys = c.kindKey()
 	c.terms = c.kindTerms()
+	c.callbackSecrets = c.kindCallbackSecrets()
+	c.firstSecrets.log = cfg.Log
+	c.disabledTargets = c.kindDisabledTarget()
 	if err := c.catchUp(ctx); err != nil {
 		client.Close()
 		return nil, fmt.Errorf("read %s: %w", cfg.Topic, err)
@@ -108,6 +127,7 @@ func (c *Control) catchUp(ctx context.Context) error {
 		fetches.EachRecord(func(r *kgo.Record) {
 			at = r.Offset + 1
 			c.apply(r)
+			c.read.move(r.Offset)
 		})
 	}
 	return nil
@@ -141,7 +161,10 @@ func (c *Control) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		fetches.EachRecord(c.hear)
+		fetches.EachRecord(func(r *kgo.Record) {
+			c.hear(r)
+			c.read.move(r.Offset)
+		})
 		if err := fetches.Err(); err != nil {
 			c.log.Warn("control topic not read; what it said last stays in force", slog.Any("error", err))
 			if pause.For(ctx, retryPause) != nil {
@@ -154,21 +177,32 @@ func (c *Control) Run(ctx context.Context) error {
 // write appends a record, and returns when it is in the log and applied here. When ctx ends before, nobody knows; to
 // write the same again does no harm.
 func (c *Control) write(ctx context.Context, key string, value []byte) error {
+	_, err := c.produce(ctx, key, value, c.hear)
+	return err
+}
+
+// append appends a record, and returns its offset when it is in the log. It is applied when it is read.
+func (c *Control) append(ctx context.Context, key string, value []byte) (offset int64, _ error) {
+	return c.produce(ctx, key, value, func(*kgo.Record) {})
+}
+
+// produce appends a record, and has done called when it is in the log, also when ctx has ended before.
+func (c *Control) produce(ctx context.Context, key string, value []byte, done func(*kgo.Record)) (offset int64, _ error) {
 	written := make(chan error, 1) // nobody may wait for it any more
 	r := &kgo.Record{Topic: c.topic, Partition: 0, Key: []byte(key), Value: value}
 	c.client.Produce(ctx, r, func(r *kgo.Record, err error) {
 		if err == nil {
-			c.hear(r)
+			done(r)
 		}
 		written <- err
 	})
 	select {
 	case err := <-written:
 		if err != nil {
-			return fmt.Errorf("write %s: %w", c.topic, err)
+			return 0, fmt.Errorf("write %s: %w", c.topic, err)
 		}
-		return nil
+		return r.Offset, nil
 	case <-ctx.Done():
-		return fmt.Errorf("write %s: %w", c.topic, ctx.Err())
+		return 0, fmt.Errorf("write %s: %w", c.topic, ctx.Err())
 	}
 }

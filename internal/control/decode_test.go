@@ -113,3 +113,48 @@ func TestAccountsVersion1(t *testing.T) {
 		t.Errorf("written %s, %v", b, err)
 	}
 }
+
+const (
+	goldenCallbackSecrets = `{"version":1,"account":"acme","secrets":[{"secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw","created":"2026-12-02T08:00:00Z"},{"secret":"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","created":"2026-12-01T08:00:00Z","retires":"2026-12-03T08:00:00Z"}],"by":"ops@host"}`
+	goldenDisabledTarget  = `{"version":1,"account":"acme","address":"https://example.com/hook","since":"2026-12-01T08:00:00Z"}`
+	goldenTargetName      = "acme/19f1352238b915338c91b6a9fdd2dd4be99a13c18e95bbfbf1443ee01fb616b6"
+)
+
+func FuzzDecodeCallbackSecrets(f *testing.F) {
+	f.Add("acme", []byte(goldenCallbackSecrets))
+	f.Add("acme", []byte(`{"version":2}`))
+	f.Add("", []byte(`null`))
+	f.Fuzz(func(t *testing.T, of string, value []byte) {
+		c, err := decodeCallbackSecrets(of, value)
+		if err != nil {
+			return
+		}
+		b, err := encodeCallbackSecrets(c)
+		if err != nil {
+			t.Fatalf("%+v was read, but cannot be written: %v", c, err)
+		}
+		again, err := decodeCallbackSecrets(of, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b2, err := encodeCallbackSecrets(again); err != nil || string(b2) != string(b) {
+			t.Fatalf("written %s, then %s, %v", b, b2, err)
+		}
+	})
+}
+
+// The bytes of version 1 of what callbacks need stay readable.
+func TestCallbacksVersion1(t *testing.T) {
+	t.Parallel()
+	c, err := decodeCallbackSecrets("acme", []byte(goldenCallbackSecrets))
+	if err != nil || c.Secrets[1].Retires.Day() != 3 || c.By != "ops@host" {
+		t.Errorf("read %+v, %v", c, err)
+	}
+	if b, err := encodeCallbackSecrets(c); err != nil || string(b) != goldenCallbackSecrets {
+		t.Errorf("written %s, %v", b, err)
+	}
+	d, err := decodeDisabledTarget(goldenTargetName, []byte(goldenDisabledTarget))
+	if err != nil || d.Address != "https://example.com/hook" {
+		t.Errorf("read %+v, %v", d, err)
+	}
+}
