@@ -41,6 +41,17 @@ func (c CallbackSecrets) Good(now time.Time) []CallbackSecret {
 	return slices.DeleteFunc(slices.Clone(c.Secrets), func(s CallbackSecret) bool { return s.retired(now) })
 }
 
+// Signing are the good secrets, as what they sign with.
+func (c CallbackSecrets) Signing(now time.Time) []webhook.Secret {
+	all := make([]webhook.Secret, 0, len(c.Secrets))
+	for _, s := range c.Secrets {
+		if !s.retired(now) {
+			all = append(all, s.Secret)
+		}
+	}
+	return all
+}
+
 func (s CallbackSecret) retired(now time.Time) bool {
 	return !s.Retires.IsZero() && !now.Before(s.Retires)
 }
