@@ -183,6 +183,10 @@ fuzz-api: build ## Send a parley serve all that its OpenAPI document allows and 
 	@internal/tools/fuzzapi/run.sh bin/parley .cache --max-examples $(EXAMPLES) $(if $(SEED),--seed $(SEED))
 
 # It needs kcat (Debian: apt-get install kcat), and says so.
+.PHONY: receivers
+receivers: ## Have the receivers of callbacks in docs/receivers verify what Parley signs (it takes Python and Node.js)
+	go test -count=1 -tags receivers ./internal/webhook -run '^TestTheReceiver'
+
 .PHONY: interop
 interop: engine ## Have a client of librdkafka, kcat, write calls to a parley serve and read what comes of them
 	go test -count=1 -tags interop ./internal/cli -run '^TestInterop$$'

@@ -53,7 +53,7 @@ func operations(t *testing.T) []operation {
 		for _, method := range slices.Sorted(maps.Keys(members)) {
 			o := operation{
 				method: strings.ToUpper(method),
-				path:   strings.NewReplacer("{requestId}", someID, "{conversationId}", "order-1", "{name}", "crm", "{token}", "t").Replace(path),
+				path:   strings.NewReplacer("{requestId}", someID, "{conversationId}", "order-1", "{name}", "crm", "{token}", "t", "{secretId}", retiringSecret.ID()).Replace(path),
 			}
 			security, ok := members[method].(map[string]any)["security"].([]any)
 			if !ok {
@@ -122,6 +122,7 @@ func TestEveryOperationWithEveryKey(t *testing.T) {
 	h := startWithRoutes(t, byKeys(keys))
 	h.live.tell(ofAcme)
 	h.record.tell(ofAcme)
+	h.callbacks.frozen = true
 	for _, o := range operations(t) {
 		for _, tt := range tests {
 			t.Run(o.method+" "+o.path+" with "+tt.name, func(t *testing.T) {
@@ -161,10 +162,12 @@ func TestEveryOperationWithEveryKey(t *testing.T) {
 
 // bodies are what operations are sent, by path.
 var bodies = map[string]string{
-	callsPath:      simpleCall,
-	crmMaintenance: `{"reason":"r"}`,
-	erasuresPath:   `{"subscriberKey":"k","dryRun":true}`,
-	resubmitPath:   `{"from":"2026-12-01T08:00:00Z","to":"2026-12-01T09:00:00Z"}`,
+	callsPath:          simpleCall,
+	crmMaintenance:     `{"reason":"r"}`,
+	erasuresPath:       `{"subscriberKey":"k","dryRun":true}`,
+	resubmitPath:       `{"from":"2026-12-01T08:00:00Z","to":"2026-12-01T09:00:00Z"}`,
+	webhookSecretsPath: `{}`,
+	webhookEnablePath:  `{"responseAddress":"https://example.com/"}`,
 	conversationsPath + "order-1" + resubmitSuffix: `{"conversationId":"order-2"}`,
 }
 

@@ -151,6 +151,7 @@ func benchServer(b *testing.B, broker benchBroker) string {
 		Routes:       route.NewCurrent(route.Default("http://127.0.0.1:1/")),
 		Auth:         OpenAccess{},
 		Maintenances: new(fakeControl),
+		Callbacks:    new(fakeCallbacks),
 		Eraser:       new(fakeEraser),
 		Tokens:       startSigner(b),
 		Live:         unknowing(),

@@ -41,7 +41,9 @@ type Config struct {
 	Eraser   Eraser
 	// Maintenances knows and changes which routes are in maintenance.
 	Maintenances Maintenances
-	Log          *slog.Logger
+	// Callbacks knows and changes what signs callbacks, and which targets get none.
+	Callbacks Callbacks
+	Log       *slog.Logger
 	// Metrics is where the server's metrics are registered, and what /metrics shows.
 	Metrics *prometheus.Registry
 
@@ -85,6 +87,7 @@ func (c *Config) validate() error {
 	need(c.Extracts != nil, "nobody who writes extracts")
 	need(c.Eraser != nil, "no eraser")
 	need(c.Maintenances != nil, "no maintenances")
+	need(c.Callbacks != nil, "no callbacks")
 	need(c.Log != nil, "no log")
 	need(c.Metrics != nil, "no metrics registry")
 	need(c.ShutdownTimeout > 0, "the shutdown timeout is negative")

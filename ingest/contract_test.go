@@ -208,6 +208,8 @@ func templateOf(path string) string {
 		return requestsPath + "{requestId}"
 	case strings.HasPrefix(path, routesPath+"/") && strings.HasSuffix(path, "/maintenance"):
 		return routesPath + "/{name}/maintenance"
+	case strings.HasPrefix(path, webhookSecretsPath+"/"):
+		return webhookSecretsPath + "/{secretId}"
 	case strings.HasPrefix(path, deferredPath):
 		return deferredPath + "{token}"
 	case strings.HasPrefix(path, conversationsPath) && strings.HasSuffix(path, resubmitSuffix):

@@ -50,17 +50,18 @@ var (
 
 // harness is a server on a real port, writing to a broker of its own.
 type harness struct {
-	url     string
-	server  *Server
-	broker  *kfake.Cluster
-	client  *kgo.Client
-	metrics *prometheus.Registry
-	live    *fakeSource
-	record  *fakeSource
-	control *fakeControl
-	eraser  *fakeEraser
-	logged  *syncBuffer
-	stop    func() error // ends Serve; may be called more than once
+	url       string
+	server    *Server
+	broker    *kfake.Cluster
+	client    *kgo.Client
+	metrics   *prometheus.Registry
+	live      *fakeSource
+	record    *fakeSource
+	control   *fakeControl
+	callbacks *fakeCallbacks
+	eraser    *fakeEraser
+	logged    *syncBuffer
+	stop      func() error // ends Serve; may be called more than once
 }
 
 // start starts a server; each change is applied to its configuration.
@@ -68,14 +69,15 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 	t.Helper()
 	broker := startBroker(t)
 	h := &harness{
-		broker:  broker,
-		client:  startClient(t, broker.ListenAddrs()...),
-		metrics: prometheus.NewRegistry(),
-		live:    unknowing(),
-		record:  unknowing(),
-		control: new(fakeControl),
-		eraser:  new(fakeEraser),
-		logged:  new(syncBuffer),
+		broker:    broker,
+		client:    startClient(t, broker.ListenAddrs()...),
+		metrics:   prometheus.NewRegistry(),
+		live:      unknowing(),
+		record:    unknowing(),
+		control:   new(fakeControl),
+		callbacks: new(fakeCallbacks),
+		eraser:    new(fakeEraser),
+		logged:    new(syncBuffer),
 	}
 	cfg := Config{
 		Client:       h.client,
@@ -89,6 +91,7 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 		Record:       h.record,
 		Extracts:     new(fakeExtracts),
 		Maintenances: h.control,
+		Callbacks:    h.callbacks,
 		Eraser:       h.eraser,
 		Log:          slog.New(slog.NewTextHandler(h.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics:      h.metrics,

@@ -34,6 +34,8 @@ type Server struct {
 	erasures        seats
 	peers           http.Handler // nil: other nodes are not answered
 	maintenances    Maintenances
+	callbacks       Callbacks
+	changingSecrets sync.Mutex
 	eraser          Eraser
 	routeWatch      RouteWatch // nil: nothing is known
 	receipts        receipts
@@ -88,6 +90,7 @@ func New(cfg Config) (*Server, error) {
 		extracts:        ex,
 		peers:           cfg.Peers,
 		maintenances:    cfg.Maintenances,
+		callbacks:       cfg.Callbacks,
 		eraser:          cfg.Eraser,
 		routeWatch:      cfg.RouteWatch,
 		receipts:        newReceipts(cfg.Secret),
@@ -139,6 +142,10 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	get(routesPath, takes(s.getRoutes))
 	e.PUT(maintenancePath, takes(s.audited("begin maintenance")(s.putMaintenance)))
 	e.DELETE(maintenancePath, takes(s.audited("end maintenance")(s.deleteMaintenance)))
+	get(webhooksPath, takes(s.getWebhooks))
+	e.POST(webhookSecretsPath, takes(s.audited("rotate webhook secret")(s.postWebhookSecret)))
+	e.DELETE(webhookSecretsPath+"/:id", takes(s.audited("retire webhook secret")(s.deleteWebhookSecret)))
+	e.POST(webhookEnablePath, takes(s.audited("enable callback target")(s.postWebhookEnabling)))
 	get(booksPath, takes(s.getAudit))
 	if s.peers != nil {
 		e.POST(peer.Path+":question", echo.WrapHandler(s.peers))

@@ -30,6 +30,8 @@ type grammar struct {
 	Routes        routesCmd        `cmd:"" help:"Show where calls go, and put routes into maintenance."`
 	Keys          keysCmd          `cmd:"" help:"Make, list and end API keys."`
 	Accounts      accountsCmd      `cmd:"" help:"Set and show the limits of accounts."`
+	Webhooks      webhooksCmd      `cmd:"" help:"Look after what signs the callbacks of an account, and which targets get none."`
+	Receive       receiveCmd       `cmd:"" help:"Take callbacks, verify and print them."`
 	Inbox         inboxCmd         `cmd:"" help:"Make the topics that accounts write their own calls to."`
 	Topics        topicsCmd        `cmd:"" help:"Show what is wrong with the topics, set it right, and say what may be done with them, by whom."`
 	Doctor        doctorCmd        `cmd:"" help:"Look at everything that a node stands on, and say what is wrong."`

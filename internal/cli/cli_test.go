@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 
 // commands are what scripts can say beside what testscript knows.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
+	"callback": sendCallback,
 	"calls":    makeCalls,
 	"certify":  certify,
 	"expand":   expand,
@@ -42,6 +43,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"occupy":   occupy,
 	"produce":  produce,
 	"ready":    awaitReady,
+	"secretid": secretID,
 	"stranger": beStranger,
 	"until":    until,
 }

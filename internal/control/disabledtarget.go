@@ -67,12 +67,13 @@ func (c *Control) kindDisabledTarget() kind[account.DisabledTarget] {
 }
 
 // logDisabledTarget names the target by its key: who may read the log need not know the address, which may hold a secret.
-func (c *Control) logDisabledTarget(name string, _, is *account.DisabledTarget) {
-	if is == nil {
+func (c *Control) logDisabledTarget(name string, was, is *account.DisabledTarget) {
+	switch {
+	case is != nil:
+		c.log.Info("callback target disabled", audited, slog.String("target", name), slog.Time("since", is.Since))
+	case was != nil: // else it was not disabled
 		c.log.Info("callback target enabled", audited, slog.String("target", name))
-		return
 	}
-	c.log.Info("callback target disabled", audited, slog.String("target", name), slog.Time("since", is.Since))
 }
 
 // disabledTargetVersion is the version of disabledTargetJSON that this package writes, and the latest that it reads.

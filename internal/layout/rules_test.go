@@ -37,6 +37,7 @@ var layers = []layer{
 
 	{"internal/...", []string{"internal/...", "schemas/..."}, "what serves all roles depends on none"},
 	{"schemas/...", []string{"schemas/..."}, "the contracts depend on nothing of ours"},
+	{"docs/...", nil, "examples stand alone, to be copied"},
 }
 
 // A home says which packages of ours may import a package, outside of tests and test kits, so that replacing a library, or making

@@ -15,18 +15,18 @@ import (
 
 // Cancel cancels a conversation, and returns it when it is.
 func (c *Client) Cancel(ctx context.Context, id string) (schemas.ConversationResource, error) {
-	return c.command(ctx, http.MethodDelete, conversationPath(id), nil, http.StatusAccepted)
+	return command[schemas.ConversationResource](ctx, c, http.MethodDelete, conversationPath(id), nil, http.StatusAccepted)
 }
 
 // Resubmit resubmits a conversation that failed, and returns the new one.
 func (c *Client) Resubmit(ctx context.Context, id string, r schemas.Resubmission) (schemas.ConversationResource, error) {
-	return c.command(ctx, http.MethodPost, conversationPath(id)+"/resubmit", r, http.StatusCreated)
+	return command[schemas.ConversationResource](ctx, c, http.MethodPost, conversationPath(id)+"/resubmit", r, http.StatusCreated)
 }
 
 func conversationPath(id string) string { return "/v1/conversations/" + url.PathEscape(id) }
 
-// command sends a command about a conversation; nil: it has no body.
-func (c *Client) command(ctx context.Context, method, path string, body any, want int) (resource schemas.ConversationResource, _ error) {
+// command sends a command, and returns the resource that it is answered with; nil: it has no body.
+func command[T any](ctx context.Context, c *Client, method, path string, body any, want int) (resource T, _ error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errSlow)
 	defer cancel()
 	r, err := c.commandRequest(ctx, method, path, body)

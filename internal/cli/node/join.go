@@ -85,6 +85,7 @@ func (n *node) openIngest(conn driver.Conn, peers peers, erase eraser) error {
 		Extracts:        extracts,
 		Eraser:          erase,
 		Maintenances:    n.control,
+		Callbacks:       n.control,
 		RouteWatch:      peers.routes,
 		Ready:           n.ready(conn),
 		Tracer:          n.tracer,

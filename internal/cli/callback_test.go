@@ -1,0 +1,50 @@
+package cli_test
+
+import (
+	"bytes"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"parley/internal/webhook"
+)
+
+const callbackBody = `{"type":"call.completed","sequence":"0-7","call":{"requestId":"r","conversationId":"order-1","sequenceCode":1,"callsInConversation":2,"status":"OK"}}`
+
+// sendCallback is "callback HOST:PORT FILE ID STATUS": it sends a callback that is signed with the secret in a file, once
+// somebody takes any there, who must answer it with the status.
+func sendCallback(ts *testscript.TestScript, _ bool, args []string) {
+	secret, err := webhook.ParseSecret(strings.TrimSpace(ts.ReadFile(args[1])))
+	ts.Check(err)
+	client := http.Client{Timeout: 10 * time.Second}
+	await(ts, "somebody takes callbacks", func() bool {
+		r, err := http.NewRequest(http.MethodPost, "http://"+args[0]+"/hook", bytes.NewReader([]byte(callbackBody)))
+		ts.Check(err)
+		webhook.Sign(r.Header, args[2], time.Now(), []byte(callbackBody), secret)
+		response, err := client.Do(r)
+		if err != nil {
+			return false
+		}
+		response.Body.Close()
+		if got := strconv.Itoa(response.StatusCode); got != args[3] {
+			ts.Fatalf("callback %s is answered %s, want %s", args[2], got, args[3])
+		}
+		return true
+	})
+}
+
+// retiringForm is how a secret is told of that was replaced.
+var retiringForm = regexp.MustCompile(`secret ([0-9a-f]{8}) signs beside it`)
+
+// secretID is "secretid FILE NAME": it takes the id of the secret that was replaced as a setting.
+func secretID(ts *testscript.TestScript, _ bool, args []string) {
+	id := retiringForm.FindStringSubmatch(ts.ReadFile(args[0]))
+	if id == nil {
+		ts.Fatalf("no secret in %s", args[0])
+	}
+	ts.Setenv(args[1], id[1])
+}
