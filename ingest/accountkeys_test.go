@@ -53,7 +53,7 @@ func operations(t *testing.T) []operation {
 		for _, method := range slices.Sorted(maps.Keys(members)) {
 			o := operation{
 				method: strings.ToUpper(method),
-				path:   strings.NewReplacer("{requestId}", someID, "{conversationId}", "order-1", "{name}", "crm", "{token}", "t", "{secretId}", retiringSecret.ID()).Replace(path),
+				path:   strings.NewReplacer("{requestId}", someID, "{conversationId}", "order-1", "{name}", "crm", "{token}", "t", "{secretId}", retiringSecret.ID(), "{subscriberId}", "54").Replace(path),
 			}
 			security, ok := members[method].(map[string]any)["security"].([]any)
 			if !ok {
@@ -123,6 +123,7 @@ func TestEveryOperationWithEveryKey(t *testing.T) {
 	h.live.tell(ofAcme)
 	h.record.tell(ofAcme)
 	h.callbacks.frozen = true
+	h.queues.keep("acme", 54)
 	for _, o := range operations(t) {
 		for _, tt := range tests {
 			t.Run(o.method+" "+o.path+" with "+tt.name, func(t *testing.T) {
@@ -132,7 +133,7 @@ func TestEveryOperationWithEveryKey(t *testing.T) {
 				}
 				body := bodies[o.path]
 				r := h.do(t, o.method, o.path, []byte(body), header...)
-				lookup := strings.Contains(o.path, someID) || strings.Contains(o.path, "order-1")
+				lookup := strings.Contains(o.path, someID) || strings.Contains(o.path, "order-1") || strings.Contains(o.path, "/54")
 				switch {
 				case o.needs == "":
 					if r.status == http.StatusUnauthorized {
@@ -162,12 +163,14 @@ func TestEveryOperationWithEveryKey(t *testing.T) {
 
 // bodies are what operations are sent, by path.
 var bodies = map[string]string{
-	callsPath:          simpleCall,
-	crmMaintenance:     `{"reason":"r"}`,
-	erasuresPath:       `{"subscriberKey":"k","dryRun":true}`,
-	resubmitPath:       `{"from":"2026-12-01T08:00:00Z","to":"2026-12-01T09:00:00Z"}`,
-	webhookSecretsPath: `{}`,
-	webhookEnablePath:  `{"responseAddress":"https://example.com/"}`,
+	callsPath:                               simpleCall,
+	crmMaintenance:                          `{"reason":"r"}`,
+	erasuresPath:                            `{"subscriberKey":"k","dryRun":true}`,
+	resubmitPath:                            `{"from":"2026-12-01T08:00:00Z","to":"2026-12-01T09:00:00Z"}`,
+	webhookSecretsPath:                      `{}`,
+	webhookEnablePath:                       `{"responseAddress":"https://example.com/"}`,
+	subscribersPath:                         aSubscriber,
+	subscribersPath + "/54" + dequeueSuffix: `{"blockCount":1}`,
 	conversationsPath + "order-1" + resubmitSuffix: `{"conversationId":"order-2"}`,
 }
 

@@ -39,6 +39,8 @@ type Config struct {
 	// Extracts writes the results of an account as files.
 	Extracts Extracts
 	Eraser   Eraser
+	// Subscribers keeps the queues of subscribers.
+	Subscribers Subscribers
 	// Maintenances knows and changes which routes are in maintenance.
 	Maintenances Maintenances
 	// Callbacks knows and changes what signs callbacks, and which targets get none.
@@ -86,6 +88,7 @@ func (c *Config) validate() error {
 	need(c.Live != nil && c.Record != nil, "no live source or no record source")
 	need(c.Extracts != nil, "nobody who writes extracts")
 	need(c.Eraser != nil, "no eraser")
+	need(c.Subscribers != nil, "nobody who keeps queues")
 	need(c.Maintenances != nil, "no maintenances")
 	need(c.Callbacks != nil, "no callbacks")
 	need(c.Log != nil, "no log")

@@ -210,6 +210,10 @@ func templateOf(path string) string {
 		return routesPath + "/{name}/maintenance"
 	case strings.HasPrefix(path, webhookSecretsPath+"/"):
 		return webhookSecretsPath + "/{secretId}"
+	case strings.HasPrefix(path, subscribersPath+"/") && strings.HasSuffix(path, dequeueSuffix):
+		return subscribersPath + "/{subscriberId}" + dequeueSuffix
+	case strings.HasPrefix(path, subscribersPath+"/"):
+		return subscribersPath + "/{subscriberId}"
 	case strings.HasPrefix(path, deferredPath):
 		return deferredPath + "{token}"
 	case strings.HasPrefix(path, conversationsPath) && strings.HasSuffix(path, resubmitSuffix):

@@ -116,8 +116,7 @@ func TestDocsSayTheLimitsInForce(t *testing.T) {
 func TestEveryCodeIsExplained(t *testing.T) {
 	t.Parallel()
 	problems, results := everyCode(t)
-	problems = append(problems, schemas.Internal, schemas.ConversationIDUsed, schemas.CodeExpired)                 // they are both
-	problems = slices.DeleteFunc(problems, func(c schemas.Code) bool { return c == schemas.BlockCountOutOfRange }) // no subscriber can ask yet
+	problems = append(problems, schemas.Internal, schemas.ConversationIDUsed, schemas.CodeExpired) // they are both
 	slices.Sort(problems)
 	if titled := slices.Sorted(maps.Keys(titles)); !slices.Equal(titled, problems) {
 		t.Errorf("titles has %q\nschemas has %q", titled, problems)

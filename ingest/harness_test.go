@@ -60,6 +60,7 @@ type harness struct {
 	control   *fakeControl
 	callbacks *fakeCallbacks
 	eraser    *fakeEraser
+	queues    *fakeSubscribers
 	logged    *syncBuffer
 	stop      func() error // ends Serve; may be called more than once
 }
@@ -77,6 +78,7 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 		control:   new(fakeControl),
 		callbacks: new(fakeCallbacks),
 		eraser:    new(fakeEraser),
+		queues:    new(fakeSubscribers),
 		logged:    new(syncBuffer),
 	}
 	cfg := Config{
@@ -93,6 +95,7 @@ func start(t testing.TB, changes ...func(*Config)) *harness {
 		Maintenances: h.control,
 		Callbacks:    h.callbacks,
 		Eraser:       h.eraser,
+		Subscribers:  h.queues,
 		Log:          slog.New(slog.NewTextHandler(h.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics:      h.metrics,
 	}

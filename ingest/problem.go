@@ -67,6 +67,7 @@ var titles = map[schemas.Code]string{
 	schemas.MixedRoutes:                   "The objects belong to different routes",
 	schemas.TooManyObjects:                "The call has too many objects",
 	schemas.ScheduledTooFar:               "The scheduledTime is too far ahead",
+	schemas.BlockCountOutOfRange:          "The block count is out of range",
 	schemas.InvalidParameter:              "A parameter is not valid",
 	schemas.Unauthenticated:               "No API key that is good",
 	schemas.Forbidden:                     "Not allowed",

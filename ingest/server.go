@@ -37,6 +37,7 @@ type Server struct {
 	callbacks       Callbacks
 	changingSecrets sync.Mutex
 	eraser          Eraser
+	subscribers     Subscribers
 	routeWatch      RouteWatch // nil: nothing is known
 	receipts        receipts
 	tokens          *token.Signer
@@ -92,6 +93,7 @@ func New(cfg Config) (*Server, error) {
 		maintenances:    cfg.Maintenances,
 		callbacks:       cfg.Callbacks,
 		eraser:          cfg.Eraser,
+		subscribers:     cfg.Subscribers,
 		routeWatch:      cfg.RouteWatch,
 		receipts:        newReceipts(cfg.Secret),
 		tokens:          cfg.Tokens,
@@ -147,6 +149,11 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	e.DELETE(webhookSecretsPath+"/:id", takes(s.audited("retire webhook secret")(s.deleteWebhookSecret)))
 	e.POST(webhookEnablePath, takes(s.audited("enable callback target")(s.postWebhookEnabling)))
 	get(booksPath, takes(s.getAudit))
+	e.POST(subscribersPath, takes(s.postSubscriber))
+	get(subscribersPath, takes(s.getSubscribers))
+	get(subscribersPath+"/:subscriber", takes(s.getSubscriber))
+	e.DELETE(subscribersPath+"/:subscriber", takes(s.deleteSubscriber))
+	e.POST(subscribersPath+"/:subscriber"+dequeueSuffix, takes(s.postDequeue))
 	if s.peers != nil {
 		e.POST(peer.Path+":question", echo.WrapHandler(s.peers))
 	}

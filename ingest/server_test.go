@@ -232,7 +232,7 @@ func TestMetricsAreRegisteredOnce(t *testing.T) {
 	h := start(t)
 	_, err := New(Config{
 		Client: h.client, Topics: testTopics, Partitions: 1, Secret: testSecret, Routes: route.NewCurrent(route.Default("http://h/")), Auth: OpenAccess{},
-		Tokens: startSigner(t), Live: h.live, Record: h.record, Extracts: new(fakeExtracts), Eraser: h.eraser, Maintenances: h.control, Callbacks: h.callbacks, Log: slog.New(slog.DiscardHandler), Metrics: h.metrics,
+		Tokens: startSigner(t), Live: h.live, Record: h.record, Extracts: new(fakeExtracts), Eraser: h.eraser, Subscribers: h.queues, Maintenances: h.control, Callbacks: h.callbacks, Log: slog.New(slog.DiscardHandler), Metrics: h.metrics,
 	})
 	if _, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); !ok {
 		t.Errorf("second server on one registry: %v", err)

@@ -15,7 +15,7 @@ func (l *loop) trim() (stop func()) {
 	t := topics.Trimmer{
 		Admin: kadm.NewClient(l.session.client),
 		Topic: l.cfg.Topics.Calls,
-		Group: l.cfg.Group,
+		Groups: []string{l.cfg.Group},
 		After: l.cfg.TrimAfter,
 		Log:   l.cfg.Log,
 	}

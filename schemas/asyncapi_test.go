@@ -43,13 +43,13 @@ func TestAsyncAPIDescribesTheTopics(t *testing.T) {
 	topics := schemas.TopicsOf("parley")
 	for channel, want := range map[string]string{
 		"calls": topics.Calls, "results": topics.Results, "dead": topics.Dead, "state": topics.State, "control": topics.Control,
-		"inbox": topics.Inbox("{account}"),
+		"inbox": topics.Inbox("{account}"), "subscriber": topics.Subscribers + "{subscriberId}",
 	} {
 		if got := d.Channels[channel].Address; got != want {
 			t.Errorf("channel %s is at %q, want %q", channel, got, want)
 		}
 	}
-	if d.AsyncAPI != "3.0.0" || len(d.Channels) != 8 {
+	if d.AsyncAPI != "3.0.0" || len(d.Channels) != 9 {
 		t.Errorf("asyncapi %q with %d channels", d.AsyncAPI, len(d.Channels))
 	}
 	call, event, dead := d.Components.Messages["call"].Headers, d.Components.Messages["event"].Headers, d.Components.Messages["dead"].Headers

@@ -39,6 +39,9 @@ func (t Topics) Own() []string { return []string{t.Calls, t.State, t.Results, t.
 // IsSubscriber reports whether a topic is the queue of a subscriber.
 func (t Topics) IsSubscriber(topic string) bool { return strings.HasPrefix(topic, t.Subscribers) }
 
+// Subscriber is the topic that is the queue of a subscriber.
+func (t Topics) Subscriber(id SubscriberID) string { return t.Subscribers + id.String() }
+
 // Inbox is the topic of an account, which is for its own calls alone.
 func (t Topics) Inbox(account string) string { return t.Inboxes + account }
 

@@ -27,6 +27,8 @@ type grammar struct {
 	Schema        schemaCmd        `cmd:"" help:"Print the statements that make the tables in ClickHouse."`
 	Extract       extractCmd       `cmd:"" help:"Write results into a file: csv, jsonl or parquet."`
 	Audit         auditCmd         `cmd:"" help:"Prove that every call is accounted for, and every result in ClickHouse, once."`
+	Subscribers   subscribersCmd   `cmd:"" help:"Make, show and delete the readers of queues."`
+	Dequeue       dequeueCmd       `cmd:"" help:"Take from the queue of a subscriber, and acknowledge."`
 	Routes        routesCmd        `cmd:"" help:"Show where calls go, and put routes into maintenance."`
 	Keys          keysCmd          `cmd:"" help:"Make, list and end API keys."`
 	Accounts      accountsCmd      `cmd:"" help:"Set and show the limits of accounts."`

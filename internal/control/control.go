@@ -13,6 +13,8 @@
 //	                      the same: made for an account that had none; the first counts, until callback-secrets is there
 //	callback-disabled/{account}/{SHA-256 of address}
 //	                      {"version": 1, "account", "address", "since"}
+//	subscriber/{id}       {"version": 1, "id", "account", "name", "transactionTypes", "objectTypes"?, …, "created", "deleted"?, "by"}
+//	queue/{id}/{instance} {"version": 1, "subscriber", "acknowledged", "handedOut", "dequeued"}: of each the most is what holds
 //
 // A version of Parley that does not know a key leaves it alone; so it does, with a warning, with a value of a version
 // that is later than its own. But an API key of which it cannot read the last word is good no more: that may be its end.
@@ -34,21 +36,24 @@ import (
 	"parley/internal/pause"
 )
 
-// Config is what a Control is made of. Every field is required.
+// Config is what a Control is made of. Every field but Instance is required.
 type Config struct {
 	// Kafka connects to the cluster: seed brokers, and SASL or TLS where needed.
 	Kafka []kgo.Opt
 	// Topic is the control topic, which exists.
 	Topic string
+	// Instance names this process among those that run, the same after a restart. Only who calls AdvanceQueue needs it.
+	Instance string
 	// Log receives what operators should know.
 	Log *slog.Logger
 }
 
 // Control is what is in the control topic. It is safe for concurrent use. While Kafka is away it stays as it was.
 type Control struct {
-	topic  string
-	client *kgo.Client
-	log    *slog.Logger
+	topic    string
+	instance string
+	client   *kgo.Client
+	log      *slog.Logger
 
 	maintenances kind[Maintenance]
 	keys         kind[account.Key]
@@ -61,6 +66,9 @@ type Control struct {
 	makesSecret chan struct{}
 
 	read position
+
+	subscribers kind[Subscriber]
+	queues      queues
 }
 
 // follower takes in the records of a kind.
@@ -70,7 +78,7 @@ type follower interface {
 }
 
 func (c *Control) kinds() []follower {
-	return []follower{&c.maintenances, &c.keys, &c.terms, &c.callbackSecrets, &c.firstSecrets, &c.disabledTargets}
+	return []follower{&c.maintenances, &c.keys, &c.terms, &c.callbackSecrets, &c.firstSecrets, &c.disabledTargets, &c.subscribers, &c.queues}
 }
 
 // Open reads what is in the control topic now. From then on Run must be called to hear of changes, and Close at the
@@ -82,13 +90,15 @@ func Open(ctx context.Context, cfg Config) (*Control, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure Kafka client of control: %w", err)
 	}
-	c := &Control{topic: cfg.Topic, client: client, log: cfg.Log, makesSecret: make(chan struct{}, 1)}
+	c := &Control{topic: cfg.Topic, instance: cfg.Instance, client: client, log: cfg.Log, makesSecret: make(chan struct{}, 1)}
 	c.maintenances = c.kindMaintenance()
 	c.keys = c.kindKey()
 	c.terms = c.kindTerms()
 	c.callbackSecrets = c.kindCallbackSecrets()
 	c.firstSecrets.log = cfg.Log
 	c.disabledTargets = c.kindDisabledTarget()
+	c.subscribers = c.kindSubscriber()
+	c.queues.log = cfg.Log
 	if err := c.catchUp(ctx); err != nil {
 		client.Close()
 		return nil, fmt.Errorf("read %s: %w", cfg.Topic, err)
@@ -188,20 +198,36 @@ func (c *Control) append(ctx context.Context, key string, value []byte) (offset 
 
 // produce appends a record, and has done called when it is in the log, also when ctx has ended before.
 func (c *Control) produce(ctx context.Context, key string, value []byte, done func(*kgo.Record)) (offset int64, _ error) {
-	written := make(chan error, 1) // nobody may wait for it any more
-	r := &kgo.Record{Topic: c.topic, Partition: 0, Key: []byte(key), Value: value}
+	return c.written(ctx, c.begin(ctx, &kgo.Record{Key: []byte(key), Value: value}, done))
+}
+
+// written is what came of a record.
+type written struct {
+	offset int64
+	err    error
+}
+
+// begin hands a record to the client, behind those that it has, and has done called when it is in the log.
+func (c *Control) begin(ctx context.Context, r *kgo.Record, done func(*kgo.Record)) <-chan written {
+	came := make(chan written, 1) // nobody may wait for it any more
+	r.Topic, r.Partition = c.topic, 0
 	c.client.Produce(ctx, r, func(r *kgo.Record, err error) {
 		if err == nil {
 			done(r)
 		}
-		written <- err
+		came <- written{r.Offset, err}
 	})
+	return came
+}
+
+// written waits for what comes of a record, until ctx ends.
+func (c *Control) written(ctx context.Context, came <-chan written) (offset int64, _ error) {
 	select {
-	case err := <-written:
-		if err != nil {
-			return 0, fmt.Errorf("write %s: %w", c.topic, err)
+	case w := <-came:
+		if w.err != nil {
+			return 0, fmt.Errorf("write %s: %w", c.topic, w.err)
 		}
-		return r.Offset, nil
+		return w.offset, nil
 	case <-ctx.Done():
 		return 0, fmt.Errorf("write %s: %w", c.topic, ctx.Err())
 	}

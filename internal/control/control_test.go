@@ -233,7 +233,7 @@ func TestWhatIsNotUnderstoodChangesNothing(t *testing.T) {
 	c.put(t, "maintenance/mail", `{"version":2,"route":"mail"}`)
 	c.put(t, "maintenance/mail", `not JSON`)
 	c.put(t, "maintenance/mail", `{"version":1,"route":"other","reason":"r","by":"b","since":"2026-12-01T08:00:00Z"}`)
-	c.put(t, "subscriber/54", `{"of": "a later version"}`)
+	c.put(t, "novelty/54", `{"of": "a later version"}`)
 	c.put(t, "maintenance/ledger", `{"version":1,"route":"ledger","reason":"r","by":"b","since":"2026-12-01T08:00:00Z","more":true}`)
 	eventually(t, "what is understood is heard", func() bool { return a.in("ledger") })
 	if got, ok := a.Maintenance("crm", since); !ok || got.Reason != "r" {

@@ -68,11 +68,14 @@ func (n names) node() []Grant {
 func (n names) ingest() []Grant {
 	all := []Grant{
 		{Topic, n.Calls, false, Write, "calls, commands and answers"},
-		{Topic, n.Control, false, Write, "maintenance of routes by HTTP"},
+		{Topic, n.Control, false, Write, "maintenance of routes by HTTP, subscribers, and what they acknowledge"},
 		{Topic, n.Dead, false, Write, "what cannot be read in the topics of accounts"},
 		{Topic, n.Inboxes, true, Read, "the topics of accounts"},
 		{Topic, n.Inboxes, true, DescribeConfigs, "how long something erased may still be there"},
 		{Group, n.group("ingest"), false, Read, "how far the topics of accounts are read"},
+		{Topic, n.Results, false, Describe, "where the queue of a new subscriber begins"},
+		{Topic, n.Subscribers, true, Create, "a queue for a new subscriber"},
+		{Topic, n.Subscribers, true, Read, "the queues of subscribers"},
 	}
 	for _, topic := range n.Requests {
 		all = append(all, Grant{Topic, topic, false, DescribeConfigs, "how long something erased may still be there"})
@@ -113,6 +116,11 @@ func (n names) results() []Grant {
 		{Topic, n.Results, false, Delete, "records that are in ClickHouse, after PARLEY_TRIM_AFTER"},
 		{Topic, n.Dead, false, Write, "what ClickHouse cannot hold"},
 		{Group, n.group("sink"), false, Read, "membership and offsets"},
+		{Group, n.group("subscribers"), false, Read, "membership and offsets of those who fill the queues"},
+		{Topic, n.Subscribers, true, Read, "how long the queues of subscribers are"},
+		{Topic, n.Subscribers, true, Write, "the queues of subscribers"},
+		{Topic, n.Subscribers, true, Delete, "what is acknowledged, and the queues of subscribers that are deleted"},
+		{TransactionalID, n.group("subscribers") + "-", true, Write, "one transaction for what is put into queues at a time"},
 	}
 }
 

@@ -105,7 +105,7 @@ func (s Spec) requirements(topic string) []requirement {
 	switch {
 	case topic == s.Topics.Calls:
 		return append(kept, exactly("message.timestamp.type", "LogAppendTime", "and would have its senders say what time it is"))
-	case topic == s.Topics.Results, topic == s.Topics.Dead:
+	case topic == s.Topics.Results, topic == s.Topics.Dead, s.Topics.IsSubscriber(topic):
 		return kept
 	case topic == s.Topics.State:
 		return append([]requirement{
@@ -115,7 +115,7 @@ func (s Spec) requirements(topic string) []requirement {
 		}, s.durable()...)
 	case topic == s.Topics.Control:
 		return append([]requirement{compacted}, s.durable()...)
-	case inbox, s.Topics.IsSubscriber(topic):
+	case inbox:
 		return append([]requirement{deleted}, s.durable()...)
 	}
 	return nil

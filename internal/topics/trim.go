@@ -18,9 +18,9 @@ type Trimmer struct {
 	// Admin reaches the cluster.
 	Admin *kadm.Client
 	Topic string
-	// Group is the consumer group that must be behind a record before it goes, with an offset that is committed and
+	// Groups are the consumer groups that must be behind a record before it goes, with an offset that is committed and
 	// not only pending in a transaction.
-	Group string
+	Groups []string
 	// After is how long a record is kept at the least, by the topic's own timestamps. Zero: for ever.
 	After time.Duration
 	// Log is told what Run cannot trim.
@@ -59,7 +59,7 @@ func (t Trimmer) Run(ctx context.Context, applied func() map[int32]int64) {
 }
 
 // Trim is one round, of 10 s at most. Of each partition that applied names it deletes the records that lie before the
-// offset given there, before the group's, and were appended more than After before now. A partition for which one of
+// offset given there, before those of the groups, and were appended more than After before now. A partition for which one of
 // these is not known is left as it is.
 func (t Trimmer) Trim(ctx context.Context, applied map[int32]int64, now time.Time) error {
 	if t.After <= 0 || len(applied) == 0 {
@@ -105,11 +105,31 @@ func both(a, b kadm.ListedOffsets, topic string, partition int32) (inA, inB int6
 	return ofA.Offset, ofB.Offset, errors.Join(ofA.Err, ofB.Err)
 }
 
-// committed returns the group's offsets; none for partitions where it has none, or where they cannot be told.
+// committed returns the offsets that all groups have passed; none for partitions where one has none, or where they cannot
+// be told.
 func (t Trimmer) committed(ctx context.Context) (map[int32]int64, error) {
-	offsets, err := t.Admin.FetchOffsets(ctx, t.Group)
+	var all map[int32]int64
+	for _, group := range t.Groups {
+		of, err := t.committedBy(ctx, group)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = of
+			continue
+		}
+		for p := range all {
+			all[p] = min(all[p], of[p]) // none is 0, before which nothing is cut
+		}
+	}
+	return all, nil
+}
+
+// committedBy returns the offsets of a group.
+func (t Trimmer) committedBy(ctx context.Context, group string) (map[int32]int64, error) {
+	offsets, err := t.Admin.FetchOffsets(ctx, group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", t.Group, err)
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, err)
 	}
 	out := make(map[int32]int64)
 	for p, o := range offsets[t.Topic] {

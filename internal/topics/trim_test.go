@@ -51,7 +51,7 @@ func newTrimLog(t *testing.T) *trimLog {
 }
 
 func (l *trimLog) trimmer(after time.Duration) topics.Trimmer {
-	return topics.Trimmer{Admin: l.admin, Topic: trimmed, Group: trimGroup, After: after, Log: slog.New(slog.DiscardHandler)}
+	return topics.Trimmer{Admin: l.admin, Topic: trimmed, Groups: []string{trimGroup}, After: after, Log: slog.New(slog.DiscardHandler)}
 }
 
 // commit commits offsets of the group, by partition.

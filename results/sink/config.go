@@ -31,6 +31,8 @@ type Config struct {
 	Schema record.Schema
 	// Group is the consumer group whose members share the partitions. Zero: "parley.sink".
 	Group string
+	// OtherGroups read the results, too: what they have not passed is not deleted from the log.
+	OtherGroups []string
 	// BlockRowsMax bounds the rows of a block: it is full with the event that reaches it, at most 1,000 rows later.
 	// Zero: 100,000. At most 1,000,000: what ClickHouse takes as one block.
 	BlockRowsMax int

@@ -13,11 +13,11 @@ import (
 // until the function that it returns is called. It works beside the turns.
 func (m *member) trim() (stop func()) {
 	t := topics.Trimmer{
-		Admin: kadm.NewClient(m.client),
-		Topic: m.cfg.Topics.Results,
-		Group: m.cfg.Group,
-		After: m.cfg.TrimAfter,
-		Log:   m.log,
+		Admin:  kadm.NewClient(m.client),
+		Topic:  m.cfg.Topics.Results,
+		Groups: append([]string{m.cfg.Group}, m.cfg.OtherGroups...),
+		After:  m.cfg.TrimAfter,
+		Log:    m.log,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var trimmer sync.WaitGroup

@@ -48,6 +48,10 @@ func (e eraser) Remains(ctx context.Context, account string) ([]schemas.Remains,
 	out := []schemas.Remains{
 		n.trimmed(n.topics.Calls, "the calls as they were sent; the processors read them once, and delete what is older than PARLEY_TRIM_AFTER", now),
 		n.trimmed(n.topics.Results, "results with customerKey and message, of calls that ended before; deleted when they are in ClickHouse and older than PARLEY_TRIM_AFTER", now),
+		{
+			Place: "topics " + n.topics.Subscribers + "*",
+			What:  "results with customerKey and message, in the queues of the account's subscribers, until they acknowledge them",
+		},
 		stateOf(n.topics.State, kept[n.topics.State], now),
 		{
 			Place: "topic " + n.topics.Dead,

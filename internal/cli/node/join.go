@@ -35,6 +35,9 @@ func (n *node) openRoles(context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := n.openFanout(); err != nil {
+		return err
+	}
 	erase := n.openEraser(conn)
 	p, err := n.openProcessor()
 	if err != nil {
@@ -70,6 +73,10 @@ func (n *node) openIngest(conn driver.Conn, peers peers, erase eraser) error {
 	if err != nil {
 		return fmt.Errorf("PARLEY_CLICKHOUSE_DSN: %w", err)
 	}
+	queues, err := n.openQueues()
+	if err != nil {
+		return err
+	}
 	s, err := ingest.New(ingest.Config{
 		Client:          n.kafka,
 		Topics:          n.topics,
@@ -84,6 +91,7 @@ func (n *node) openIngest(conn driver.Conn, peers peers, erase eraser) error {
 		Record:          recorded,
 		Extracts:        extracts,
 		Eraser:          erase,
+		Subscribers:     queues,
 		Maintenances:    n.control,
 		Callbacks:       n.control,
 		RouteWatch:      peers.routes,
@@ -162,6 +170,7 @@ func (n *node) openSink() (*sink.Sink, error) {
 		Certs:         n.clickhouse,
 		Schema:        n.cfg.ClickHouse,
 		Group:         n.group("sink"),
+		OtherGroups:   []string{n.group("subscribers")},
 		BlockRowsMax:  n.cfg.Sink.BlockRows,
 		BlockBytesMax: n.cfg.Sink.BlockBytes,
 		BlockWait:     n.cfg.Sink.BlockWait,

@@ -36,7 +36,7 @@ type node struct {
 	metrics *prometheus.Registry
 
 	routes  *route.Current
-	control *control.Control // nil: no role of this node needs it
+	control *control.Control
 	secret  []byte
 	tokens  *token.Signer
 	topics  schemas.Topics

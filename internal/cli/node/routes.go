@@ -39,12 +39,9 @@ const controlTimeout = 30 * time.Second
 
 // openControl reads what all nodes must agree on, before this one begins calls, and adds the stage that follows it.
 func (n *node) openControl(ctx context.Context) error {
-	if !n.cfg.Roles.Ingest && !n.cfg.Roles.Processor {
-		return nil
-	}
 	reading, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
-	c, err := control.Open(reading, control.Config{Kafka: n.kafkaOptions("control"), Topic: n.topics.Control, Log: n.log})
+	c, err := control.Open(reading, control.Config{Kafka: n.kafkaOptions("control"), Topic: n.topics.Control, Instance: n.cfg.Instance, Log: n.log})
 	if err != nil {
 		return err
 	}

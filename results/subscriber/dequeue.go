@@ -1,0 +1,114 @@
+package subscriber
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"parley/internal/control"
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// Dequeue acknowledges, and returns the block that follows what is acknowledged. The block is handed out when, and only when,
+// it was noted that it is. Its error wraps schemas.ErrUnknown when the account has no such subscriber, and
+// schemas.ErrUnavailable when it is not known what was noted; to ask the same again is safe.
+func (q *Queues) Dequeue(ctx context.Context, asked schemas.DequeueQuery) (schemas.Block, error) {
+	if err := q.catchUp(ctx); err != nil {
+		return schemas.Block{}, err
+	}
+	s, err := q.own(asked.Account, asked.Subscriber)
+	if err != nil {
+		return schemas.Block{}, err
+	}
+	was := q.cfg.Control.Queue(s.ID)
+	is := acknowledge(was, asked.Acknowledge)
+	b := block{encode: asked.Encode, bytesMax: asked.BytesMax, countMax: asked.CountMax}
+	if !asked.Large {
+		b.countMax = min(b.countMax, s.MaxBlockCount)
+	}
+	if err := q.fill(ctx, &b, is); err != nil {
+		return schemas.Block{}, err
+	}
+	if is.HandedOut = max(is.HandedOut, b.last); is != was {
+		is.Dequeued = q.cfg.Now()
+		if err := q.cfg.Control.AdvanceQueue(ctx, is); err != nil {
+			return schemas.Block{}, fmt.Errorf("note what is handed out of queue %s: %w: %w", s.ID, schemas.ErrUnavailable, err)
+		}
+	}
+	return schemas.Block{LastTransactionID: b.last, Transactions: b.written}, nil
+}
+
+func (q *Queues) catchUp(ctx context.Context) error {
+	if err := q.cfg.Control.CatchUp(ctx); err != nil {
+		return fmt.Errorf("hear what was said of queues: %w: %w", schemas.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// acknowledge returns how far a queue is read when everything up to an id is acknowledged: nothing is that was not handed out.
+func acknowledge(q control.Queue, id int64) control.Queue {
+	q.Acknowledged = max(q.Acknowledged, min(id, q.HandedOut))
+	return q
+}
+
+// fill puts what follows the acknowledged into a block.
+func (q *Queues) fill(ctx context.Context, b *block, at control.Queue) error {
+	for next := at.Acknowledged; !b.full(); { // the id of the last transaction is the offset of what follows it
+		p, err := q.fetch.from(ctx, at.Subscriber, next, int32(b.bytesMax))
+		if err != nil {
+			return err
+		}
+		for _, r := range p.records {
+			if err := b.add(r); err != nil || b.full() {
+				return err
+			}
+		}
+		if p.atEnd() || p.next == next {
+			return nil
+		}
+		next = p.next
+	}
+	return nil
+}
+
+// block gathers the transactions of a dequeue.
+type block struct {
+	encode             func(*schemas.Transaction) ([]byte, error)
+	countMax, bytesMax int
+
+	written [][]byte
+	bytes   int
+	last    int64
+	// cut: a transaction was left out because it did not fit.
+	cut bool
+}
+
+func (b *block) full() bool { return b.cut || len(b.written) >= b.countMax }
+
+// add adds the transaction that a record is, if it fits. One that is too long for any block is one by itself.
+func (b *block) add(r *kgo.Record) error {
+	e := new(parleyv1.ResultEvent)
+	if err := proto.Unmarshal(r.Value, e); err != nil {
+		return fmt.Errorf("decode %s offset %d: %w", r.Topic, r.Offset, err)
+	}
+	id := r.Offset + 1
+	t, err := schemas.TransactionOf(id, header(r, schemas.HeaderType), e)
+	if err != nil {
+		return fmt.Errorf("read %s offset %d: %w", r.Topic, r.Offset, err)
+	}
+	text, err := b.encode(t)
+	if err != nil {
+		return fmt.Errorf("encode %s offset %d: %w", r.Topic, r.Offset, err)
+	}
+	if b.bytes+len(text) > b.bytesMax && len(b.written) > 0 {
+		b.cut = true
+		return nil
+	}
+	b.written = append(b.written, text)
+	b.bytes += len(text)
+	b.last = id
+	return nil
+}

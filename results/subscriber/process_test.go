@@ -1,0 +1,89 @@
+package subscriber
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"parley/internal/control"
+)
+
+// memberEnv tells the test binary that it has been started to be a member of the fan-out, and which.
+const memberEnv = "PARLEY_TEST_FANOUT"
+
+// memberOrder says which.
+type memberOrder struct {
+	Brokers  []string
+	Instance string
+}
+
+// memberMain is the process of a member, until it is killed.
+func memberMain(text string) int {
+	var order memberOrder
+	if err := json.Unmarshal([]byte(text), &order); err != nil {
+		slog.Error("member of a test does not know what to do", "error", err)
+		return 1
+	}
+	if err := order.run(context.Background()); err != nil {
+		slog.Error("member of a test failed", "error", err)
+		return 1
+	}
+	return 0
+}
+
+func (o memberOrder) run(ctx context.Context) error {
+	c, err := control.Open(ctx, control.Config{
+		Kafka: []kgo.Opt{kgo.SeedBrokers(o.Brokers...)}, Topic: names.Control, Instance: o.Instance, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return fmt.Errorf("open control: %w", err)
+	}
+	go func() { _ = c.Run(ctx) }() // it ends with the process
+	f, err := NewFanout(fanoutConfig(o.Brokers, c, o.Instance))
+	if err != nil {
+		return err
+	}
+	return f.Run(ctx)
+}
+
+// fanProcess is a member that runs as a process of its own.
+type fanProcess struct {
+	cmd *exec.Cmd
+}
+
+func startMember(t *testing.T, c *cluster, instance string) fanProcess {
+	t.Helper()
+	text, err := json.Marshal(memberOrder{Brokers: c.addrs, Instance: instance})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), memberEnv+"="+string(text))
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := fanProcess{cmd: cmd}
+	t.Cleanup(p.kill)
+	return p
+}
+
+// kill is SIGKILL. It may be called again.
+func (p fanProcess) kill() {
+	_ = p.cmd.Process.Kill() // it may have ended
+	_ = p.cmd.Wait()
+}
+
+func (p fanProcess) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
