@@ -72,6 +72,7 @@ func limitsInForce(l schemas.Limits, r RequestLimits) map[string]int64 {
 		objects + "Options/properties/conversationId/maxLength":                id,
 		objects + "Options/properties/sequenceCode/maximum":                    parts,
 		objects + "Options/properties/callsInConversation/maximum":             parts,
+		objects + "Options/properties/sendResponseTo/maxItems":                 int64(l.TargetsMax),
 		objects + "Resubmission/properties/conversationId/maxLength":           id,
 		"/components/parameters/ConversationId/schema/maxLength":               id,
 	}

@@ -81,13 +81,13 @@ func wellFormed(t *testing.T, page string) {
 // What is served says the limits that are configured, not the defaults.
 func TestDocsSayTheLimitsInForce(t *testing.T) {
 	t.Parallel()
-	l := schemas.Limits{CallBytesMax: 2 << 20, ObjectsMax: 7, PartsMax: 8, ConversationIDBytesMax: 9, NameBytesMax: 11, ScheduleHorizon: 12 * time.Hour}
+	l := schemas.Limits{CallBytesMax: 2 << 20, ObjectsMax: 7, PartsMax: 8, ConversationIDBytesMax: 9, NameBytesMax: 11, ScheduleHorizon: 12 * time.Hour, TargetsMax: 5}
 	h := start(t, func(c *Config) {
 		c.Limits, c.RequestCallsMax, c.RequestBytesMax, c.WaitMax = l, 13, 3<<20, 14*time.Second
 	})
 	page := string(h.get(t, "/docs").body)
 	for _, want := range []string{
-		"<td>2 MiB</td>", "<td>7 (", "<td>8 (", "<td>9 bytes (", "<td>11 bytes (", "<td>12h0m0s (", "<td>13</td>", "<td>3 MiB</td>", "<td>14s</td>",
+		"<td>2 MiB</td>", "<td>7 (", "<td>8 (", "<td>9 bytes (", "<td>11 bytes (", "<td>12h0m0s (", "<td>5 (", "<td>13</td>", "<td>3 MiB</td>", "<td>14s</td>",
 		"array of <a href=\"#schema-Object\">Object</a>, 1 to 7 items",
 	} {
 		if !strings.Contains(page, want) {

@@ -97,6 +97,7 @@ func (l *loop) adopt(ctx context.Context) error {
 		l.live.drop(id)
 		l.metrics.partitions.drop(id)
 		l.dispatch.drop(id)
+		l.notifier.drop(id)
 		delete(l.partitions, id)
 	}
 	if len(lost) > 0 {

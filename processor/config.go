@@ -15,6 +15,7 @@ import (
 	"parley/internal/token"
 	"parley/processor/conversation"
 	"parley/processor/executor"
+	"parley/processor/notify"
 	"parley/processor/store"
 	"parley/schemas"
 )
@@ -42,6 +43,8 @@ type Config struct {
 	// Routes says which backend takes a call, Executor carries it out.
 	Routes   *route.Current
 	Executor Executor
+	// Senders tell receivers of the ends of calls and conversations, by type of response: see the package notify.
+	Senders map[string]notify.Sender
 	// Paused reports whether the route of a name is in maintenance: nothing begins on it. It is asked often, from many
 	// goroutines. Nil: no route ever is.
 	Paused func(route string) bool

@@ -27,7 +27,7 @@ func (t *turn) effect(p *partTurn, key schemas.ConversationKey, state conversati
 		p.begins = append(p.begins, key)
 		return nil
 	case conversation.EndCall:
-		return t.endCall(p, key, e)
+		return t.endCall(p, key, state, e)
 	case conversation.EndConversation:
 		return t.endConversation(p, key, state)
 	case conversation.Resubmit:
@@ -109,13 +109,11 @@ func (t *turn) reject(p *partTurn, in *received, e conversation.Reject) error {
 	}
 	p.tx.Meta.CountFinal(schemas.Rejected)
 	p.calls = append(p.calls, in.part.RequestID)
-	return t.event(p, &parleyv1.ResultEvent{
-		Account: in.call.Account,
-		Event:   &parleyv1.ResultEvent_Call{Call: t.rejectedEvent(in, e)},
-	})
+	_, err = t.callEnded(p, in.call, t.rejectedEvent(in, e), t.cfg.Limits.Targets(in.call))
+	return err
 }
 
-func (t *turn) endCall(p *partTurn, key schemas.ConversationKey, e conversation.EndCall) error {
+func (t *turn) endCall(p *partTurn, key schemas.ConversationKey, state conversation.State, e conversation.EndCall) error {
 	part, err := p.tx.Peek(key, e.SequenceCode)
 	if err != nil {
 		return err
@@ -128,23 +126,54 @@ func (t *turn) endCall(p *partTurn, key schemas.ConversationKey, e conversation.
 	p.tx.Meta.CountFinal(e.Status)
 	t.calls = append(t.calls, endedCall{status: e.Status, seconds: seconds(part.AcceptedAt, e.At)})
 	p.calls = append(p.calls, part.RequestID)
-	return t.event(p, &parleyv1.ResultEvent{
-		Account: call.Account,
-		Event:   &parleyv1.ResultEvent_Call{Call: t.callEvent(call, part, e)},
+	end, err := t.callEnded(p, call, t.callEvent(call, part, e), call.GetOptions().GetSendResponseTo())
+	if err == nil && state.Tells && e.SequenceCode <= schemas.CallsPage {
+		p.tx.PutEndedPart(key, e.SequenceCode, end)
+	}
+	return err
+}
+
+// callEnded takes the event of a call's end down, and has those of its targets told who are to be.
+func (t *turn) callEnded(p *partTurn, call *parleyv1.Call, end *parleyv1.CallEvent, targets []*parleyv1.ResponseTarget) (*parleyv1.ResultEvent, error) {
+	var to audience
+	to.add(targets, func(when schemas.RespondWhen) bool {
+		return conversation.ToldOfCall(when, schemas.CallStatus(end.Status))
 	})
+	end.Told = int32(len(to))
+	e := &parleyv1.ResultEvent{Account: call.Account, Event: &parleyv1.ResultEvent_Call{Call: end}}
+	if err := t.event(p, e); err != nil {
+		return nil, err
+	}
+	return e, t.tellOfCall(p, call, e, to)
 }
 
 func (t *turn) endConversation(p *partTurn, key schemas.ConversationKey, state conversation.State) error {
 	p.ended = append(p.ended, key)
+	var calls []toldCall
+	var to audience
+	if state.Tells {
+		var err error
+		if calls, to, err = t.toldParts(p, key, state); err != nil {
+			return err
+		}
+	}
 	if err := p.tx.EndConversation(key); err != nil {
 		return err
 	}
-	return t.conversationEvent(p, key, state)
+	e, err := t.conversationEvent(p, key, state, len(to))
+	if err != nil {
+		return err
+	}
+	return t.tellOfConversation(p, e, calls, to)
 }
 
-func (t *turn) conversationEvent(p *partTurn, key schemas.ConversationKey, state conversation.State) error {
+// conversationEvent takes down what has become of a conversation, of which so many receivers are told.
+func (t *turn) conversationEvent(p *partTurn, key schemas.ConversationKey, state conversation.State, told int) (*parleyv1.ResultEvent, error) {
 	account, _, _ := key.Split()
-	return t.event(p, &parleyv1.ResultEvent{Account: account, Event: &parleyv1.ResultEvent_Conversation{Conversation: conversationEvent(key, state)}})
+	c := conversationEvent(key, state)
+	c.Told = int32(told)
+	e := &parleyv1.ResultEvent{Account: account, Event: &parleyv1.ResultEvent_Conversation{Conversation: c}}
+	return e, t.event(p, e)
 }
 
 // event gives an event its place in the partition's sequence and takes it down.

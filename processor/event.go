@@ -109,6 +109,12 @@ func conversationEvent(key schemas.ConversationKey, s conversation.State) *parle
 
 // eventType is the type of an event, as its record's header and its receivers know it.
 func eventType(e *parleyv1.ResultEvent) string {
+	if d := e.GetDelivery(); d != nil {
+		if schemas.DeliveryStatus(d.Status) == schemas.Delivered {
+			return schemas.EventDeliveryCompleted
+		}
+		return schemas.EventDeliveryFailed
+	}
 	if c := e.GetConversation(); c != nil {
 		if c.ContinuedBy != "" {
 			return schemas.EventConversationContinued
@@ -127,8 +133,9 @@ func eventType(e *parleyv1.ResultEvent) string {
 
 // eventKey keys an event as the record of its call was.
 func eventKey(e *parleyv1.ResultEvent) string {
-	c, v := e.GetCall(), e.GetConversation()
-	conversationID, id := c.GetConversationId()+v.GetConversationId(), c.GetRequestId()+v.GetRequestId()
+	c, v, d := e.GetCall(), e.GetConversation(), e.GetDelivery()
+	conversationID := c.GetConversationId() + v.GetConversationId() + d.GetConversationId()
+	id := c.GetRequestId() + v.GetRequestId() + d.GetRequestId()
 	if conversationID == "" {
 		return e.Account + "/" + id
 	}

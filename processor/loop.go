@@ -27,6 +27,7 @@ type loop struct {
 	owner    *ownership // shared with the group's callbacks
 	lease    *lease
 	dispatch *dispatcher
+	notifier *notifier
 	// destinations are the topics of kafka routes.
 	destinations *destinations
 	// partitions are those that we own and have caught up with.
@@ -103,6 +104,7 @@ func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loo
 	l.lease = newLease(client, cfg.Group)
 	l.lease.keep()
 	l.dispatch = newDispatcher(&l.cfg, s, l.mailbox, dispatchOptions{lease: l.lease, lost: o.send, changed: lv.watchers.changed, metrics: m.routes})
+	l.notifier = newNotifier(&l.cfg, s, l.lease.holds, l.mailbox.nudge, m.deliveries)
 	lv.begin(client, l.lease, l.dispatch.running)
 	return l, nil
 }
@@ -123,6 +125,7 @@ func (l *loop) close() {
 	l.live.end()
 	l.metrics.partitions.dropAll()
 	l.dispatch.close()
+	l.notifier.close()
 	l.lease.close()
 	l.session.client.CloseAllowingRebalance() // an error may have come between a poll and its end
 }
@@ -143,11 +146,14 @@ func (l *loop) run(ctx context.Context) error {
 		if err := l.dispatch.fill(); err != nil {
 			return fmt.Errorf("dispatch: %w", err)
 		}
+		if err := l.notifier.fill(); err != nil {
+			return fmt.Errorf("notify: %w", err)
+		}
 		if err := l.housekeep(); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
-			return l.drain(stopTimeout)
+			return l.rest()
 		}
 		if l.owner.waits() || l.session.polls >= pollsMax {
 			if err := l.rebalance(ctx); err != nil {
@@ -190,6 +196,27 @@ func (l *loop) drain(limit time.Duration) error {
 	return l.turn(nil, l.mailbox.take()) // of those that ended during the last turn
 }
 
+// restTimeout bounds the wait at the end for attempts to tell receivers; one that takes longer is made again.
+const restTimeout = 2 * time.Second
+
+// rest takes what is under way still has to say, and begins nothing.
+func (l *loop) rest() error {
+	l.notifier.stop()
+	if err := l.drain(stopTimeout); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), restTimeout)
+	defer cancel()
+	for ctx.Err() == nil && l.notifier.busy() > 0 {
+		l.mailbox.await(ctx)
+		if err := l.turn(nil, l.mailbox.take()); err != nil {
+			return err
+		}
+		l.takeBreath(ctx)
+	}
+	return nil
+}
+
 // A turn that was aborted is taken again after a pause, which doubles from one to the next until one is committed.
 const (
 	setbackMin = 5 * time.Millisecond
@@ -206,7 +233,8 @@ func (l *loop) takeBreath(ctx context.Context) {
 // turn is the only place where the state of this member's partitions changes.
 func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
 	t := l.newTurn()
-	heard, err := l.decide(t, records, outcomes)
+	tellings := l.notifier.take()
+	heard, err := l.decide(t, records, outcomes, tellings)
 	if err != nil {
 		return fmt.Errorf("decide: %w", err)
 	}
@@ -223,6 +251,7 @@ func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
 		l.release(t)
 		l.setback = 0
 	default:
+		l.notifier.put(tellings)
 		l.forget(t, heard)
 		l.setback = min(max(setbackMin, 2*l.setback), setbackMax)
 	}
@@ -252,7 +281,7 @@ func (l *loop) take(ctx context.Context) (kgo.Fetches, []finished) {
 
 // alarm is when the loop must come round even if nothing comes in.
 func (l *loop) alarm() time.Time {
-	at := earliest(time.Now().Add(housekeepEvery), l.dispatch.next())
+	at := earliest(time.Now().Add(housekeepEvery), earliest(l.dispatch.next(), l.notifier.next()))
 	for _, p := range l.partitions {
 		at = earliest(at, p.wakesAt())
 		if p.nextErasure() >= 0 {
@@ -264,8 +293,8 @@ func (l *loop) alarm() time.Time {
 
 // decide applies everything that was taken, and what comes of it before the commit, on this turn's copy of the state.
 // It returns all that executions had to say.
-func (l *loop) decide(t *turn, records []*kgo.Record, outcomes []finished) ([]finished, error) {
-	if err := errors.Join(l.erase(t), l.hear(t, outcomes)); err != nil {
+func (l *loop) decide(t *turn, records []*kgo.Record, outcomes []finished, tellings []told) ([]finished, error) {
+	if err := errors.Join(l.erase(t), l.hear(t, outcomes), l.hearTold(t, tellings)); err != nil {
 		return nil, err
 	}
 	for _, in := range l.decodeAll(records) {
@@ -307,6 +336,18 @@ func (l *loop) hear(t *turn, outcomes []finished) error {
 		}
 		if err := t.finished(t.on(p), f); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// hearTold applies what came of attempts to tell receivers; of a partition that is not ours any more, its owner tries again.
+func (l *loop) hearTold(t *turn, tellings []told) error {
+	for _, in := range tellings {
+		if p, ours := l.partitions[in.partition]; ours {
+			if err := t.told(t.on(p), in); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -415,6 +456,7 @@ func (l *loop) release(t *turn) {
 		if !p.fenced {
 			p.fenced = true
 			l.dispatch.adopt(p.id, p.meta.Fence)
+			l.notifier.adopt(p.id)
 		}
 		for _, key := range p.ended {
 			l.dispatch.ended(key)
@@ -426,6 +468,9 @@ func (l *loop) release(t *turn) {
 			if p.stands(r) {
 				l.dispatch.release(r)
 			}
+		}
+		for _, r := range p.tellings {
+			l.notifier.release(p.id, r)
 		}
 		l.live.applied(p)
 		if len(p.lost) > 0 && p.meta.NextOffset >= p.readTo {

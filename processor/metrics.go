@@ -25,6 +25,7 @@ type metrics struct {
 	restored   prometheus.Counter
 	partitions *partitionMetrics
 	routes     *routeMetrics
+	deliveries *deliveryMetrics
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -63,6 +64,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			"Time from the acceptance of a call to its end, with all that it waited for, by its final status."), []string{"status"}),
 		partitions: newPartitionMetrics(r),
 		routes:     newRouteMetrics(r),
+		deliveries: newDeliveryMetrics(r),
 	}
 	r.MustRegister(m.turns, m.calls)
 	for _, end := range []string{turnCommitted, turnAborted, turnUnknown} {
@@ -95,6 +97,9 @@ func (m *metrics) tell(t *turn) {
 	m.size.Observe(float64(t.counts.records))
 	for _, e := range t.calls {
 		m.calls.WithLabelValues(string(e.status)).Observe(e.seconds)
+	}
+	for _, e := range t.deliveries {
+		m.deliveries.ended.WithLabelValues(string(e.status)).Observe(e.seconds)
 	}
 	for _, p := range t.parts {
 		m.partitions.committed(p.id, p.meta)

@@ -13,7 +13,7 @@ import (
 // partitionMetrics tell how the partitions are that this process owns, from what is committed of them: their counters go
 // with a partition to its next owner, and on where they were.
 type partitionMetrics struct {
-	accepted, resent, ended, open, lag, behind *prometheus.Desc
+	accepted, resent, ended, open, lag, behind, deliveries *prometheus.Desc
 
 	mu    sync.Mutex
 	owned map[int32]standing
@@ -31,13 +31,14 @@ func newPartitionMetrics(r prometheus.Registerer) *partitionMetrics {
 		return prometheus.NewDesc("parley_partition_"+name, help, append([]string{"partition"}, labels...), nil)
 	}
 	m := &partitionMetrics{
-		accepted: desc("accepted_calls_total", "Calls that were read from the partition, ever: they are open, have ended, or were resends."),
-		resent:   desc("resent_calls_total", "Calls that were sent again and recognised, ever: they have the result of the first."),
-		ended:    desc("ended_calls_total", "Calls that have ended, ever, by their final status.", "status"),
-		open:     desc("open_calls", "Calls that have not ended: staged, scheduled, waiting for their route, executing or deferred."),
-		lag:      desc("lag_records", "Records of the partition that are not applied yet, as of the last time that some were read."),
-		behind:   desc("lag_seconds", "Age of the newest record that was applied while others wait behind it; 0 when none do."),
-		owned:    make(map[int32]standing),
+		accepted:   desc("accepted_calls_total", "Calls that were read from the partition, ever: they are open, have ended, or were resends."),
+		resent:     desc("resent_calls_total", "Calls that were sent again and recognised, ever: they have the result of the first."),
+		ended:      desc("ended_calls_total", "Calls that have ended, ever, by their final status.", "status"),
+		open:       desc("open_calls", "Calls that have not ended: staged, scheduled, waiting for their route, executing or deferred."),
+		deliveries: desc("open_deliveries", "Receivers that are to be told of the end of a call or a conversation, and have not been: each counts once for each end."),
+		lag:        desc("lag_records", "Records of the partition that are not applied yet, as of the last time that some were read."),
+		behind:     desc("lag_seconds", "Age of the newest record that was applied while others wait behind it; 0 when none do."),
+		owned:      make(map[int32]standing),
 	}
 	r.MustRegister(m)
 	return m
@@ -78,7 +79,7 @@ func (m *partitionMetrics) dropAll() {
 
 // Describe implements prometheus.Collector.
 func (m *partitionMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.accepted, m.resent, m.ended, m.open, m.lag, m.behind} {
+	for _, d := range []*prometheus.Desc{m.accepted, m.resent, m.ended, m.open, m.lag, m.behind, m.deliveries} {
 		to <- d
 	}
 }
@@ -99,6 +100,7 @@ func (m *partitionMetrics) Collect(to chan<- prometheus.Metric) {
 			tell(m.ended, prometheus.CounterValue, float64(n), string(status))
 		}
 		tell(m.open, prometheus.GaugeValue, float64(s.meta.Open))
+		tell(m.deliveries, prometheus.GaugeValue, float64(s.meta.Deliveries))
 		lag := max(0, s.end-s.meta.NextOffset)
 		tell(m.lag, prometheus.GaugeValue, float64(lag))
 		behind := 0.0

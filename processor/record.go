@@ -236,6 +236,7 @@ func (in *received) input() conversation.PartReceived {
 		Priority:     schemas.PriorityOf(in.call),
 		StartBy:      schemas.StartByOf(in.call),
 		Scheduled:    in.call.GetOptions().GetScheduledTimeMs() != 0,
+		Tells:        tellsOfConversations(in.call),
 		Continues:    header(in.record, schemas.HeaderContinues),
 	}
 }

@@ -44,7 +44,8 @@ func (t *turn) resubmit(p *partTurn, key schemas.ConversationKey, state conversa
 			},
 		})
 	}
-	return t.conversationEvent(p, key, state)
+	_, err = t.conversationEvent(p, key, state, 0)
+	return err
 }
 
 // resubmitted is a call as a part of another conversation. It has no startBy: the first one has passed. Nor does anybody

@@ -44,6 +44,10 @@ type turn struct {
 	// harm. If the turn comes to nothing, the next owner makes it again, or says that nobody knows: nothing that follows it
 	// may have begun.
 	unsettled map[schemas.ConversationKey]struct{}
+	// deliveries have ended.
+	deliveries []endedDelivery
+	// committed is behind all events that are committed of the partitions that are ours.
+	committed schemas.Cursor
 	// withdrawn are the conversations whose waiting attempt was taken back.
 	withdrawn []schemas.ConversationKey
 }
@@ -65,6 +69,7 @@ type partTurn struct {
 	releases []release
 	begins   []schemas.ConversationKey
 	ended    []schemas.ConversationKey
+	tellings []telling
 	// calls are the request ids of the calls that were accepted or ended, and of resends: theirs may have ended before.
 	calls []schemas.RequestID
 }
@@ -101,6 +106,7 @@ func (l *loop) newTurn() *turn {
 		unsettled: make(map[schemas.ConversationKey]struct{}),
 	}
 	for _, p := range l.partitions {
+		t.committed.Advance(p.id, p.meta.Sequence)
 		if !p.fenced {
 			t.on(p)
 		}

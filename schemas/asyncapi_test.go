@@ -67,7 +67,7 @@ func TestAsyncAPIDescribesTheTopics(t *testing.T) {
 	if got, want := call.Properties[schemas.HeaderContentType].Enum, []string{schemas.ContentJSON, schemas.ContentProtobuf}; !slices.Equal(got, want) {
 		t.Errorf("content types %q, want %q", got, want)
 	}
-	types := []string{schemas.EventCallCompleted, schemas.EventCallFailed, schemas.EventConversationCompleted, schemas.EventConversationFailed}
+	types := []string{schemas.EventCallCompleted, schemas.EventCallFailed, schemas.EventConversationCompleted, schemas.EventConversationFailed, schemas.EventConversationContinued, schemas.EventDeliveryCompleted, schemas.EventDeliveryFailed}
 	if got := event.Properties[schemas.HeaderType].Enum; !slices.Equal(got, types) {
 		t.Errorf("types of events %q, want %q", got, types)
 	}

@@ -21,6 +21,8 @@ type Limits struct {
 	NameBytesMax int
 	// ScheduleHorizon bounds how far ahead a call may be scheduled.
 	ScheduleHorizon time.Duration
+	// TargetsMax bounds whom one call may have told of its end: the members of sendResponseTo.
+	TargetsMax int
 }
 
 // DefaultLimits are the documented limits of POST /v1/calls.
@@ -32,6 +34,7 @@ func DefaultLimits() Limits {
 		ConversationIDBytesMax: 200,
 		NameBytesMax:           4_000,
 		ScheduleHorizon:        366 * 24 * time.Hour,
+		TargetsMax:             8,
 	}
 }
 
@@ -51,6 +54,7 @@ func (l Limits) Check() error {
 		within("PARLEY_CONVERSATION_ID_BYTES_MAX", l.ConversationIDBytesMax, 1, 1_000), // it is a part of keys, and of paths
 		within("PARLEY_NAME_BYTES_MAX", l.NameBytesMax, 1, 64<<10),
 		within("PARLEY_SCHEDULE_HORIZON", l.ScheduleHorizon, time.Millisecond, 100*366*24*time.Hour),
+		within("PARLEY_TARGETS_MAX", l.TargetsMax, 1, 32),
 	)
 }
 

@@ -1,6 +1,7 @@
 package schemas_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 
 // narrow are limits other than the defaults: a limit that is not looked at shows.
 func narrow() schemas.Limits {
-	return schemas.Limits{CallBytesMax: 4096, ObjectsMax: 3, PartsMax: 4, ConversationIDBytesMax: 12, NameBytesMax: 9, ScheduleHorizon: 36 * time.Hour}
+	return schemas.Limits{CallBytesMax: 4096, ObjectsMax: 3, PartsMax: 4, ConversationIDBytesMax: 12, NameBytesMax: 9, ScheduleHorizon: 36 * time.Hour, TargetsMax: 2}
 }
 
 // Exactly the limit passes, one more is refused: with the code, where, and what would do.
@@ -50,6 +51,9 @@ func TestLimitsAtTheEdge(t *testing.T) {
 		{"horizon", func(c *parleyv1.Call, l schemas.Limits, more int) {
 			c.Options.ScheduledTimeMs = new(now.Add(l.ScheduleHorizon).UnixMilli() + int64(more))
 		}, schemas.ScheduledTooFar, "/options/scheduledTime", [2]string{"at most 366 days ahead", "at most 36h0m0s ahead"}},
+		{"targets", func(c *parleyv1.Call, l schemas.Limits, more int) {
+			c.Options.SendResponseTo = slices.Repeat([]*parleyv1.ResponseTarget{{ResponseType: "None"}}, l.TargetsMax+more)
+		}, schemas.InvalidParameter, "/options/sendResponseTo", [2]string{"at most 8 targets a call, this one has 9", "at most 2 targets a call, this one has 3"}},
 		{"action", func(c *parleyv1.Call, l schemas.Limits, more int) {
 			c.Method, c.Action = "Perform", strings.Repeat("a", l.NameBytesMax+more)
 		}, schemas.InvalidParameter, "/action", [2]string{"at most 4000 bytes, this has 4001", "at most 9 bytes, this has 10"}},
@@ -84,18 +88,18 @@ func TestLimitsAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, l := range []schemas.Limits{
 		schemas.DefaultLimits(),
-		{CallBytesMax: 1 << 10, ObjectsMax: 1, PartsMax: 1, ConversationIDBytesMax: 1, NameBytesMax: 1, ScheduleHorizon: time.Millisecond},
-		{CallBytesMax: 8 << 20, ObjectsMax: 3_000, PartsMax: 100_000, ConversationIDBytesMax: 1_000, NameBytesMax: 64 << 10, ScheduleHorizon: 878_400 * time.Hour},
+		{CallBytesMax: 1 << 10, ObjectsMax: 1, PartsMax: 1, ConversationIDBytesMax: 1, NameBytesMax: 1, ScheduleHorizon: time.Millisecond, TargetsMax: 1},
+		{CallBytesMax: 8 << 20, ObjectsMax: 3_000, PartsMax: 100_000, ConversationIDBytesMax: 1_000, NameBytesMax: 64 << 10, ScheduleHorizon: 878_400 * time.Hour, TargetsMax: 32},
 	} {
 		if err := l.Check(); err != nil {
 			t.Errorf("%+v: %v", l, err)
 		}
 	}
-	if err := (schemas.Limits{}).Check(); err == nil || strings.Count(err.Error(), "it is from") != 6 {
+	if err := (schemas.Limits{}).Check(); err == nil || strings.Count(err.Error(), "it is from") != 7 {
 		t.Errorf("none at all: %v", err)
 	}
-	over := schemas.Limits{CallBytesMax: 8<<20 + 1, ObjectsMax: 3_001, PartsMax: 100_001, ConversationIDBytesMax: 1_001, NameBytesMax: 64<<10 + 1, ScheduleHorizon: 878_401 * time.Hour}
-	if err := over.Check(); err == nil || strings.Count(err.Error(), "it is from") != 6 {
+	over := schemas.Limits{CallBytesMax: 8<<20 + 1, ObjectsMax: 3_001, PartsMax: 100_001, ConversationIDBytesMax: 1_001, NameBytesMax: 64<<10 + 1, ScheduleHorizon: 878_401 * time.Hour, TargetsMax: 33}
+	if err := over.Check(); err == nil || strings.Count(err.Error(), "it is from") != 7 {
 		t.Errorf("all over: %v", err)
 	}
 }

@@ -103,6 +103,10 @@ const (
 	EventConversationFailed    = "conversation.failed"
 	// EventConversationContinued says that a conversation which failed was resubmitted: it has ended before.
 	EventConversationContinued = "conversation.continued"
+	// EventDeliveryCompleted and EventDeliveryFailed say what came of telling a receiver of one of these. They are events of
+	// the log alone: nobody is called back about them.
+	EventDeliveryCompleted = "delivery.completed"
+	EventDeliveryFailed    = "delivery.failed"
 )
 
 // Values of HeaderContentType.

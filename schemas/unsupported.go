@@ -6,8 +6,8 @@ import parleyv1 "parley/schemas/parley/v1"
 // who asks to be told must not wait in vain.
 func Unsupported(call *parleyv1.Call) *Problem {
 	for _, r := range call.GetOptions().GetSendResponseTo() {
-		if r.ResponseType != "None" {
-			return problem(InvalidParameter, "/options/sendResponseTo", "this version tells callers by polling only")
+		if r.ResponseType == ResponseEmail {
+			return problem(InvalidParameter, "/options/sendResponseTo", "this version tells callers by HTTPPost, and by polling")
 		}
 	}
 	return nil

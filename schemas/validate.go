@@ -20,8 +20,11 @@ var (
 	requestTypes  = []string{"", "Asynchronous", synchronous}
 	priorities    = []string{"", "Low", "Medium", "High"}
 	failOns       = []string{"", string(FailOnHasErrors), string(FailOnError), string(FailOnNever)}
-	responseTypes = []string{"None", "email", "FTP", "HTTPPost"}
-	respondWhens  = []string{"", "Never", "OnError", "Always", "OnConversationError", "OnConversationComplete", "OnCallComplete"}
+	responseTypes = []string{"None", ResponseEmail, "FTP", ResponseHTTPPost}
+	respondWhens  = []string{
+		"", string(RespondNever), string(RespondOnError), string(RespondAlways),
+		string(RespondOnConversationError), string(RespondOnConversationComplete), string(RespondOnCallComplete),
+	}
 )
 
 // accountBytesMax bounds the name of an account.
@@ -164,12 +167,29 @@ func (l Limits) options(o *parleyv1.Options, now time.Time) *Problem {
 	if p := l.times(o, now); p != nil {
 		return p
 	}
-	for i, r := range o.SendResponseTo {
+	return l.responseTargets(o)
+}
+
+// responseTargets checks whom a call wants to be told.
+func (l Limits) responseTargets(o *parleyv1.Options) *Problem {
+	if n := len(o.GetSendResponseTo()); n > l.TargetsMax {
+		return problem(InvalidParameter, "/options/sendResponseTo", "at most %d targets a call, this one has %d", l.TargetsMax, n)
+	}
+	for i, r := range o.GetSendResponseTo() {
 		if p := l.responseTarget(fmt.Sprintf("/options/sendResponseTo/%d", i), r); p != nil {
 			return p
 		}
 	}
 	return nil
+}
+
+// Targets are those of a call that may be told: all of one that is valid, and of one that is not, none if they are what is
+// wrong with it.
+func (l Limits) Targets(call *parleyv1.Call) []*parleyv1.ResponseTarget {
+	if l.responseTargets(call.GetOptions()) != nil || Unsupported(call) != nil {
+		return nil
+	}
+	return call.GetOptions().GetSendResponseTo()
 }
 
 // times bounds ScheduledTime, and holds it and StartBy together. Either may have passed: a call is then run at once, or
@@ -244,11 +264,11 @@ func (l Limits) responseTarget(at string, r *parleyv1.ResponseTarget) *Problem {
 	switch r.ResponseType {
 	case "FTP":
 		return problem(ResponseTypeReserved, at+"/responseType", "FTP is reserved for future use")
-	case "email":
+	case ResponseEmail:
 		if a, err := mail.ParseAddress(r.ResponseAddress); err != nil || a.Address != r.ResponseAddress {
 			return problem(InvalidResponseAddress, at+"/responseAddress", "an email address, as user@example.com")
 		}
-	case "HTTPPost":
+	case ResponseHTTPPost:
 		u, err := url.Parse(r.ResponseAddress)
 		if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			return problem(InvalidResponseAddress, at+"/responseAddress", "an absolute http or https URL")

@@ -20,6 +20,7 @@ type limitFlags struct {
 	ConversationIDBytesMax int           `name:"conversation-id-bytes-max" default:"200" env:"PARLEY_CONVERSATION_ID_BYTES_MAX" placeholder:"N" help:"The longest conversationId, up to 1000 bytes; the same on all nodes." group:"Limits"`
 	NameBytesMax           int           `default:"4000" env:"PARLEY_NAME_BYTES_MAX" placeholder:"N" help:"The longest type, key, correlationId or action, up to 65536 bytes; the same on all nodes." group:"Limits"`
 	ScheduleHorizon        time.Duration `default:"8784h" env:"PARLEY_SCHEDULE_HORIZON" placeholder:"DURATION" help:"How far ahead a call may be scheduled; the same on all nodes." group:"Limits"`
+	TargetsMax             int           `default:"8" env:"PARLEY_TARGETS_MAX" placeholder:"N" help:"The most members of sendResponseTo of a call, up to 32; the same on all nodes." group:"Limits"`
 	RequestCallsMax        int           `default:"10000" env:"PARLEY_REQUEST_CALLS_MAX" placeholder:"N" help:"The most calls of a request." group:"Limits"`
 	RequestBytesMax        byteCount     `default:"64MiB" env:"PARLEY_REQUEST_BYTES_MAX" placeholder:"BYTES" help:"The longest body of a request, decompressed." group:"Limits"`
 	BytesInFlightMax       byteCount     `default:"128MiB" env:"PARLEY_BYTES_IN_FLIGHT_MAX" placeholder:"BYTES" help:"All bodies that are being read or on their way to Kafka, in sum; beyond it requests are answered with 503. The memory used is about three times as much." group:"Limits"`
@@ -44,6 +45,7 @@ func (f limitFlags) calls() schemas.Limits {
 		ConversationIDBytesMax: f.ConversationIDBytesMax,
 		NameBytesMax:           f.NameBytesMax,
 		ScheduleHorizon:        f.ScheduleHorizon,
+		TargetsMax:             f.TargetsMax,
 	}
 }
 

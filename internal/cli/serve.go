@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"parley/internal/cli/node"
+	"parley/internal/egress"
 	"parley/internal/telemetry"
 	"parley/results/record"
 )
@@ -61,7 +61,7 @@ type serveCmd struct {
 	TLSKey        string   `name:"tls-key" env:"PARLEY_TLS_KEY" placeholder:"FILE" help:"Its key (PEM)." group:"Access"`
 	TLSCA         string   `name:"tls-ca" env:"PARLEY_TLS_CA" placeholder:"FILE" help:"Authorities by which other nodes are verified (PEM). Default: those of the system." group:"Access"`
 	Secret        string   `env:"PARLEY_SECRET" secret:"" placeholder:"TEXT" help:"Signs receipts, the tokens of deferred calls, and what nodes ask one another; the same on all nodes. Default when embedded: generated in the data folder." group:"Access"`
-	CallbackAllow []string `env:"PARLEY_CALLBACK_ALLOW" sep:"," placeholder:"CIDR,..." help:"Private networks that callbacks may reach. This version makes no callbacks yet." group:"Access"`
+	CallbackAllow []string `env:"PARLEY_CALLBACK_ALLOW" sep:"," placeholder:"CIDR,..." help:"Networks that callbacks may reach although they are private; there any port and plain http are fine." group:"Access"`
 
 	PartTimeout  time.Duration `default:"5m" env:"PARLEY_PART_TIMEOUT" placeholder:"DURATION" help:"The longest time between two parts of a conversation that is not complete." group:"Conversations"`
 	ForwardGrace time.Duration `default:"60s" env:"PARLEY_FORWARD_GRACE" placeholder:"DURATION" help:"How much longer a part that is being forwarded is waited for." group:"Conversations"`
@@ -165,10 +165,9 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 	if err != nil {
 		return node.Config{}, err
 	}
-	for _, cidr := range list(c.CallbackAllow) {
-		if _, err := netip.ParsePrefix(cidr); err != nil {
-			return node.Config{}, fmt.Errorf("PARLEY_CALLBACK_ALLOW has %q; give networks as 10.0.0.0/8", cidr)
-		}
+	allowed, err := egress.ParseNetworks(list(c.CallbackAllow))
+	if err != nil {
+		return node.Config{}, fmt.Errorf("PARLEY_CALLBACK_ALLOW: %w", err)
 	}
 	for name, keep := range map[string]span{"PARLEY_KEEP_FAILED": c.KeepFailed, "PARLEY_REMEMBER_CALLS": c.RememberCalls} {
 		if keep == 0 {
@@ -215,6 +214,7 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		Secret:                     c.Secret,
 		Instance:                   cmp.Or(c.Instance, host),
 		Version:                    version(),
+		CallbackAllow:              allowed,
 		PartTimeout:                c.PartTimeout,
 		ForwardGrace:               c.ForwardGrace,
 		Keep: node.KeepConfig{

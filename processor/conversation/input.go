@@ -48,6 +48,8 @@ type PartReceived struct {
 	Priority  schemas.Priority
 	StartBy   time.Time
 	Scheduled bool
+	// Tells reports whether a target of the call's options is told of ends of conversations: see OfConversations.
+	Tells bool
 	// Continues is the conversation of which this part is a resubmission; empty: none.
 	Continues string
 	// First is the part with SequenceCode 1. It is used when the conversation is complete.

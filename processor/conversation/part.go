@@ -65,6 +65,7 @@ func (r Rules) accept(s State, in PartReceived) (State, []Effect, error) {
 	s.Received = s.Received.With(in.SequenceCode)
 	s.Priority = max(s.Priority, in.Priority)
 	s.Scheduled = s.Scheduled || in.Scheduled
+	s.Tells = s.Tells || in.Tells
 	if !in.StartBy.IsZero() && (s.StartBy.IsZero() || in.StartBy.Before(s.StartBy)) {
 		s.StartBy = in.StartBy
 	}

@@ -42,6 +42,9 @@ type State struct {
 	Priority schemas.Priority
 	// Scheduled is set when a part has a time of its own before which it must not begin.
 	Scheduled bool
+	// Tells is set when a part has somebody told of the end of the conversation: then what its calls came to is kept until
+	// it has ended.
+	Tells bool
 	// AcceptedAt is the append time of the first part.
 	AcceptedAt time.Time
 	// StartedAt is when the first attempt of the first part began, by the owner's clock. Zero before.

@@ -15,6 +15,9 @@ import (
 // format is the version of the state's encoding, the first byte of every value of the changelog.
 const format = 1
 
+// formatTells is the version of a conversation whose end is told: one that does not know of it would write it again without.
+const formatTells = 2
+
 // FormatError is a state record that this version cannot read: it was written by a newer one, or it is damaged.
 // The partition must not go on without it.
 type FormatError struct {
@@ -32,8 +35,10 @@ func encode(m proto.Message) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.MarshalAppend([]byte{format}, m)
 }
 
-func decode(key, value []byte, m proto.Message) error {
-	if len(value) == 0 || value[0] != format {
+func decode(key, value []byte, m proto.Message) error { return decodeAs(format, key, value, m) }
+
+func decodeAs(version byte, key, value []byte, m proto.Message) error {
+	if len(value) == 0 || value[0] != version {
 		return &FormatError{Key: key, Err: fmt.Errorf("unknown format %d", first(value))}
 	}
 	if err := proto.Unmarshal(value[1:], m); err != nil {
@@ -103,10 +108,15 @@ func encodeRecord(r record) ([]byte, error) {
 	m.LostAtMs, m.AnswerByMs = schemas.MilliOf(s.Turn.LostAt), schemas.MilliOf(s.Turn.AnswerBy)
 	m.KeptFrom, m.KeptFailed, m.KeptUntilMs = s.Kept.From, s.Kept.Failed, schemas.MilliOf(s.Kept.Until)
 	m.EndedAtMs, m.Code, m.Message = schemas.MilliOf(s.EndedAt), string(s.Code), s.Message
+	m.Tells = s.Tells
 	if s.Phase == conversation.Ended { // while Staging it follows from the parts, and in Processing all have arrived
 		m.Received = s.Received
 	}
-	return encode(m)
+	value, err := encode(m)
+	if s.Tells && err == nil {
+		value[0] = formatTells
+	}
+	return value, err
 }
 
 // stored is a record as the store has it. Its value in the changelog leaves out what follows from the records of the
@@ -132,7 +142,11 @@ const (
 
 func decodeRecord(key, value []byte) (record, error) {
 	var m parleyv1.ConversationState
-	if err := decode(key, value, &m); err != nil {
+	version := byte(format)
+	if first(value) == formatTells {
+		version = formatTells
+	}
+	if err := decodeAs(version, key, value, &m); err != nil {
 		return record{}, err
 	}
 	r := record{
@@ -145,6 +159,7 @@ func decodeRecord(key, value []byte) (record, error) {
 			StartBy:    schemas.InstantOf(m.StartByMs),
 			Priority:   schemas.Priority(m.Priority),
 			Scheduled:  m.Scheduled,
+			Tells:      m.Tells,
 			AcceptedAt: schemas.InstantOf(m.AcceptedAtMs),
 			StartedAt:  schemas.InstantOf(m.StartedAtMs),
 			Ready:      m.ReadyOffset,

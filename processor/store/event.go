@@ -21,6 +21,8 @@ type event struct {
 	// status and acceptedAt are those of a conversation.
 	status     schemas.ConversationStatus
 	acceptedAt time.Time
+	// about is, for the end of a delivery, the sequence of the event that was told; else zero.
+	about int64
 }
 
 func eventOf(e *parleyv1.ResultEvent, raw []byte) event {
@@ -35,6 +37,7 @@ func eventOf(e *parleyv1.ResultEvent, raw []byte) event {
 		sequenceCode:   c.GetSequenceCode(),
 		status:         schemas.ConversationStatus(v.GetStatus()),
 		acceptedAt:     schemas.InstantOf(v.GetAcceptedAtMs()),
+		about:          e.GetDelivery().GetAbout(),
 	}
 }
 
@@ -46,6 +49,12 @@ func (e *event) of(account, conversationID string, sequenceCode int32) bool {
 // finish keeps an event, and says what is to be deleted when the record has it. The event of a part goes with that of
 // its conversation, so that an open conversation can always be shown whole.
 func (w *writer) finish(e event, resultsOffset int64, at time.Time) error {
+	if e.about != 0 {
+		kept := toldKey(w.partition, e.about, resultsOffset)
+		w.put(Change{Key: kept, Value: e.raw})
+		w.put(Change{Key: garbageKey(w.partition, resultsOffset), Value: garbage{at: at, kept: kept}.encode()})
+		return nil
+	}
 	id, err := parseID(e.requestID)
 	if err != nil {
 		return err

@@ -19,6 +19,9 @@ import (
 //	n  request id 16                                     AnswerState
 //	m                                                    PartitionState
 //	y  offset in parley.calls 8                          ErasureState
+//	h  length 2, conversation key, sequence code 4       ResultEvent of a part that has ended, of a conversation whose end is told
+//	k  sequence 8                                        NoticeState
+//	v  sequence 8, target 2                              DeliveryState
 //
 //	kinds kept here alone, made from the above
 //	q  route 0, priority 1, account 0, ready offset 8, conversation key    the queue of executions
@@ -28,14 +31,17 @@ import (
 //	x  expiry ms 8, request id 16                        the answers to forget
 //	o  account 0, stage 1, accepted ms 8, conversation key behind the account    the open conversations
 //	u  account                                           what is held of the account: its AccountUsage, three varints
+//	i  account 0, receiver 0, due ms 8, sequence 8, target 2    the deliveries of a receiver
+//	j  due ms 8, sequence 8, target 2                    the deliveries: account 0, receiver
 //	s                                                    the calls that have not ended: OpenCalls, five varints
 //
 //	kinds kept here alone, made from parley.results, until the record in ClickHouse serves them
 //	e  conversation key                                  ResultEvent of the conversation
 //	f  request id 16                                     ResultEvent of the call
+//	b  sequence 8, results offset 8                      ResultEvent of a delivery of the event with that sequence
 //	l  length 2, conversation key, sequence code 4, request id 16    the calls of a conversation that ended
 //	g  results offset 8                                  when it ended, its status and when it was accepted (of a conversation),
-//	                                                     and the key of e or f to delete
+//	                                                     and the key of e, f or b to delete
 //
 //	a                                                    how far changelog and results are applied
 //
@@ -48,6 +54,9 @@ const (
 	kindAnswer       = 'n'
 	kindPartition    = 'm'
 	kindErasure      = 'y'
+	kindEndedPart    = 'h'
+	kindNotice       = 'k'
+	kindDelivery     = 'v'
 	kindQueue        = 'q'
 	kindDelayed      = 'd'
 	kindTimer        = 't'
@@ -55,9 +64,12 @@ const (
 	kindExpiry       = 'x'
 	kindOpen         = 'o'
 	kindUsage        = 'u'
+	kindReceiver     = 'i'
+	kindDue          = 'j'
 	kindOpenCalls    = 's'
 	kindEnded        = 'e'
 	kindFinished     = 'f'
+	kindTold         = 'b'
 	kindListed       = 'l'
 	kindGarbage      = 'g'
 	kindApplied      = 'a'
@@ -82,6 +94,10 @@ func partsKey(partition int32, key schemas.ConversationKey) []byte {
 
 func partKey(partition int32, key schemas.ConversationKey, sequenceCode int32) []byte {
 	return binary.BigEndian.AppendUint32(partsKey(partition, key), uint32(sequenceCode))
+}
+
+func endedPartKey(partition int32, key schemas.ConversationKey, sequenceCode int32) []byte {
+	return binary.BigEndian.AppendUint32(appendSized(prefix(partition, kindEndedPart), key), uint32(sequenceCode))
 }
 
 func appendSized(b []byte, key schemas.ConversationKey) []byte {
@@ -191,6 +207,11 @@ func finishedKey(partition int32, id schemas.RequestID) []byte {
 func listedKey(partition int32, key schemas.ConversationKey, sequenceCode int32, id schemas.RequestID) []byte {
 	b := appendSized(prefix(partition, kindListed), key)
 	return append(binary.BigEndian.AppendUint32(b, uint32(sequenceCode)), id[:]...)
+}
+
+func toldKey(partition int32, sequence, resultsOffset int64) []byte {
+	b := binary.BigEndian.AppendUint64(prefix(partition, kindTold), uint64(sequence))
+	return binary.BigEndian.AppendUint64(b, uint64(resultsOffset))
 }
 
 func garbageKey(partition int32, resultsOffset int64) []byte {

@@ -32,7 +32,9 @@ type Meta struct {
 	Fence int64
 	// Early counts the answers that came before their calls waited for one.
 	Early int64
-	final [len(finals)]int64
+	// Deliveries counts those that have not ended.
+	Deliveries int64
+	final      [len(finals)]int64
 }
 
 // Final returns how many calls ended with each status.
@@ -62,6 +64,7 @@ func (m *Meta) proto() *parleyv1.PartitionState {
 		Open:       m.Open,
 		Fence:      m.Fence,
 		Early:      m.Early,
+		Deliveries: m.Deliveries,
 		Final:      make(map[string]int64, len(finals)),
 	}
 	for i, s := range finals {
@@ -82,6 +85,7 @@ func metaOf(p *parleyv1.PartitionState) Meta {
 		Open:       p.Open,
 		Fence:      p.Fence,
 		Early:      p.Early,
+		Deliveries: p.Deliveries,
 	}
 	for i, s := range finals {
 		m.final[i] = p.Final[string(s)]

@@ -71,7 +71,9 @@ func (r *restoration) apply(k, value []byte) error {
 		return r.part(k, value)
 	case kindAnswer:
 		return r.answer(k, value)
-	case kindRequest, kindPartition, kindErasure:
+	case kindDelivery:
+		return r.delivery(k, value)
+	case kindRequest, kindPartition, kindErasure, kindEndedPart, kindNotice:
 		r.put(Change{Key: k, Value: value})
 		return nil
 	}
@@ -99,6 +101,15 @@ func (r *restoration) answer(k, now []byte) error {
 	}
 	r.replace(k, now)
 	return r.restoreAnswer(k, before, now)
+}
+
+func (r *restoration) delivery(k, now []byte) error {
+	before, err := r.before(k)
+	if err != nil {
+		return err
+	}
+	r.replace(k, now)
+	return r.restoreDelivery(k, before, now)
 }
 
 func (r *restoration) conversation(k, now []byte) error {

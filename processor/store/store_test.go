@@ -308,7 +308,7 @@ func TestUnreadableRecordIsAFormatError(t *testing.T) {
 	}
 	values := map[string][]byte{
 		"empty":           {},
-		"newer version":   {format + 1, 0x08, 0x01},
+		"newer version":   {formatTells + 1, 0x08, 0x01},
 		"version alone 0": {0},
 		"damaged":         {format, 0x08, 0x01, 0xff},
 	}

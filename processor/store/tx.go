@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 
@@ -21,6 +22,7 @@ type Tx struct {
 	held    map[schemas.ConversationKey]*held
 	heldKey []schemas.ConversationKey // in the order of their first use
 	parts   parts
+	ended   endedParts
 	// changes go to the changelog and to the store, local ones to the store alone.
 	changes changes
 	local   changes
@@ -246,7 +248,7 @@ func (t *Tx) set(k, value []byte) { t.changes.set(k, value) }
 
 // Changes returns the records to commit to the changelog. Apply must follow, or the Tx be forgotten.
 func (t *Tx) Changes() ([]Change, error) {
-	if err := t.changeParts(); err != nil {
+	if err := errors.Join(t.changeParts(), t.keepEndedParts()); err != nil {
 		return nil, err
 	}
 	for _, key := range t.heldKey {

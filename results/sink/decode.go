@@ -95,6 +95,8 @@ func decodeCall(c *parleyv1.CallEvent, message []byte) error {
 			f.fixed64(&c.Content)
 		case 18:
 			f.bytes(&c.TraceId)
+		case 19:
+			f.int32(&c.Told)
 		}
 		return nil
 	})
@@ -162,6 +164,8 @@ func decodeConversation(c *parleyv1.ConversationEvent, message []byte) error {
 			return f.text(&c.Continues)
 		case 14:
 			return f.text(&c.ContinuedBy)
+		case 15:
+			f.int32(&c.Told)
 		}
 		return nil
 	})

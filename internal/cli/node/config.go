@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"regexp"
 	"time"
 
@@ -80,6 +81,8 @@ type Config struct {
 	Secret string
 	// Instance names this node among others, the same after a restart.
 	Instance string
+	// CallbackAllow are networks that callbacks may reach although they are not public, on any port and without TLS.
+	CallbackAllow []netip.Prefix
 	// PartTimeout and ForwardGrace are those of processor.Config.
 	PartTimeout  time.Duration
 	ForwardGrace time.Duration

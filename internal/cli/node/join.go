@@ -10,14 +10,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/ingest"
+	"parley/internal/egress"
 	"parley/internal/peer"
 	"parley/processor"
 	"parley/processor/executor"
+	"parley/processor/notify"
+	"parley/processor/notify/httppost"
 	"parley/results/audit"
 	"parley/results/extract"
 	"parley/results/query"
 	"parley/results/record"
 	"parley/results/sink"
+	"parley/schemas"
 )
 
 // openRoles makes the stages of the roles, so that they end in the order in which they hand on: no new calls are
@@ -110,6 +114,9 @@ func (n *node) openIngest(conn driver.Conn, peers peers, erase eraser) error {
 	return nil
 }
 
+// callbackConnectTimeout bounds looking up a receiver's name and connecting, and again the handshake of TLS.
+const callbackConnectTimeout = 5 * time.Second
+
 // openProcessor adds the stage that carries calls out, and returns who does; nil on a node without the role.
 func (n *node) openProcessor() (*processor.Processor, error) {
 	if !n.cfg.Roles.Processor {
@@ -120,6 +127,15 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 		return nil, err
 	}
 	http := executor.NewHTTP(n.idlePerHost())
+	callbacks := httppost.New(httppost.Config{
+		Accounts: n.control,
+		Egress: egress.TransportConfig{
+			Guard:          egress.New(n.cfg.CallbackAllow),
+			ConnectTimeout: callbackConnectTimeout,
+			IdlePerHost:    processor.ReceiverPlaces,
+		},
+		UserAgent: "parley/" + n.cfg.Version,
+	})
 	p, err := processor.New(processor.Config{
 		Kafka:              append(n.memberOptions("processor"), peer.Advertise(self)),
 		Hooks:              []kgo.Hook{n.kafkaMetrics("processor")},
@@ -132,6 +148,7 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 		StoreDir:           filepath.Join(n.cfg.DataDir, "processor"),
 		Routes:             n.routes,
 		Executor:           http,
+		Senders:            map[string]notify.Sender{schemas.ResponseHTTPPost: callbacks.Send},
 		Paused:             n.paused,
 		Tokens:             n.tokens,
 		Limits:             n.cfg.Limits,
@@ -151,6 +168,7 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 		return nil, err
 	}
 	n.stages = append(n.stages, stage{"processor", func(ctx context.Context) error {
+		defer callbacks.Close()
 		defer http.Close() // the demo backend, which ends next, waits for connections that were never used
 		return p.Run(ctx)
 	}})

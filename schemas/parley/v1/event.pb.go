@@ -176,7 +176,9 @@ type CallEvent struct {
 	// call has no key.
 	Content uint64 `protobuf:"fixed64,17,opt,name=content,proto3" json:"content,omitempty"`
 	// trace_id is the 16 bytes of the trace that the call belongs to (W3C Trace Context). Empty: none.
-	TraceId       []byte `protobuf:"bytes,18,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	TraceId []byte `protobuf:"bytes,18,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// told is how many receivers are told of the end of the call.
+	Told          int32 `protobuf:"varint,19,opt,name=told,proto3" json:"told,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -337,6 +339,13 @@ func (x *CallEvent) GetTraceId() []byte {
 	return nil
 }
 
+func (x *CallEvent) GetTold() int32 {
+	if x != nil {
+		return x.Told
+	}
+	return 0
+}
+
 // ObjectResult is the recorded outcome of one object of one call.
 type ObjectResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -454,8 +463,10 @@ type ConversationEvent struct {
 	CompletedAtMs int64 `protobuf:"varint,12,opt,name=completed_at_ms,json=completedAtMs,proto3" json:"completed_at_ms,omitempty"`
 	// continues is the conversation that this one resubmits, continued_by the one that resubmits this; a conversation_id,
 	// or the request_id of a call without one. Empty: none.
-	Continues     string `protobuf:"bytes,13,opt,name=continues,proto3" json:"continues,omitempty"`
-	ContinuedBy   string `protobuf:"bytes,14,opt,name=continued_by,json=continuedBy,proto3" json:"continued_by,omitempty"`
+	Continues   string `protobuf:"bytes,13,opt,name=continues,proto3" json:"continues,omitempty"`
+	ContinuedBy string `protobuf:"bytes,14,opt,name=continued_by,json=continuedBy,proto3" json:"continued_by,omitempty"`
+	// told is how many receivers are told of the end of the conversation.
+	Told          int32 `protobuf:"varint,15,opt,name=told,proto3" json:"told,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -586,6 +597,13 @@ func (x *ConversationEvent) GetContinuedBy() string {
 		return x.ContinuedBy
 	}
 	return ""
+}
+
+func (x *ConversationEvent) GetTold() int32 {
+	if x != nil {
+		return x.Told
+	}
+	return 0
 }
 
 // DeliveryEvent says what came of telling a caller: it is written when the delivery was taken or given up.
@@ -739,7 +757,7 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\x04call\x18\x04 \x01(\v2\x14.parley.v1.CallEventH\x00R\x04call\x12B\n" +
 	"\fconversation\x18\x05 \x01(\v2\x1c.parley.v1.ConversationEventH\x00R\fconversation\x126\n" +
 	"\bdelivery\x18\x06 \x01(\v2\x18.parley.v1.DeliveryEventH\x00R\bdeliveryB\a\n" +
-	"\x05event\"\xd1\x04\n" +
+	"\x05event\"\xe5\x04\n" +
 	"\tCallEvent\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12'\n" +
@@ -761,7 +779,8 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\x06digest\x18\x0f \x01(\fR\x06digest\x12\x14\n" +
 	"\x05route\x18\x10 \x01(\tR\x05route\x12\x18\n" +
 	"\acontent\x18\x11 \x01(\x06R\acontent\x12\x19\n" +
-	"\btrace_id\x18\x12 \x01(\fR\atraceId\"\xe4\x01\n" +
+	"\btrace_id\x18\x12 \x01(\fR\atraceId\x12\x12\n" +
+	"\x04told\x18\x13 \x01(\x05R\x04told\"\xe4\x01\n" +
 	"\fObjectResult\x12%\n" +
 	"\x0ecorrelation_id\x18\x01 \x01(\tR\rcorrelationId\x12\x1f\n" +
 	"\vobject_type\x18\x02 \x01(\tR\n" +
@@ -771,7 +790,7 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"error_code\x18\x05 \x01(\tR\terrorCode\x12\x18\n" +
 	"\amessage\x18\x06 \x01(\tR\amessage\x12\x18\n" +
-	"\asubject\x18\a \x01(\x06R\asubject\"\xe5\x03\n" +
+	"\asubject\x18\a \x01(\x06R\asubject\"\xf9\x03\n" +
 	"\x11ConversationEvent\x12'\n" +
 	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12\x1d\n" +
 	"\n" +
@@ -789,7 +808,8 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\rstarted_at_ms\x18\v \x01(\x03R\vstartedAtMs\x12&\n" +
 	"\x0fcompleted_at_ms\x18\f \x01(\x03R\rcompletedAtMs\x12\x1c\n" +
 	"\tcontinues\x18\r \x01(\tR\tcontinues\x12!\n" +
-	"\fcontinued_by\x18\x0e \x01(\tR\vcontinuedBy\"\x86\x03\n" +
+	"\fcontinued_by\x18\x0e \x01(\tR\vcontinuedBy\x12\x12\n" +
+	"\x04told\x18\x0f \x01(\x05R\x04told\"\x86\x03\n" +
 	"\rDeliveryEvent\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12'\n" +

@@ -70,7 +70,9 @@ type ConversationState struct {
 	Message     string `protobuf:"bytes,33,opt,name=message,proto3" json:"message,omitempty"`
 	// payload_bytes are those of the calls in the PartStates of the conversation: a field of the store's own, absent from the
 	// changelog, where it follows from them.
-	PayloadBytes  int64 `protobuf:"varint,34,opt,name=payload_bytes,json=payloadBytes,proto3" json:"payload_bytes,omitempty"`
+	PayloadBytes int64 `protobuf:"varint,34,opt,name=payload_bytes,json=payloadBytes,proto3" json:"payload_bytes,omitempty"`
+	// tells is set when a part asks that somebody be told of the end of the conversation.
+	Tells         bool `protobuf:"varint,35,opt,name=tells,proto3" json:"tells,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -343,6 +345,13 @@ func (x *ConversationState) GetPayloadBytes() int64 {
 	return 0
 }
 
+func (x *ConversationState) GetTells() bool {
+	if x != nil {
+		return x.Tells
+	}
+	return false
+}
+
 // PartState is one call of an open conversation.
 type PartState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -576,6 +585,317 @@ func (x *AnswerState) GetEarly() []byte {
 	return nil
 }
 
+// NoticeState is what is told of the end of a call or a conversation, under the sequence of its event, until all who are to be
+// told have been, or were given up. It holds no more than its targets ask for.
+type NoticeState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// event is of the call or the conversation; a call's results are empty unless somebody is to have them.
+	Event *ResultEvent `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	// calls are the events of those of a conversation, of the first 100 sequence codes, in their order.
+	Calls []*ResultEvent `protobuf:"bytes,2,rep,name=calls,proto3" json:"calls,omitempty"`
+	// payloads are the objects of the call, or of each of calls; empty: nobody is to have them.
+	Payloads []*NoticePayload `protobuf:"bytes,3,rep,name=payloads,proto3" json:"payloads,omitempty"`
+	// cursor is a schemas.Cursor behind the event.
+	Cursor string `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// truncated is set when results or objects were left out that had no room.
+	Truncated bool `protobuf:"varint,5,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// total, processed and errors count the results of the call, or of each of calls, in that order: results may be left out.
+	Counts        []*NoticeCounts `protobuf:"bytes,6,rep,name=counts,proto3" json:"counts,omitempty"`
+	Traceparent   string          `protobuf:"bytes,7,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticeState) Reset() {
+	*x = NoticeState{}
+	mi := &file_parley_v1_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticeState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticeState) ProtoMessage() {}
+
+func (x *NoticeState) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_state_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticeState.ProtoReflect.Descriptor instead.
+func (*NoticeState) Descriptor() ([]byte, []int) {
+	return file_parley_v1_state_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *NoticeState) GetEvent() *ResultEvent {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *NoticeState) GetCalls() []*ResultEvent {
+	if x != nil {
+		return x.Calls
+	}
+	return nil
+}
+
+func (x *NoticeState) GetPayloads() []*NoticePayload {
+	if x != nil {
+		return x.Payloads
+	}
+	return nil
+}
+
+func (x *NoticeState) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *NoticeState) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+func (x *NoticeState) GetCounts() []*NoticeCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *NoticeState) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
+}
+
+// NoticePayload are the objects of a call.
+type NoticePayload struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Objects       []*Object              `protobuf:"bytes,1,rep,name=objects,proto3" json:"objects,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticePayload) Reset() {
+	*x = NoticePayload{}
+	mi := &file_parley_v1_state_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticePayload) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticePayload) ProtoMessage() {}
+
+func (x *NoticePayload) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_state_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticePayload.ProtoReflect.Descriptor instead.
+func (*NoticePayload) Descriptor() ([]byte, []int) {
+	return file_parley_v1_state_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *NoticePayload) GetObjects() []*Object {
+	if x != nil {
+		return x.Objects
+	}
+	return nil
+}
+
+// NoticeCounts count the objects of a call, those that were carried out, and those of them that failed.
+type NoticeCounts struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Total         int32                  `protobuf:"varint,1,opt,name=total,proto3" json:"total,omitempty"`
+	Processed     int32                  `protobuf:"varint,2,opt,name=processed,proto3" json:"processed,omitempty"`
+	Errors        int32                  `protobuf:"varint,3,opt,name=errors,proto3" json:"errors,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticeCounts) Reset() {
+	*x = NoticeCounts{}
+	mi := &file_parley_v1_state_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticeCounts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticeCounts) ProtoMessage() {}
+
+func (x *NoticeCounts) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_state_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticeCounts.ProtoReflect.Descriptor instead.
+func (*NoticeCounts) Descriptor() ([]byte, []int) {
+	return file_parley_v1_state_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *NoticeCounts) GetTotal() int32 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *NoticeCounts) GetProcessed() int32 {
+	if x != nil {
+		return x.Processed
+	}
+	return 0
+}
+
+func (x *NoticeCounts) GetErrors() int32 {
+	if x != nil {
+		return x.Errors
+	}
+	return 0
+}
+
+// DeliveryState is one target that is to be told of a NoticeState, under its sequence and the number of the target.
+type DeliveryState struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Account string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Target  *ResponseTarget        `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	// of is how many targets the notice had.
+	Of int32 `protobuf:"varint,3,opt,name=of,proto3" json:"of,omitempty"`
+	// attempts counts those that were made; the next must not begin before due_ms.
+	Attempts int32 `protobuf:"varint,4,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	DueMs    int64 `protobuf:"varint,5,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`
+	// begun_at_ms is when there was something to tell.
+	BegunAtMs int64 `protobuf:"varint,6,opt,name=begun_at_ms,json=begunAtMs,proto3" json:"begun_at_ms,omitempty"`
+	// error_code and message are of the last attempt.
+	ErrorCode     string `protobuf:"bytes,7,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	Message       string `protobuf:"bytes,8,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryState) Reset() {
+	*x = DeliveryState{}
+	mi := &file_parley_v1_state_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryState) ProtoMessage() {}
+
+func (x *DeliveryState) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_state_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryState.ProtoReflect.Descriptor instead.
+func (*DeliveryState) Descriptor() ([]byte, []int) {
+	return file_parley_v1_state_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DeliveryState) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *DeliveryState) GetTarget() *ResponseTarget {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *DeliveryState) GetOf() int32 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
+}
+
+func (x *DeliveryState) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *DeliveryState) GetDueMs() int64 {
+	if x != nil {
+		return x.DueMs
+	}
+	return 0
+}
+
+func (x *DeliveryState) GetBegunAtMs() int64 {
+	if x != nil {
+		return x.BegunAtMs
+	}
+	return 0
+}
+
+func (x *DeliveryState) GetErrorCode() string {
+	if x != nil {
+		return x.ErrorCode
+	}
+	return ""
+}
+
+func (x *DeliveryState) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // ErasureState is a request to erase what is held of a person, under the offset of its record. It stays for an hour after its
 // end, so that whoever asked can be told.
 type ErasureState struct {
@@ -602,7 +922,7 @@ type ErasureState struct {
 
 func (x *ErasureState) Reset() {
 	*x = ErasureState{}
-	mi := &file_parley_v1_state_proto_msgTypes[4]
+	mi := &file_parley_v1_state_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -614,7 +934,7 @@ func (x *ErasureState) String() string {
 func (*ErasureState) ProtoMessage() {}
 
 func (x *ErasureState) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_state_proto_msgTypes[4]
+	mi := &file_parley_v1_state_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -627,7 +947,7 @@ func (x *ErasureState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErasureState.ProtoReflect.Descriptor instead.
 func (*ErasureState) Descriptor() ([]byte, []int) {
-	return file_parley_v1_state_proto_rawDescGZIP(), []int{4}
+	return file_parley_v1_state_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ErasureState) GetAccount() string {
@@ -711,14 +1031,16 @@ type PartitionState struct {
 	// fence rises with every change of the partition's owner.
 	Fence int64 `protobuf:"varint,8,opt,name=fence,proto3" json:"fence,omitempty"`
 	// early counts the answers that came before their calls waited for one.
-	Early         int64 `protobuf:"varint,9,opt,name=early,proto3" json:"early,omitempty"`
+	Early int64 `protobuf:"varint,9,opt,name=early,proto3" json:"early,omitempty"`
+	// deliveries counts the DeliveryStates.
+	Deliveries    int64 `protobuf:"varint,10,opt,name=deliveries,proto3" json:"deliveries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PartitionState) Reset() {
 	*x = PartitionState{}
-	mi := &file_parley_v1_state_proto_msgTypes[5]
+	mi := &file_parley_v1_state_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -730,7 +1052,7 @@ func (x *PartitionState) String() string {
 func (*PartitionState) ProtoMessage() {}
 
 func (x *PartitionState) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_state_proto_msgTypes[5]
+	mi := &file_parley_v1_state_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -743,7 +1065,7 @@ func (x *PartitionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartitionState.ProtoReflect.Descriptor instead.
 func (*PartitionState) Descriptor() ([]byte, []int) {
-	return file_parley_v1_state_proto_rawDescGZIP(), []int{5}
+	return file_parley_v1_state_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PartitionState) GetNextOffset() int64 {
@@ -809,11 +1131,18 @@ func (x *PartitionState) GetEarly() int64 {
 	return 0
 }
 
+func (x *PartitionState) GetDeliveries() int64 {
+	if x != nil {
+		return x.Deliveries
+	}
+	return 0
+}
+
 var File_parley_v1_state_proto protoreflect.FileDescriptor
 
 const file_parley_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x15parley/v1/state.proto\x12\tparley.v1\"\x88\b\n" +
+	"\x15parley/v1/state.proto\x12\tparley.v1\x1a\x14parley/v1/call.proto\x1a\x15parley/v1/event.proto\"\x9e\b\n" +
 	"\x11ConversationState\x12\x14\n" +
 	"\x05phase\x18\x01 \x01(\x05R\x05phase\x12\x16\n" +
 	"\x06single\x18\x02 \x01(\bR\x06single\x12\x14\n" +
@@ -854,7 +1183,8 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\vended_at_ms\x18\x1f \x01(\x03R\tendedAtMs\x12\x12\n" +
 	"\x04code\x18  \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18! \x01(\tR\amessage\x12#\n" +
-	"\rpayload_bytes\x18\" \x01(\x03R\fpayloadBytes\"\x96\x01\n" +
+	"\rpayload_bytes\x18\" \x01(\x03R\fpayloadBytes\x12\x14\n" +
+	"\x05tells\x18# \x01(\bR\x05tells\"\x96\x01\n" +
 	"\tPartState\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\fR\x04call\x12\x1d\n" +
 	"\n" +
@@ -873,7 +1203,31 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\x06digest\x18\x03 \x01(\x06R\x06digest\x12\x1d\n" +
 	"\n" +
 	"expires_ms\x18\x04 \x01(\x03R\texpiresMs\x12\x14\n" +
-	"\x05early\x18\x05 \x01(\fR\x05early\"\xf7\x01\n" +
+	"\x05early\x18\x05 \x01(\fR\x05early\"\xa8\x02\n" +
+	"\vNoticeState\x12,\n" +
+	"\x05event\x18\x01 \x01(\v2\x16.parley.v1.ResultEventR\x05event\x12,\n" +
+	"\x05calls\x18\x02 \x03(\v2\x16.parley.v1.ResultEventR\x05calls\x124\n" +
+	"\bpayloads\x18\x03 \x03(\v2\x18.parley.v1.NoticePayloadR\bpayloads\x12\x16\n" +
+	"\x06cursor\x18\x04 \x01(\tR\x06cursor\x12\x1c\n" +
+	"\ttruncated\x18\x05 \x01(\bR\ttruncated\x12/\n" +
+	"\x06counts\x18\x06 \x03(\v2\x17.parley.v1.NoticeCountsR\x06counts\x12 \n" +
+	"\vtraceparent\x18\a \x01(\tR\vtraceparent\"<\n" +
+	"\rNoticePayload\x12+\n" +
+	"\aobjects\x18\x01 \x03(\v2\x11.parley.v1.ObjectR\aobjects\"Z\n" +
+	"\fNoticeCounts\x12\x14\n" +
+	"\x05total\x18\x01 \x01(\x05R\x05total\x12\x1c\n" +
+	"\tprocessed\x18\x02 \x01(\x05R\tprocessed\x12\x16\n" +
+	"\x06errors\x18\x03 \x01(\x05R\x06errors\"\xf8\x01\n" +
+	"\rDeliveryState\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x121\n" +
+	"\x06target\x18\x02 \x01(\v2\x19.parley.v1.ResponseTargetR\x06target\x12\x0e\n" +
+	"\x02of\x18\x03 \x01(\x05R\x02of\x12\x1a\n" +
+	"\battempts\x18\x04 \x01(\x05R\battempts\x12\x15\n" +
+	"\x06due_ms\x18\x05 \x01(\x03R\x05dueMs\x12\x1e\n" +
+	"\vbegun_at_ms\x18\x06 \x01(\x03R\tbegunAtMs\x12\x1d\n" +
+	"\n" +
+	"error_code\x18\a \x01(\tR\terrorCode\x12\x18\n" +
+	"\amessage\x18\b \x01(\tR\amessage\"\xf7\x01\n" +
 	"\fErasureState\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\x06R\asubject\x12\x17\n" +
@@ -883,7 +1237,7 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\x04kept\x18\x06 \x01(\x03R\x04kept\x12\x18\n" +
 	"\aobjects\x18\a \x01(\x03R\aobjects\x12\x1e\n" +
 	"\vended_at_ms\x18\b \x01(\x03R\tendedAtMs\x12\x1a\n" +
-	"\bsequence\x18\t \x01(\x03R\bsequence\"\xd7\x02\n" +
+	"\bsequence\x18\t \x01(\x03R\bsequence\"\xf7\x02\n" +
 	"\x0ePartitionState\x12\x1f\n" +
 	"\vnext_offset\x18\x01 \x01(\x03R\n" +
 	"nextOffset\x12\x1e\n" +
@@ -894,7 +1248,11 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\x04open\x18\x06 \x01(\x03R\x04open\x12:\n" +
 	"\x05final\x18\a \x03(\v2$.parley.v1.PartitionState.FinalEntryR\x05final\x12\x14\n" +
 	"\x05fence\x18\b \x01(\x03R\x05fence\x12\x14\n" +
-	"\x05early\x18\t \x01(\x03R\x05early\x1a8\n" +
+	"\x05early\x18\t \x01(\x03R\x05early\x12\x1e\n" +
+	"\n" +
+	"deliveries\x18\n" +
+	" \x01(\x03R\n" +
+	"deliveries\x1a8\n" +
 	"\n" +
 	"FinalEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -912,23 +1270,36 @@ func file_parley_v1_state_proto_rawDescGZIP() []byte {
 	return file_parley_v1_state_proto_rawDescData
 }
 
-var file_parley_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_parley_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_parley_v1_state_proto_goTypes = []any{
 	(*ConversationState)(nil), // 0: parley.v1.ConversationState
 	(*PartState)(nil),         // 1: parley.v1.PartState
 	(*RequestState)(nil),      // 2: parley.v1.RequestState
 	(*AnswerState)(nil),       // 3: parley.v1.AnswerState
-	(*ErasureState)(nil),      // 4: parley.v1.ErasureState
-	(*PartitionState)(nil),    // 5: parley.v1.PartitionState
-	nil,                       // 6: parley.v1.PartitionState.FinalEntry
+	(*NoticeState)(nil),       // 4: parley.v1.NoticeState
+	(*NoticePayload)(nil),     // 5: parley.v1.NoticePayload
+	(*NoticeCounts)(nil),      // 6: parley.v1.NoticeCounts
+	(*DeliveryState)(nil),     // 7: parley.v1.DeliveryState
+	(*ErasureState)(nil),      // 8: parley.v1.ErasureState
+	(*PartitionState)(nil),    // 9: parley.v1.PartitionState
+	nil,                       // 10: parley.v1.PartitionState.FinalEntry
+	(*ResultEvent)(nil),       // 11: parley.v1.ResultEvent
+	(*Object)(nil),            // 12: parley.v1.Object
+	(*ResponseTarget)(nil),    // 13: parley.v1.ResponseTarget
 }
 var file_parley_v1_state_proto_depIdxs = []int32{
-	6, // 0: parley.v1.PartitionState.final:type_name -> parley.v1.PartitionState.FinalEntry
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	11, // 0: parley.v1.NoticeState.event:type_name -> parley.v1.ResultEvent
+	11, // 1: parley.v1.NoticeState.calls:type_name -> parley.v1.ResultEvent
+	5,  // 2: parley.v1.NoticeState.payloads:type_name -> parley.v1.NoticePayload
+	6,  // 3: parley.v1.NoticeState.counts:type_name -> parley.v1.NoticeCounts
+	12, // 4: parley.v1.NoticePayload.objects:type_name -> parley.v1.Object
+	13, // 5: parley.v1.DeliveryState.target:type_name -> parley.v1.ResponseTarget
+	10, // 6: parley.v1.PartitionState.final:type_name -> parley.v1.PartitionState.FinalEntry
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_state_proto_init() }
@@ -936,13 +1307,15 @@ func file_parley_v1_state_proto_init() {
 	if File_parley_v1_state_proto != nil {
 		return
 	}
+	file_parley_v1_call_proto_init()
+	file_parley_v1_event_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_state_proto_rawDesc), len(file_parley_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,221 @@
+package processor
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"parley/processor/conversation"
+	"parley/processor/delivery"
+	"parley/processor/store"
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+const (
+	// noticeBytesMax bounds what is kept of an end until it is told. What has no room is left out, and the receiver is told so.
+	noticeBytesMax = 2 << 20
+	// audienceMax bounds the receivers of one end: each part of a conversation may name some.
+	audienceMax = 100
+)
+
+// audience is whom the end of something is told to, each once.
+type audience []*parleyv1.ResponseTarget
+
+// add takes in those targets that hear of the end, and are not in it, while there is room.
+func (a *audience) add(targets []*parleyv1.ResponseTarget, hears func(schemas.RespondWhen) bool) {
+	for _, t := range targets {
+		if len(*a) == audienceMax || t.GetResponseType() == "None" || !hears(schemas.RespondWhen(t.GetRespondWhen())) {
+			continue
+		}
+		if !slices.ContainsFunc(*a, func(have *parleyv1.ResponseTarget) bool { return sameTelling(have, t) }) {
+			*a = append(*a, t)
+		}
+	}
+}
+
+// sameTelling reports whether two targets are one receiver that is told the same.
+func sameTelling(a, b *parleyv1.ResponseTarget) bool {
+	return a.ResponseType == b.ResponseType && a.ResponseAddress == b.ResponseAddress &&
+		withResults(a) == withResults(b) && withObjects(a) == withObjects(b) && withProperties(a) == withProperties(b)
+}
+
+// A flag of a target counts only with the one before it (ASYNC-WIRE 11).
+func withResults(t *parleyv1.ResponseTarget) bool { return t.GetIncludeResults() }
+func withObjects(t *parleyv1.ResponseTarget) bool { return withResults(t) && t.GetIncludeObjects() }
+func withProperties(t *parleyv1.ResponseTarget) bool {
+	return withObjects(t) && !t.GetOnlyIncludeBase()
+}
+
+// tellsOfConversations reports whether a target of a call is told of ends of conversations.
+func tellsOfConversations(call *parleyv1.Call) bool {
+	return slices.ContainsFunc(call.GetOptions().GetSendResponseTo(), func(r *parleyv1.ResponseTarget) bool {
+		return r.GetResponseType() != "None" && conversation.OfConversations(schemas.RespondWhen(r.GetRespondWhen()))
+	})
+}
+
+// tellOfCall has an audience told of the end of a call, whose event has its sequence.
+func (t *turn) tellOfCall(p *partTurn, call *parleyv1.Call, e *parleyv1.ResultEvent, to audience) error {
+	if len(to) == 0 {
+		return nil
+	}
+	n := t.newNotice(p, e, to)
+	n.state.Event, n.state.Traceparent = n.take(e, call), call.Traceparent
+	return t.tell(p, n, to)
+}
+
+// toldParts reads what the end of a conversation is told of its parts, before they are forgotten, and who is told.
+func (t *turn) toldParts(p *partTurn, key schemas.ConversationKey, s conversation.State) (calls []toldCall, to audience, err error) {
+	for k := int32(1); k <= s.Calls; k++ {
+		if !s.Received.Has(k) {
+			continue
+		}
+		part, err := p.tx.Peek(key, k)
+		if err != nil {
+			return nil, nil, err
+		}
+		call, err := part.Decode()
+		if err != nil {
+			return nil, nil, err
+		}
+		to.add(call.GetOptions().GetSendResponseTo(), func(when schemas.RespondWhen) bool { return conversation.ToldOfConversation(when, s.End) })
+		if k > schemas.CallsPage {
+			continue
+		}
+		e, err := p.tx.TakeEndedPart(key, k)
+		if err != nil {
+			return nil, nil, err
+		}
+		if e != nil {
+			calls = append(calls, toldCall{e, call})
+		}
+	}
+	return calls, to, nil
+}
+
+// toldCall is a call that has ended.
+type toldCall struct {
+	event *parleyv1.ResultEvent
+	call  *parleyv1.Call
+}
+
+// tellOfConversation has an audience told of the end of a conversation, whose event has its sequence.
+func (t *turn) tellOfConversation(p *partTurn, e *parleyv1.ResultEvent, calls []toldCall, to audience) error {
+	if len(to) == 0 {
+		return nil
+	}
+	n := t.newNotice(p, e, to)
+	for _, c := range calls {
+		n.state.Calls = append(n.state.Calls, n.take(c.event, c.call))
+	}
+	return t.tell(p, n, to)
+}
+
+// tell keeps a notice, and has it told once it is committed.
+func (t *turn) tell(p *partTurn, n *notice, to audience) error {
+	deliveries := make([]store.Delivery, len(to))
+	begun := t.now
+	for i, target := range to {
+		deliveries[i] = store.Delivery{Account: n.state.Event.Account, Target: target, State: delivery.Begin(begun)}
+		p.tellings = append(p.tellings, telling{
+			id:       store.DeliveryID{Sequence: n.state.Event.Sequence, Target: int32(i)},
+			receiver: deliveries[i].Receiver(),
+			due:      begun,
+		})
+	}
+	return p.tx.PutNotice(n.state.Event.Sequence, n.state, deliveries)
+}
+
+// notice is what is told of an end, while it is being made.
+type notice struct {
+	state *parleyv1.NoticeState
+	// results, objects and properties are set when somebody is to have them.
+	results, objects, properties bool
+	// room is what is left of noticeBytesMax.
+	room int
+}
+
+func (t *turn) newNotice(p *partTurn, e *parleyv1.ResultEvent, to audience) *notice {
+	return &notice{
+		state:      &parleyv1.NoticeState{Event: e, Cursor: t.cursor(p, e.Sequence)},
+		results:    slices.ContainsFunc(to, withResults),
+		objects:    slices.ContainsFunc(to, withObjects),
+		properties: slices.ContainsFunc(to, withProperties),
+		room:       noticeBytesMax,
+	}
+}
+
+// take takes in a call, with its results and objects as far as somebody is to have them and there is room. It returns the
+// event of its end that is kept.
+func (n *notice) take(e *parleyv1.ResultEvent, call *parleyv1.Call) *parleyv1.ResultEvent {
+	counts := new(parleyv1.NoticeCounts)
+	for _, r := range e.GetCall().GetResults() {
+		counts.Total++
+		if schemas.ResultStatus(r.Status).CarriedOut() {
+			counts.Processed++
+		}
+		if r.Status == string(schemas.Error) {
+			counts.Errors++
+		}
+	}
+	n.state.Counts = append(n.state.Counts, counts)
+	if n.objects {
+		n.state.Payloads = append(n.state.Payloads, n.payload(call))
+	}
+	if n.results && n.fits(e) {
+		return e
+	}
+	return withoutResults(e)
+}
+
+// payload are the objects of a call, none if there is no room.
+func (n *notice) payload(call *parleyv1.Call) *parleyv1.NoticePayload {
+	objects := &parleyv1.NoticePayload{Objects: call.Objects}
+	if !n.properties {
+		objects = withoutProperties(call.Objects)
+	}
+	if !n.fits(objects) {
+		return new(parleyv1.NoticePayload)
+	}
+	return objects
+}
+
+// fits reports whether there is room for something, and takes it.
+func (n *notice) fits(m proto.Message) bool {
+	size := proto.Size(m)
+	if size > n.room {
+		n.state.Truncated = true
+		return false
+	}
+	n.room -= size
+	return true
+}
+
+// withoutResults is the event of a call without its results.
+func withoutResults(e *parleyv1.ResultEvent) *parleyv1.ResultEvent {
+	call := e.GetCall()
+	results := call.Results
+	call.Results = nil
+	short := proto.CloneOf(e)
+	call.Results = results
+	return short
+}
+
+func withoutProperties(objects []*parleyv1.Object) *parleyv1.NoticePayload {
+	out := &parleyv1.NoticePayload{Objects: make([]*parleyv1.Object, len(objects))}
+	for i, o := range objects {
+		out.Objects[i] = &parleyv1.Object{
+			Type: o.Type, CustomerKey: o.CustomerKey, SubscriberKey: o.SubscriberKey, PartnerKey: o.PartnerKey,
+			Id: o.Id, ObjectId: o.ObjectId, CorrelationId: o.CorrelationId, Erased: o.Erased,
+		}
+	}
+	return out
+}
+
+// cursor is a position in all results behind an event of this turn: of the other partitions that are ours, behind what is
+// committed. Of one that is not ours nothing is known here, so all of it stands behind the cursor.
+func (t *turn) cursor(p *partTurn, sequence int64) string {
+	c := t.committed.Clone()
+	c.Advance(p.id, sequence)
+	return c.String()
+}

@@ -1,0 +1,87 @@
+package processor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
+)
+
+// What has no room in a notice is left out, and what comes behind it may have room again. Counts stay.
+func TestNoticeHasAnEnd(t *testing.T) {
+	t.Parallel()
+	ended := func(message int) *parleyv1.ResultEvent {
+		return &parleyv1.ResultEvent{Event: &parleyv1.ResultEvent_Call{Call: &parleyv1.CallEvent{
+			RequestId: "r", Results: []*parleyv1.ObjectResult{{Status: "OK"}, {Status: "Error", Message: strings.Repeat("m", message)}},
+		}}}
+	}
+	objects := func(properties int) *parleyv1.Call {
+		return &parleyv1.Call{Objects: []*parleyv1.Object{{Type: "Row", Properties: []byte(strings.Repeat("p", properties))}, {Type: "Row"}}}
+	}
+	for _, tt := range []struct {
+		name             string
+		event            *parleyv1.ResultEvent
+		call             *parleyv1.Call
+		results, objects int
+		truncated        bool
+	}{
+		{"all", ended(100), objects(100), 2, 2, false},
+		{"long objects", ended(100), objects(noticeBytesMax), 2, 0, true},
+		{"long results", ended(noticeBytesMax), objects(100), 0, 2, true},
+		{"both", ended(noticeBytesMax), objects(noticeBytesMax), 0, 0, true},
+	} {
+		n := notice{state: new(parleyv1.NoticeState), results: true, objects: true, properties: true, room: noticeBytesMax}
+		kept := n.take(tt.event, tt.call)
+		if got := len(kept.GetCall().Results); got != tt.results || len(n.state.Payloads[0].Objects) != tt.objects || n.state.Truncated != tt.truncated {
+			t.Errorf("%s: %d results, %d objects, truncated %t", tt.name, got, len(n.state.Payloads[0].Objects), n.state.Truncated)
+		}
+		if c := n.state.Counts[0]; c.Total != 2 || c.Processed != 2 || c.Errors != 1 || len(tt.event.GetCall().Results) != 2 {
+			t.Errorf("%s: %v of %d", tt.name, c, len(tt.event.GetCall().Results))
+		}
+		if more := n.take(ended(1), objects(1)); len(more.GetCall().Results) != 2 {
+			t.Errorf("%s: the next has no room", tt.name)
+		}
+	}
+}
+
+// A receiver is told the same once, whatever it was named for.
+func TestAudience(t *testing.T) {
+	t.Parallel()
+	target := func(address string, results, objects, base bool) *parleyv1.ResponseTarget {
+		return &parleyv1.ResponseTarget{ResponseType: "HTTPPost", ResponseAddress: address, RespondWhen: "Always", IncludeResults: results, IncludeObjects: objects, OnlyIncludeBase: base}
+	}
+	var a audience
+	a.add([]*parleyv1.ResponseTarget{
+		{ResponseType: "None", RespondWhen: "Always"},
+		{ResponseType: "HTTPPost", ResponseAddress: "deaf", RespondWhen: "Never"},
+		target("one", false, false, false),
+		target("one", false, true, true), // includes nothing either
+		target("one", true, false, false),
+		target("one", true, false, true),
+		target("one", true, true, false),
+		target("one", true, true, true),
+		target("two", false, false, false),
+	}, func(when schemas.RespondWhen) bool { return when == schemas.RespondAlways })
+	var got []string
+	for _, r := range a {
+		words := r.ResponseAddress
+		for word, with := range map[string]bool{" results": withResults(r) && !withObjects(r), " objects": withObjects(r) && !withProperties(r), " properties": withProperties(r)} {
+			if with {
+				words += word
+			}
+		}
+		got = append(got, words)
+	}
+	if want := []string{"one", "one results", "one properties", "one objects", "two"}; !slices.Equal(got, want) {
+		t.Errorf("told are %q, want %q", got, want)
+	}
+	for i := range 2 * audienceMax {
+		a.add([]*parleyv1.ResponseTarget{target(fmt.Sprint(i), false, false, false)}, func(schemas.RespondWhen) bool { return true })
+	}
+	if len(a) != audienceMax {
+		t.Errorf("%d are told, want %d", len(a), audienceMax)
+	}
+}
