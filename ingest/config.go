@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"parley/internal/account"
+	"parley/internal/egress"
 	"parley/internal/route"
 	"parley/internal/token"
 	"parley/schemas"
@@ -45,7 +46,9 @@ type Config struct {
 	Maintenances Maintenances
 	// Callbacks knows and changes what signs callbacks, and which targets get none.
 	Callbacks Callbacks
-	Log       *slog.Logger
+	// Egress says where callbacks may go, as it does to who sends them. Zero: where it is public.
+	Egress egress.Guard
+	Log    *slog.Logger
 	// Metrics is where the server's metrics are registered, and what /metrics shows.
 	Metrics *prometheus.Registry
 

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"parley/ingest/publish"
+	"parley/internal/egress"
 	"parley/internal/route"
 	"parley/internal/telemetry"
 	"parley/schemas"
@@ -20,6 +21,7 @@ type recorder struct {
 	log    publish.Log
 	limits schemas.Limits
 	routes *route.Current
+	egress egress.Guard
 	// headers are those of every call's record, which share them: nobody changes them.
 	headers []kgo.RecordHeader
 }
@@ -117,10 +119,31 @@ func (r *recorder) decode(from sender, received []byte) (*parleyv1.Call, error) 
 	if p == nil {
 		p = schemas.Unsupported(call)
 	}
+	if p == nil {
+		p = r.reachable(call)
+	}
 	if p != nil {
 		return nil, p
 	}
 	return call, nil
+}
+
+// reachable refuses a call that wants callbacks where none go, as far as the URLs tell: so who sends it learns of it now, and
+// not from a delivery that was refused. Where a name leads is looked at when it is called.
+func (r *recorder) reachable(call *parleyv1.Call) *schemas.Problem {
+	for i, t := range call.GetOptions().GetSendResponseTo() {
+		if t.ResponseType != schemas.ResponseHTTPPost {
+			continue
+		}
+		if err := r.egress.CheckURL(t.ResponseAddress); err != nil {
+			return &schemas.Problem{
+				Code:    schemas.InvalidResponseAddress,
+				Pointer: fmt.Sprintf("/options/sendResponseTo/%d/responseAddress", i),
+				Detail:  err.Error(),
+			}
+		}
+	}
+	return nil
 }
 
 // reserved refuses the members that only a producer that writes to Kafka itself may give.

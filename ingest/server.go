@@ -82,6 +82,7 @@ func New(cfg Config) (*Server, error) {
 			log:     publish.Log{Topic: cfg.Topics.Calls, Partitions: cfg.Partitions},
 			limits:  cfg.Limits,
 			routes:  cfg.Routes,
+			egress:  cfg.Egress,
 			headers: callHeaders(),
 		},
 		producer:        &producer{client: cfg.Client, timeout: cfg.ProduceTimeout, log: cfg.Log, took: m.produce},

@@ -61,6 +61,18 @@ const (
 	CodeExpired Code = "Expired"
 )
 
+// The codes of deliveries: why a target was not told by HTTPPost.
+const (
+	// TargetForbidden is of an address that must not be reached.
+	TargetForbidden Code = "TargetForbidden"
+	// TargetDisabled is of a target that has answered 410 before, TargetGone of one that does so now.
+	TargetDisabled Code = "TargetDisabled"
+	TargetGone     Code = "TargetGone"
+	// TargetNotTaking is of an answer that is neither 2xx nor 410, TargetUnanswered of none.
+	TargetNotTaking  Code = "TargetNotTaking"
+	TargetUnanswered Code = "TargetUnanswered"
+)
+
 // httpStatus holds the codes whose problem is not answered with 400.
 var httpStatus = map[Code]int{
 	Unauthenticated:    http.StatusUnauthorized,

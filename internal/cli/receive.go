@@ -20,7 +20,7 @@ type receiveCmd struct {
 	parleyFlags
 
 	Addr    string        `default:"127.0.0.1:9191" placeholder:"HOST:PORT" help:"Where it listens."`
-	Secret  []string      `env:"PARLEY_WEBHOOK_SECRET" sep:"," placeholder:"WHSEC,..." help:"Secrets of which one must have signed a callback. Default: Parley is asked for those of the account."`
+	Secret  []string      `env:"PARLEY_WEBHOOK_SECRET" secret:"" sep:"," placeholder:"WHSEC,..." help:"Secrets of which one must have signed a callback. Default: Parley is asked for those of the account."`
 	Count   int           `short:"n" placeholder:"N" help:"End after so many callbacks. Default: with Ctrl-C."`
 	Timeout time.Duration `placeholder:"DURATION" help:"Fail when they have not come by then. Default: never."`
 	Answer  int           `default:"204" placeholder:"STATUS" help:"What callbacks are answered with: with 503 they come again, with 410 the target is disabled."`

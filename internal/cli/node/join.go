@@ -98,6 +98,7 @@ func (n *node) openIngest(conn driver.Conn, peers peers, erase eraser) error {
 		Subscribers:     queues,
 		Maintenances:    n.control,
 		Callbacks:       n.control,
+		Egress:          egress.New(n.cfg.CallbackAllow),
 		RouteWatch:      peers.routes,
 		Ready:           n.ready(conn),
 		Tracer:          n.tracer,

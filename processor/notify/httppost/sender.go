@@ -60,10 +60,10 @@ func (s *Sender) Close() { s.transport.Close() }
 func (s *Sender) Send(ctx context.Context, n *notify.Notification) notify.Verdict {
 	address := n.Target.ResponseAddress
 	if d := s.accounts.DisabledTarget(n.Account, address); d != nil {
-		return refused(codeDisabled, "it has answered 410 Gone at %s: parley webhooks enable has it called again", d.Since.UTC().Format(time.RFC3339))
+		return refused(schemas.TargetDisabled, "it has answered 410 Gone at %s: parley webhooks enable has it called again", d.Since.UTC().Format(time.RFC3339))
 	}
 	if err := s.guard.CheckURL(address); err != nil {
-		return refused(codeForbidden, "%v", err)
+		return refused(schemas.TargetForbidden, "%v", err)
 	}
 	r, err := s.request(ctx, n)
 	if err != nil {
@@ -103,12 +103,12 @@ func (s *Sender) request(ctx context.Context, n *notify.Notification) (*http.Req
 // unanswered is of an attempt that no answer came to.
 func unanswered(ctx context.Context, err error) notify.Verdict {
 	if refusal, ok := errors.AsType[*egress.RefusedError](err); ok {
-		return again(codeForbidden, "%v", refusal)
+		return again(schemas.TargetForbidden, "%v", refusal)
 	}
 	if ctx.Err() != nil {
-		return again(codeUnanswered, "no answer in time")
+		return again(schemas.TargetUnanswered, "no answer in time")
 	}
-	return again(codeUnanswered, "no answer: %v", innermost(err))
+	return again(schemas.TargetUnanswered, "no answer: %v", innermost(err))
 }
 
 // innermost leaves out what is around an error: the method and the address, which may hold a secret.
@@ -130,7 +130,7 @@ func (s *Sender) answered(ctx context.Context, n *notify.Notification, response 
 	case status == http.StatusGone:
 		return s.gone(ctx, n)
 	default:
-		v := again(codeStatus, "the receiver has answered %d %s", status, http.StatusText(status))
+		v := again(schemas.TargetNotTaking, "the receiver has answered %d %s", status, http.StatusText(status))
 		v.RetryAfter = retryAfter(response.Header, time.Now())
 		return v
 	}
@@ -143,5 +143,5 @@ func (s *Sender) gone(ctx context.Context, n *notify.Notification) notify.Verdic
 	if err := s.accounts.DisableTarget(ctx, d); err != nil {
 		return again(schemas.QueueUnavailable, "it has answered 410 Gone, which could not be kept: %v", err)
 	}
-	return refused(codeGone, "it has answered 410 Gone: parley webhooks enable has it called again")
+	return refused(schemas.TargetGone, "it has answered 410 Gone: parley webhooks enable has it called again")
 }

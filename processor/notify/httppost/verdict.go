@@ -10,18 +10,6 @@ import (
 	"parley/schemas"
 )
 
-// Why a notification was not taken.
-const (
-	// codeForbidden is of an address that must not be reached.
-	codeForbidden schemas.Code = "TargetForbidden"
-	// codeDisabled is of a target that has answered 410 before, codeGone of one that does so now.
-	codeDisabled schemas.Code = "TargetDisabled"
-	codeGone     schemas.Code = "TargetGone"
-	// codeStatus is of an answer that is neither 2xx nor 410, codeUnanswered of none.
-	codeStatus     schemas.Code = "TargetNotTaking"
-	codeUnanswered schemas.Code = "TargetUnanswered"
-)
-
 func refused(why schemas.Code, format string, args ...any) notify.Verdict {
 	return notify.Verdict{Kind: notify.Refused, Code: why, Message: fmt.Sprintf(format, args...)}
 }
