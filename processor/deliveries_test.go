@@ -314,6 +314,15 @@ func TestDeliveriesAreRecorded(t *testing.T) {
 		}
 		got = append(got, fmt.Sprintf("%s %s %s %s %d of %d: %s", d.ResponseAddress, d.Type, d.Status, d.ErrorCode, d.Attempts, d.About, d.Message))
 	}
+	ended := await(t, p, "a")
+	if n := len(ended.Deliveries); n != 1 || len(ended.Calls[0].Deliveries) != 2 {
+		t.Errorf("the status shows %+v and %+v", ended.Deliveries, ended.Calls[0].Deliveries)
+	}
+	for _, d := range append(ended.Deliveries, ended.Calls[0].Deliveries...) {
+		if d.Status == schemas.DeliveryPending || d.CompletedAt == nil || d.NextAttemptAt != nil || d.ErrorCode == "" == strings.Contains(d.ResponseAddress, "refuses") {
+			t.Errorf("the status shows %+v", d)
+		}
+	}
 	slices.Sort(got)
 	want := []string{
 		fmt.Sprintf("https://again/hook conversation.completed Delivered  2 of %d: ", about[1]),
@@ -343,6 +352,12 @@ func TestDeliveriesOutliveTheProcess(t *testing.T) {
 			c.send("acme/a", toldPart("a", 2, 2, target("x", schemas.RespondOnCallComplete, "")))
 			await(t, p, "a")
 			before := names(away.await(t, 2))
+			if !within(patience, func() bool {
+				d := await(t, p, "a").Deliveries
+				return len(d) == 1 && d[0].Status == schemas.DeliveryPending && d[0].ErrorCode == "Unavailable" && d[0].Attempts > 0 && d[0].NextAttemptAt != nil
+			}) {
+				t.Errorf("the status shows %+v", await(t, p, "a").Deliveries)
+			}
 			stop()
 			there := new(receiver)
 			c.start(&backend{}, dir(first), there.posted)

@@ -76,7 +76,10 @@ func (v *lookup) request(q schemas.RequestQuery) (schemas.CallResource, error) {
 		return schemas.CallResource{}, err
 	}
 	if e != nil {
-		r := schemas.CallResourceOf(e)
+		r, err := v.call(e)
+		if err != nil {
+			return r, err
+		}
 		r.Conflicting = q.Conflicts(e.GetCall().GetContent())
 		return owned(r, q.Account)
 	}

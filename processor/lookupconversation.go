@@ -78,9 +78,13 @@ func (v *lookup) openCalls(r *schemas.ConversationResource, key schemas.Conversa
 		}
 		if e == nil {
 			r.InRecord = append(r.InRecord, p.SequenceCode)
-		} else {
-			r.Calls = append(r.Calls, schemas.CallResourceOf(e))
+			continue
 		}
+		call, err := v.call(e)
+		if err != nil {
+			return err
+		}
+		r.Calls = append(r.Calls, call)
 	}
 	return nil
 }
@@ -110,6 +114,11 @@ func (v *lookup) end(key schemas.ConversationKey, s conversation.State) (schemas
 	}
 	r := schemas.ConversationResourceOf(e)
 	r.ContinuedBy = schemas.TextOf(s.ContinuedBy)
+	if e.GetConversation().GetTold() > 0 {
+		if r.Deliveries, err = v.deliveries(e.Sequence); err != nil {
+			return r, err
+		}
+	}
 	if s.Kept.From > 0 && s.ContinuedBy == "" {
 		r.Kept = &schemas.KeptResource{From: s.Kept.From, Failed: s.Kept.Failed, Until: s.Kept.Until}
 	}
@@ -160,11 +169,16 @@ func (v *lookup) endedCalls(r *schemas.ConversationResource, key schemas.Convers
 			break
 		}
 		last = k
-		if e, ok := known[k]; ok {
-			r.Calls = append(r.Calls, schemas.CallResourceOf(e))
-		} else {
+		e, ok := known[k]
+		if !ok {
 			r.InRecord = append(r.InRecord, k)
+			continue
 		}
+		call, err := v.call(e)
+		if err != nil {
+			return err
+		}
+		r.Calls = append(r.Calls, call)
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ func (r ConversationResource) ETag() string {
 		t.numbers(int64(r.Kept.From), int64(r.Kept.Failed))
 		t.times(&r.Kept.Until)
 	}
+	t.deliveries(r.Deliveries)
 	ended := slices.Clone(r.InRecord)
 	for i := range r.Calls {
 		if c := &r.Calls[i]; c.Final() {
@@ -82,6 +83,7 @@ func (t *tagged) call(r *CallResource) {
 	t.times(r.AcceptedAt, r.StartedAt, r.CompletedAt, r.PartsExpireAt)
 	t.codes(r.Missing)
 	t.there(r.Conflicting)
+	t.deliveries(r.Deliveries)
 	t.numbers(int64(len(r.Results)))
 	for i := range r.Results {
 		o := &r.Results[i]

@@ -76,6 +76,9 @@ func TestETagIsOfEveryField(t *testing.T) {
 	eachField(t, schemas.ResultResource{}, func(r schemas.ResultResource) string {
 		return schemas.CallResource{Results: []schemas.ResultResource{r}}.ETag()
 	})
+	eachField(t, schemas.DeliveryResource{}, func(r schemas.DeliveryResource) string {
+		return schemas.CallResource{Deliveries: []schemas.DeliveryResource{r}}.ETag()
+	})
 	eachField(t, schemas.KeptResource{}, func(r schemas.KeptResource) string {
 		return schemas.ConversationResource{Kept: &r}.ETag()
 	})

@@ -38,6 +38,8 @@ type CallResource struct {
 	// first MissingMax of them, and the time by which the next must.
 	Missing       []int32    `json:"missing,omitempty"`
 	PartsExpireAt *time.Time `json:"partsExpireAt,omitempty"`
+	// Deliveries are how far telling of the end of the call has come, a receiver each.
+	Deliveries []DeliveryResource `json:"deliveries,omitempty"`
 }
 
 // MissingMax bounds the missing sequence codes that a status lists.
@@ -95,8 +97,10 @@ type ConversationResource struct {
 	Continues   *string `json:"continues"`
 	ContinuedBy *string `json:"continuedBy"`
 	// Kept is given while payloads of a conversation that failed are kept for a resubmission.
-	Kept  *KeptResource  `json:"kept,omitempty"`
-	Calls []CallResource `json:"calls"`
+	Kept *KeptResource `json:"kept,omitempty"`
+	// Deliveries are how far telling of the end of the conversation has come, a receiver each. Those of its calls stand there.
+	Deliveries []DeliveryResource `json:"deliveries,omitempty"`
+	Calls      []CallResource     `json:"calls"`
 	// Next is the sequence code after which the next page of Calls begins; absent on the last page.
 	Next int32 `json:"next,omitempty"`
 	// InRecord are the sequence codes of this page whose calls only the record has. It is between those who answer: a

@@ -55,6 +55,7 @@ func (r ConversationResource) AppendJSON(b []byte) ([]byte, error) {
 		j.time(`,"until":`, &r.Kept.Until)
 		j.raw(`}`)
 	}
+	j.deliveries(r.Deliveries)
 	j.raw(`,"calls":[`)
 	for i := range r.Calls {
 		if i > 0 {
@@ -120,6 +121,7 @@ func (j *jsonText) call(r *CallResource) {
 		j.codes(`,"missing":`, r.Missing)
 	}
 	j.time(`,"partsExpireAt":`, r.PartsExpireAt)
+	j.deliveries(r.Deliveries)
 	j.raw(`}`)
 }
 

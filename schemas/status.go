@@ -76,6 +76,8 @@ func (s ConversationStatus) Final() bool {
 type DeliveryStatus string
 
 const (
+	// DeliveryPending: it is tried, or tried again.
+	DeliveryPending DeliveryStatus = "Pending"
 	// Delivered: the receiver has taken it.
 	Delivered DeliveryStatus = "Delivered"
 	// Undelivered: it was given up.

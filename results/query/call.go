@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,7 +75,25 @@ func (q *Query) resources(ctx context.Context, found []callRow) ([]schemas.CallR
 	for i, c := range found {
 		calls[i] = schemas.CallResourceOf(c.event(results[c.Sequence]))
 	}
+	told, err := q.deliveries(ctx, found[0].Account, found[0].conversation())
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range told {
+		i := slices.IndexFunc(found, func(c callRow) bool { return c.Partition == d.Partition && c.Sequence == d.About })
+		if i >= 0 {
+			calls[i].Deliveries = append(calls[i].Deliveries, d.resource())
+		}
+	}
 	return calls, nil
+}
+
+// conversation is the name that the call's conversation is known by.
+func (c callRow) conversation() string {
+	if c.ConversationID == "" {
+		return c.RequestID.String()
+	}
+	return c.ConversationID
 }
 
 // page returns the calls of a conversation behind a sequence code, at most one more than fit on a page.

@@ -47,6 +47,15 @@ func (q *Query) conversation(ctx context.Context, ask schemas.ConversationQuery)
 	if r.Calls, err = q.page(ctx, ask); err != nil {
 		return schemas.ConversationResource{}, err
 	}
+	told, err := q.deliveries(ctx, ask.Account, ask.ID)
+	if err != nil {
+		return schemas.ConversationResource{}, err
+	}
+	for _, d := range told {
+		if d.ofConversation() {
+			r.Deliveries = append(r.Deliveries, d.resource())
+		}
+	}
 	if len(r.Calls) > schemas.CallsPage {
 		r.Calls = r.Calls[:schemas.CallsPage]
 		r.Next = r.Calls[schemas.CallsPage-1].SequenceCode
