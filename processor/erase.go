@@ -58,12 +58,34 @@ func (p *partition) nextErasure() int {
 // later in the turn is looked at before that is.
 func (t *turn) eraseSome(p *partTurn, i int) error {
 	e := &p.erasing[i]
+	if e.Told {
+		return t.eraseTold(p, e)
+	}
 	found, next, err := t.store.PartsAbout(p.id, e.Account, e.Subject, e.Cursor, store.Portion{Parts: erasePartsMax, Bytes: eraseBytesMax})
 	if err != nil {
 		return err
 	}
 	for _, at := range found {
 		if err := t.erasePart(p, e, at); err != nil {
+			return err
+		}
+	}
+	e.Cursor, e.Told = next, next == nil
+	return p.tx.PutErasure(*e)
+}
+
+// eraseTold looks at some more of what is told of calls that have ended. It comes after all parts: what ends later has them
+// without the data.
+func (t *turn) eraseTold(p *partTurn, e *store.Erasure) error {
+	found, next, err := t.store.ToldAbout(p.id, e.Account, e.Subject, e.Cursor, store.Portion{Parts: erasePartsMax, Bytes: eraseBytesMax})
+	if err != nil {
+		return err
+	}
+	for _, key := range found {
+		if e.DryRun {
+			break
+		}
+		if err := p.tx.EraseTold(key, e.Subject); err != nil {
 			return err
 		}
 	}

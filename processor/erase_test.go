@@ -14,6 +14,7 @@ import (
 	"parley/processor"
 	"parley/processor/conversation"
 	"parley/processor/executor"
+	"parley/processor/notify"
 	"parley/schemas"
 )
 
@@ -433,5 +434,64 @@ func TestErasuresThatAreNone(t *testing.T) {
 	}
 	if got, err := p.Erasures(t.Context(), schemas.ErasureQuery{Commands: []schemas.Position{at}}, everyPartition...); err == nil {
 		t.Errorf("it is told of: %+v", got)
+	}
+}
+
+// What is still to be told of a person is told without its data: the objects, their keys, and the texts of their results.
+func TestErasureReachesWhatIsToBeTold(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	var there atomic.Bool
+	told := &receiver{verdict: func(*notify.Notification) notify.Verdict {
+		if there.Load() {
+			return notify.Verdict{Kind: notify.Taken}
+		}
+		return notify.Verdict{Kind: notify.Again, Code: "Unavailable"}
+	}}
+	refuse := func(req executor.Request) conversation.Outcome {
+		out := make([]conversation.ObjectOutcome, len(req.Call.Objects))
+		for i, o := range req.Call.Objects {
+			out[i] = conversation.ObjectOutcome{Failed: strings.HasPrefix(o.CorrelationId, "ann"), Code: "NoSuchRow", Message: "nobody has " + o.CustomerKey}
+		}
+		return conversation.Outcome{Results: out}
+	}
+	opened := newDoor()
+	t.Cleanup(opened.open)
+	second := func(req executor.Request) conversation.Outcome {
+		if req.Call.GetOptions().GetSequenceCode() == 2 {
+			<-opened.ch
+		}
+		return refuse(req)
+	}
+	p, _ := c.start(&backend{answer: second}, t.TempDir(), told.posted)
+	targets := func(call string) string {
+		all := `,"includeResults":true,"includeObjects":true`
+		return strings.Replace(call, `"options":{`, `"options":{"failOn":"Never","sendResponseTo":[`+target("x", schemas.RespondOnCallComplete, all)+","+target("x", schemas.RespondOnConversationComplete, all)+`],`, 1)
+	}
+	c.send("acme/c", targets(aboutBoth(1, 2)))
+	c.send("acme/c", targets(aboutBoth(2, 2)))
+	told.await(t, 1) // of the first part; the other waits for its backend
+	if body := string(told.came()[0].Body); !strings.Contains(body, "555-0100") || !strings.Contains(body, "nobody has row-of-ann") {
+		t.Errorf("before the erasure: %s", body)
+	}
+	c.erase(p, false)
+	before := len(told.came())
+	there.Store(true)
+	opened.open()
+	await(t, p, "c")
+	if !within(patience, func() bool { return len(names(told.came()[before:])) == 3 }) {
+		t.Fatalf("told %v", names(told.came()[before:]))
+	}
+	for _, n := range told.came()[before:] {
+		for _, word := range ofAnn {
+			if bytes.Contains(n.Body, []byte(word)) {
+				t.Errorf("%q is told: %s", word, n.Body)
+			}
+		}
+		for _, word := range []string{"bob@example.com", "row-of-bob", "555-0199"} {
+			if !bytes.Contains(n.Body, []byte(word)) {
+				t.Errorf("%q is not told: %s", word, n.Body)
+			}
+		}
 	}
 }

@@ -22,12 +22,13 @@ type Erasure struct {
 	Subject uint64
 	// DryRun: it only counts.
 	DryRun bool
-	// Cursor is where to go on: see PartsAbout.
+	// Cursor is where to go on: see PartsAbout, and, when Told is set, ToldAbout.
 	Cursor []byte
+	Told   bool
 	// Open and Kept count the calls that had objects of the person, of open conversations and of those that failed; Objects
 	// the objects.
 	Open, Kept, Objects int64
-	// EndedAt is when all parts had been looked at; zero: not yet. Sequence is that of the last event then.
+	// EndedAt is when all had been looked at; zero: not yet. Sequence is that of the last event then.
 	EndedAt  time.Time
 	Sequence int64
 }
@@ -39,6 +40,7 @@ func (t *Tx) PutErasure(e Erasure) error {
 		Subject:   e.Subject,
 		DryRun:    e.DryRun,
 		Cursor:    e.Cursor,
+		Told:      e.Told,
 		Waiting:   e.Open,
 		Kept:      e.Kept,
 		Objects:   e.Objects,
@@ -89,6 +91,7 @@ func decodeErasure(key, value []byte) (Erasure, error) {
 		Subject:  m.Subject,
 		DryRun:   m.DryRun,
 		Cursor:   m.Cursor,
+		Told:     m.Told,
 		Open:     m.Waiting,
 		Kept:     m.Kept,
 		Objects:  m.Objects,

@@ -914,8 +914,10 @@ type ErasureState struct {
 	Objects int64 `protobuf:"varint,7,opt,name=objects,proto3" json:"objects,omitempty"`
 	// ended_at_ms is when all parts had been looked at, by the owner's clock; zero: not yet. Behind sequence, the last event
 	// then, no event tells of the person but of calls that came later, or that were being carried out.
-	EndedAtMs     int64 `protobuf:"varint,8,opt,name=ended_at_ms,json=endedAtMs,proto3" json:"ended_at_ms,omitempty"`
-	Sequence      int64 `protobuf:"varint,9,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	EndedAtMs int64 `protobuf:"varint,8,opt,name=ended_at_ms,json=endedAtMs,proto3" json:"ended_at_ms,omitempty"`
+	Sequence  int64 `protobuf:"varint,9,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// told is set when all parts were looked at: cursor is then in what is told of calls that have ended.
+	Told          bool `protobuf:"varint,10,opt,name=told,proto3" json:"told,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1011,6 +1013,13 @@ func (x *ErasureState) GetSequence() int64 {
 		return x.Sequence
 	}
 	return 0
+}
+
+func (x *ErasureState) GetTold() bool {
+	if x != nil {
+		return x.Told
+	}
+	return false
 }
 
 // PartitionState is what the owner of a partition knows of the whole of it.
@@ -1227,7 +1236,7 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\vbegun_at_ms\x18\x06 \x01(\x03R\tbegunAtMs\x12\x1d\n" +
 	"\n" +
 	"error_code\x18\a \x01(\tR\terrorCode\x12\x18\n" +
-	"\amessage\x18\b \x01(\tR\amessage\"\xf7\x01\n" +
+	"\amessage\x18\b \x01(\tR\amessage\"\x8b\x02\n" +
 	"\fErasureState\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\x06R\asubject\x12\x17\n" +
@@ -1237,7 +1246,9 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\x04kept\x18\x06 \x01(\x03R\x04kept\x12\x18\n" +
 	"\aobjects\x18\a \x01(\x03R\aobjects\x12\x1e\n" +
 	"\vended_at_ms\x18\b \x01(\x03R\tendedAtMs\x12\x1a\n" +
-	"\bsequence\x18\t \x01(\x03R\bsequence\"\xf7\x02\n" +
+	"\bsequence\x18\t \x01(\x03R\bsequence\x12\x12\n" +
+	"\x04told\x18\n" +
+	" \x01(\bR\x04told\"\xf7\x02\n" +
 	"\x0ePartitionState\x12\x1f\n" +
 	"\vnext_offset\x18\x01 \x01(\x03R\n" +
 	"nextOffset\x12\x1e\n" +
