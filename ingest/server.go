@@ -155,6 +155,11 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	get(subscribersPath+"/:subscriber", takes(s.getSubscriber))
 	e.DELETE(subscribersPath+"/:subscriber", takes(s.deleteSubscriber))
 	e.POST(subscribersPath+"/:subscriber"+dequeueSuffix, takes(s.postDequeue))
+	for _, path := range []string{essPath, essShortPath} {
+		e.POST(path, takes(s.postESS))
+		get(path, takes(s.getWSDL, "wsdl"))
+	}
+	get(essWSDLPath, takes(s.getWSDL))
 	if s.peers != nil {
 		e.POST(peer.Path+":question", echo.WrapHandler(s.peers))
 	}

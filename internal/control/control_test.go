@@ -74,13 +74,19 @@ type process struct {
 
 func (c *cluster) startProcess(t *testing.T) process {
 	t.Helper()
+	return c.startProcessAs(t, "")
+}
+
+// startProcessAs is a process with a name of its own.
+func (c *cluster) startProcessAs(t *testing.T, instance string) process {
+	t.Helper()
 	l := new(logged)
 	opening, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	p, err := control.Open(opening, control.Config{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)},
-		Topic: c.topic,
-		Log:   slog.New(slog.NewTextHandler(l, nil)),
+		Topic: c.topic, Instance: instance,
+		Log: slog.New(slog.NewTextHandler(l, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -158,3 +158,69 @@ func TestCallbacksVersion1(t *testing.T) {
 		t.Errorf("read %+v, %v", d, err)
 	}
 }
+
+func FuzzDecodeSubscriber(f *testing.F) {
+	f.Add("54", []byte(goldenSubscriber))
+	f.Add("54", []byte(`{"version":2}`))
+	f.Add("", []byte(`null`))
+	f.Fuzz(func(t *testing.T, id string, value []byte) {
+		s, err := decodeSubscriber(id, value)
+		if err != nil {
+			return
+		}
+		b, err := encodeSubscriber(s)
+		if err != nil {
+			t.Fatalf("%+v was read, but cannot be written: %v", s, err)
+		}
+		again, err := decodeSubscriber(id, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b2, err := encodeSubscriber(again); err != nil || string(b2) != string(b) {
+			t.Fatalf("written %s, then %s, %v", b, b2, err)
+		}
+	})
+}
+
+func FuzzDecodeQueue(f *testing.F) {
+	f.Add("54/node-a", []byte(goldenQueue))
+	f.Add("54", []byte(goldenQueue))
+	f.Add("/", []byte(`null`))
+	f.Fuzz(func(t *testing.T, name string, value []byte) {
+		q, err := decodeQueue(name, value)
+		if err != nil {
+			return
+		}
+		b, err := encodeQueue(q)
+		if err != nil {
+			t.Fatalf("%+v was read, but cannot be written: %v", q, err)
+		}
+		if again, err := decodeQueue(name, b); err != nil || !again.covers(q) || !q.covers(again) {
+			t.Fatalf("written %+v, read %+v, %v", q, again, err)
+		}
+	})
+}
+
+const (
+	goldenSubscriber = `{"version":1,"id":54,"account":"acme","name":"warehouse","transactionTypes":["call.failed"],"objectTypes":["Order"],"maxBlockCount":9,"warnDepth":1,"fullDepth":2,"begins":[0,7],"created":"2026-12-01T08:00:00Z","deleted":"2026-12-02T08:00:00Z","by":"acme"}`
+	goldenQueue      = `{"version":1,"subscriber":54,"acknowledged":7,"handedOut":9,"dequeued":"2026-12-01T08:00:00Z"}`
+)
+
+// The bytes of version 1 of subscribers and queues stay readable.
+func TestSubscribersVersion1(t *testing.T) {
+	t.Parallel()
+	s, err := decodeSubscriber("54", []byte(goldenSubscriber))
+	if err != nil || s.ID != 54 || s.Begins[1] != 7 || s.Live() {
+		t.Errorf("read %+v, %v", s, err)
+	}
+	if b, err := encodeSubscriber(s); err != nil || string(b) != goldenSubscriber {
+		t.Errorf("written %s, %v", b, err)
+	}
+	q, err := decodeQueue("54/node-a", []byte(goldenQueue))
+	if err != nil || q.Acknowledged != 7 || q.HandedOut != 9 {
+		t.Errorf("read %+v, %v", q, err)
+	}
+	if b, err := encodeQueue(q); err != nil || string(b) != goldenQueue {
+		t.Errorf("written %s, %v", b, err)
+	}
+}

@@ -211,3 +211,30 @@ func TestTrimIsRareWhenRecordsAreKeptLong(t *testing.T) {
 		}
 	}
 }
+
+// What one of several groups has not passed stays, and everything where one of them has never been.
+func TestTrimWaitsForAllGroups(t *testing.T) {
+	t.Parallel()
+	l := newTrimLog(t)
+	l.commit(map[int32]int64{0: 9, 1: 9})
+	trimmer := l.trimmer(time.Minute)
+	trimmer.Groups = append(trimmer.Groups, "others")
+	all := map[int32]int64{0: 10, 1: 10}
+	if err := trimmer.Trim(t.Context(), all, now); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := l.starts(), [2]int64{}; got != want {
+		t.Errorf("the partitions begin at %v, want %v: the others have read nothing", got, want)
+	}
+	var others kadm.Offsets
+	others.AddOffset(trimmed, 1, 4, -1)
+	if err := l.admin.CommitAllOffsets(t.Context(), "others", others); err != nil {
+		t.Fatal(err)
+	}
+	if err := trimmer.Trim(t.Context(), all, now); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := l.starts(), [2]int64{0, 4}; got != want {
+		t.Errorf("the partitions begin at %v, want %v", got, want)
+	}
+}

@@ -43,7 +43,7 @@ type FanoutConfig struct {
 	// CommitEvery is the least time between the commits of two transactions under load. Zero: 250 ms.
 	CommitEvery time.Duration
 	// TendEvery is the time between two rounds in which one of the members measures all queues, gives room back, and deletes the
-	// topics of subscribers that are deleted. Zero: 15 s.
+	// topics of subscribers that are deleted. Zero: 5 s.
 	TendEvery time.Duration
 	// DropAfter is how long the topic of a deleted subscriber stays: longer than any transaction that writes to it. Zero:
 	// twice TransactionTimeout.
@@ -56,7 +56,7 @@ type FanoutConfig struct {
 
 func (c FanoutConfig) withDefaults() FanoutConfig {
 	c.CommitEvery = cmp.Or(c.CommitEvery, 250*time.Millisecond)
-	c.TendEvery = cmp.Or(c.TendEvery, 15*time.Second)
+	c.TendEvery = cmp.Or(c.TendEvery, 5*time.Second)
 	c.DropAfter = cmp.Or(c.DropAfter, 2*c.TransactionTimeout)
 	return c
 }

@@ -26,12 +26,12 @@ const (
 	lookBytes    = 256 << 10
 )
 
-// look counts what is in a queue, as far as it is not too much. Its error wraps schemas.ErrUnavailable.
-func (f *fetcher) look(ctx context.Context, q control.Queue) (seen, error) {
+// look counts what is in a queue, as far as it is not more than about so many bytes. Its error wraps schemas.ErrUnavailable.
+func (f *fetcher) look(ctx context.Context, q control.Queue, bytesMax int32) (seen, error) {
 	s := seen{Queue: q}
 	next := q.Acknowledged
-	for read := 0; read < lookBytesMax; read += lookBytes {
-		p, err := f.from(ctx, q.Subscriber, next, lookBytes)
+	for piece := min(lookBytes, bytesMax); bytesMax > 0; bytesMax -= piece {
+		p, err := f.from(ctx, q.Subscriber, next, piece)
 		if err != nil {
 			return s, err
 		}

@@ -23,9 +23,8 @@ type metrics struct {
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
-	of := []string{"account", "subscriber"}
 	gauge := func(name, help string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "parley_subscriber_" + name, Help: help}, of)
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "parley_subscriber_" + name, Help: help}, []string{"subscriber"})
 	}
 	m := &metrics{
 		queued: prometheus.NewCounter(prometheus.CounterOpts{

@@ -135,7 +135,7 @@ func (q *Queues) Subscriber(ctx context.Context, account string, id schemas.Subs
 	if err != nil {
 		return schemas.SubscriberResource{}, err
 	}
-	seen, err := q.fetch.look(ctx, q.cfg.Control.Queue(id))
+	seen, err := q.fetch.look(ctx, q.cfg.Control.Queue(id), lookBytesMax)
 	if err != nil {
 		return schemas.SubscriberResource{}, err
 	}

@@ -12,8 +12,11 @@ import (
 	"parley/internal/topics"
 )
 
-// tendTimeout bounds what is done for one queue.
-const tendTimeout = 10 * time.Second
+const (
+	// tendTimeout bounds what is done for one queue in a round, tendBytesMax what is read of it.
+	tendTimeout  = 10 * time.Second
+	tendBytesMax = 64 << 10
+)
 
 // tend measures the queues, gives back the room of what is acknowledged, and deletes the topics of subscribers that are
 // deleted, until ctx ends. The member with the first partition of the results does so for all; if two do, no harm is done.
@@ -66,7 +69,7 @@ func (t *tender) one(ctx context.Context, s *control.Subscriber, now time.Time) 
 		return t.drop(ctx, s, now)
 	}
 	q := t.cfg.Control.Queue(s.ID)
-	seen, err := t.fetch.look(ctx, q)
+	seen, err := t.fetch.look(ctx, q, tendBytesMax)
 	if err != nil {
 		return err
 	}
@@ -106,7 +109,7 @@ func (t *tender) drop(ctx context.Context, s *control.Subscriber, now time.Time)
 }
 
 func labels(s *control.Subscriber) prometheus.Labels {
-	return prometheus.Labels{"account": s.Account, "subscriber": s.ID.String()}
+	return prometheus.Labels{"subscriber": s.ID.String()}
 }
 
 // tell shows how a queue stands.

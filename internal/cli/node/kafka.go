@@ -71,6 +71,7 @@ func (n *node) topicSpec() topics.Spec {
 // fewer of them, if that is allowed.
 func (n *node) makeTopics(ctx context.Context, client *kgo.Client) (err error) {
 	spec := n.topicSpec()
+	n.replication = spec.Replication
 	n.layout, err = topics.Ensure(ctx, client, spec)
 	few, ok := errors.AsType[*topics.BrokersError](err)
 	switch {
@@ -80,6 +81,7 @@ func (n *node) makeTopics(ctx context.Context, client *kgo.Client) (err error) {
 		return fmt.Errorf("%w; have more brokers, or set PARLEY_REPLICATION=%d, or PARLEY_ALLOW_UNSAFE_TOPICS=true: with fewer than 3 a lost broker may take along what was acknowledged", err, few.Brokers)
 	}
 	spec.Replication = int16(few.Brokers)
+	n.replication = spec.Replication
 	n.layout, err = topics.Ensure(ctx, client, spec)
 	return err
 }

@@ -31,7 +31,7 @@ const metricsHead = `# Metrics
 What ` + "`/metrics`" + ` of a node with all roles shows; one with some of them shows theirs. Times are in seconds, sizes in bytes.
 Histograms of Parley's own are native ones, too, for a server that asks for them. Beside these there are the usual ` + "`go_*`" + `,
 ` + "`process_*`" + ` and ` + "`go_build_info`" + `, and those of the Kafka clients (franz-go's kprom): ` + "`parley_ingest_kafka_*`" + `, ` + "`parley_processor_kafka_*`" + `,
-` + "`parley_sink_kafka_*`" + `. No label names a conversation or a call, and an account only as the owner of
+` + "`parley_sink_kafka_*`" + `, ` + "`parley_subscribers_kafka_*`" + `. No label names a conversation or a call, and an account only as the owner of
 the topic that its calls come by.
 
 What to watch first: ` + "`parley_audit_problems`" + `, which is 0 as long as everything is accounted for, ` + "`parley_ingest_calls_total`" + ` by code, ` + "`parley_ingest_request_seconds`" + `, ` + "`parley_partition_lag_seconds`" + `,
@@ -62,6 +62,9 @@ func TestMetricsPage(t *testing.T) {
 		c.TLSCert, c.TLSKey, c.TLSCA = files.Cert, files.Key, files.Authority
 	})
 	n.owns(8)
+	if s := n.once(http.MethodPost, "/v1/subscribers", `{"name":"reader","transactionTypes":["call.completed"]}`); s.code != http.StatusCreated {
+		t.Fatalf("subscribed: %d %s", s.code, s.body)
+	}
 	n.want("ended", n.get(n.send("order", "Row", 1, 1)+"&wait=20s"), 200, "OK")
 	var families map[string]*dto.MetricFamily
 	n.eventually("all clients have worked", func() bool {
@@ -69,7 +72,7 @@ func TestMetricsPage(t *testing.T) {
 		for _, name := range []string{
 			"parley_sink_lag_seconds", "parley_audit_problems", "parley_audit_lag_seconds", "parley_route_attempt_seconds", "parley_ingest_kafka_produce_records_total",
 			"parley_processor_kafka_fetch_records_total", "parley_sink_kafka_fetch_records_total", "parley_inbox_records_total", "parley_inbox_lag_records",
-			"go_build_info", "go_goroutines", "process_open_fds",
+			"parley_subscriber_queue_depth", "go_build_info", "go_goroutines", "process_open_fds",
 		} {
 			if families[name] == nil {
 				return false

@@ -41,9 +41,11 @@ type node struct {
 	tokens  *token.Signer
 	topics  schemas.Topics
 	layout  topics.Layout
-	tracer  oteltrace.Tracer  // nil: no spans are made
-	engines *embedded.Engines // nil: none is needed
-	cluster *kafka.Cluster
+	// replication is that of topics which are made: less than is asked for where there are too few brokers, and it is allowed.
+	replication int16
+	tracer      oteltrace.Tracer  // nil: no spans are made
+	engines     *embedded.Engines // nil: none is needed
+	cluster     *kafka.Cluster
 	// clickhouse is what ClickHouse is reached with; nil: what its DSN says.
 	clickhouse *certs.Client
 	http       net.Listener

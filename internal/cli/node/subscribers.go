@@ -37,5 +37,7 @@ func (n *node) openQueues() (*subscriber.Queues, error) {
 		return nil, fmt.Errorf("configure Kafka client of queues: %w", err)
 	}
 	n.closers = append(n.closers, func() error { client.Close(); return nil })
-	return subscriber.NewQueues(subscriber.QueuesConfig{Client: client, Spec: n.topicSpec(), Control: n.control}), nil
+	spec := n.topicSpec()
+	spec.Replication = n.replication
+	return subscriber.NewQueues(subscriber.QueuesConfig{Client: client, Spec: spec, Control: n.control}), nil
 }

@@ -20,6 +20,22 @@ func scenes() []scene {
 		{"ParleyDeadLetters", `parley_sink_dead_total{instance="a"} 0x20 3x20`, 10 * minute, true},
 		{"ParleyDeadLetters", `parley_processor_dead_total{instance="a"} 7x40`, 10 * minute, false},
 
+		{"ParleyQueueLong", `parley_subscriber_queue_depth{subscriber="7"} 101x40
+			parley_subscriber_queue_warn_depth{subscriber="7"} 100x40
+			parley_subscriber_queue_depth{subscriber="8"} 5x40
+			parley_subscriber_queue_warn_depth{subscriber="8"} 100x40`, 8 * minute, true},
+		{"ParleyQueueLong", `parley_subscriber_queue_depth{subscriber="7"} 101x10 3x30
+			parley_subscriber_queue_warn_depth{subscriber="7"} 100x40`, 8 * minute, false},
+
+		{"ParleyQueueFull", `parley_subscriber_queue_depth{subscriber="7"} 1001x40
+			parley_subscriber_queue_full_depth{subscriber="7"} 1000x40`, 8 * minute, true},
+		{"ParleyQueueFull", `parley_subscriber_queue_depth{subscriber="7"} 1000x40
+			parley_subscriber_queue_full_depth{subscriber="7"} 1000x40`, 8 * minute, false},
+
+		{"ParleyQueuesNotFilled", `parley_subscriber_behind_seconds{instance="a"} 0x40
+			parley_subscriber_behind_seconds{instance="b"} 0+15x40`, 10 * minute, true},
+		{"ParleyQueuesNotFilled", `parley_subscriber_behind_seconds{instance="a"} 0.2x40`, 10 * minute, false},
+
 		{"ParleyRecordFarBehind", `parley_sink_lag_seconds{partition="0"} 301x40`, 10 * minute, true},
 		{"ParleyRecordFarBehind", `parley_sink_lag_seconds{partition="0"} 301x20 0 301x20`, 9 * minute, false},
 
