@@ -78,7 +78,10 @@ func executorResource(e route.Executor) schemas.RouteExecutor {
 	if e.Type == route.Kafka {
 		return schemas.RouteExecutor{Type: e.Type, Topic: e.Topic, ReplyTopic: e.ReplyTopic}
 	}
-	return schemas.RouteExecutor{Type: e.Type, URL: withoutSecrets(e.URL), Timeout: e.Timeout.String()}
+	return schemas.RouteExecutor{
+		Type: e.Type, URL: withoutSecrets(e.URL), Timeout: e.Timeout.String(),
+		From: e.From, ReplyTo: e.ReplyTo, AwaitReply: e.AwaitReply,
+	}
 }
 
 // hidden stands for what is not shown.

@@ -27,7 +27,10 @@ routes:
   batch: {max: 100}
 - name: ledger
   executor: {type: kafka, topic: postings, replyTopic: postings.done}
+  match: {objectType: Posting}
   deferTimeout: 90m
+- name: mail
+  executor: {type: smtp, url: "smtp://user:hidden@mail.example.com", from: a@example.com, replyTo: b@example.com, awaitReply: true}
 `
 
 func startWithRoutes(t testing.TB, changes ...func(*Config)) *harness {
@@ -69,9 +72,16 @@ func TestRoutes(t *testing.T) {
 			Delivery: "at-least-once", Idempotent: true, Concurrency: 256, Retry: retry, DeferTimeout: "24h0m0s",
 		},
 		{
-			Name: "ledger", Match: everything,
+			Name: "ledger", Match: schemas.RouteMatch{Account: "*", Method: "*", ObjectType: "Posting"},
 			Executor: schemas.RouteExecutor{Type: "kafka", Topic: "postings", ReplyTopic: "postings.done"},
 			Delivery: "exactly-once", Concurrency: 256, Retry: retry, DeferTimeout: "1h30m0s",
+		},
+		{
+			Name: "mail", Match: everything,
+			Executor: schemas.RouteExecutor{
+				Type: "smtp", URL: "smtp://user:xxxxx@mail.example.com", Timeout: "10s", From: "a@example.com", ReplyTo: "b@example.com", AwaitReply: true,
+			},
+			Delivery: "at-most-once", Concurrency: 256, Retry: retry, DeferTimeout: "24h0m0s",
 		},
 	}
 	got := startWithRoutes(t).routes(t)
@@ -101,8 +111,8 @@ func TestRoutesAreThoseInForce(t *testing.T) {
 		t.Fatal(err)
 	}
 	current.Replace(table)
-	if got := h.routes(t); len(got) != 3 {
-		t.Errorf("routes %+v, want three", got)
+	if got := h.routes(t); len(got) != 4 {
+		t.Errorf("routes %+v, want four", got)
 	}
 }
 

@@ -37,13 +37,17 @@ type RouteMatch struct {
 	ObjectType string `json:"objectType"`
 }
 
-// RouteExecutor is what carries the calls of a route out: URL and Timeout of "http", Topic and ReplyTopic of "kafka".
+// RouteExecutor is what carries the calls of a route out: URL and Timeout of "http" and "smtp", Topic and ReplyTopic of "kafka", From,
+// ReplyTo and AwaitReply of "smtp".
 type RouteExecutor struct {
 	Type       string `json:"type"`
 	URL        string `json:"url,omitempty"`
 	Timeout    string `json:"timeout,omitempty"`
 	Topic      string `json:"topic,omitempty"`
 	ReplyTopic string `json:"replyTopic,omitempty"`
+	From       string `json:"from,omitempty"`
+	ReplyTo    string `json:"replyTo,omitempty"`
+	AwaitReply bool   `json:"awaitReply,omitempty"`
 }
 
 // RouteRetry is when a transient failure is tried again.

@@ -23,7 +23,7 @@ type answer struct {
 }
 
 // CheckRoutes looks for the backends of routes. It sends HEAD, which carries nothing out (RFC 9110, section 9.2.1), and
-// follows no redirect. Topics of kafka routes are looked for in c; nil: Kafka did not answer.
+// follows no redirect; a mail server it greets, and sends nothing. Topics of kafka routes are looked for in c; nil: Kafka did not answer.
 func CheckRoutes(ctx context.Context, table *route.Table, c *topics.Cluster) Report {
 	client := &http.Client{
 		Timeout:       backendTimeout,
@@ -31,8 +31,11 @@ func CheckRoutes(ctx context.Context, table *route.Table, c *topics.Cluster) Rep
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	reports := each(table.Routes(), func(r route.Route) Report {
-		if r.Executor.Type == route.Kafka {
+		switch r.Executor.Type {
+		case route.Kafka:
 			return judgeRouteTopics(r, c)
+		case route.SMTP:
+			return Report{checkMailServer(ctx, r)}
 		}
 		return Report{judgeBackend(head(ctx, client, r))}
 	})

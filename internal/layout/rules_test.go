@@ -83,6 +83,8 @@ var homes = []home{
 	{"parley/internal/embedded/chdb", []string{"internal/embedded/...", "internal/cli/..."}, "everybody else talks to ClickHouse by its protocol"},
 	{"go.opentelemetry.io/otel/sdk/...", []string{"internal/telemetry", "internal/cli/..."}, "roles make spans, and know nothing of where they go"},
 	{"go.opentelemetry.io/otel/exporters/...", []string{"internal/telemetry"}, "roles make spans, and know nothing of where they go"},
+	{"github.com/wneessen/go-mail/...", []string{"internal/mail"}, "one place writes messages, and sees to what gets into their headers"},
+	{"github.com/emersion/go-smtp/...", []string{"internal/mail"}, "one place hands messages over, and knows what a failure proves"},
 	{"golang.org/x/oauth2/...", []string{"internal/kafka"}, "tokens are for Kafka alone"},
 	{"github.com/twmb/franz-go/pkg/sasl/...", []string{"internal/kafka"}, "one place knows how Kafka is reached"},
 	{"github.com/alecthomas/kong/...", []string{"internal/cli/..."}, "only the command line reads flags"},

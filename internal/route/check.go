@@ -99,14 +99,19 @@ func orAll(s *string) string {
 // delivery is the guarantee of a route whose executor has that type.
 func (p place) delivery(d *Delivery, executor string) Delivery {
 	said := AtLeastOnce
-	if d != nil {
+	switch {
+	case d != nil:
 		said = *d
+	case executor == SMTP:
+		said = AtMostOnce
 	}
 	switch {
 	case !slices.Contains([]Delivery{AtLeastOnce, AtMostOnce, ExactlyOnce}, said):
 		p.refuse([]string{"delivery"}, "one of %q, not %q", []Delivery{AtLeastOnce, AtMostOnce, ExactlyOnce}, said)
 	case executor == Kafka && said == AtMostOnce:
 		p.refuse([]string{"delivery"}, "a kafka executor is always exactly-once; leave delivery out")
+	case executor == SMTP && said != AtMostOnce:
+		p.refuse([]string{"delivery"}, "an smtp executor is always at-most-once, as nobody wants a message twice; leave delivery out")
 	case executor == HTTP && said == ExactlyOnce:
 		p.refuse([]string{"delivery"}, "nobody can promise exactly-once over http; use at-least-once (with idempotent: true if the backend knows a repeated Idempotency-Key), at-most-once, or a kafka executor")
 	case executor == Kafka:

@@ -3,21 +3,30 @@ package route
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"time"
+
+	"parley/internal/mail"
 )
 
 // Executor is what carries calls out.
 type Executor struct {
-	// Type is HTTP or Kafka.
+	// Type is HTTP, Kafka or SMTP.
 	Type string
-	// URL of an HTTP executor is absolute, http or https.
+	// URL of an HTTP executor is absolute, http or https; that of an SMTP executor is the mail server, see mail.ParseServer.
 	URL string
 	// Topic of a Kafka executor is where its requests are written, in the transaction of the state.
 	Topic string
 	// ReplyTopic of a Kafka executor is where answers to its requests are read; a call is deferred until its own
 	// comes. Empty: the call is done when its request is written.
 	ReplyTopic string
-	// Timeout bounds one request to an HTTP executor, from the dial to the end of the answer. Default: 10 s. Writing
+	// From of an SMTP executor is the sender of its messages, ReplyTo where answers to them go (empty: to From). Both are of the
+	// form that mail.ParseAddress reads.
+	From, ReplyTo string
+	// AwaitReply of an SMTP executor puts the deferred token of a call into the subject of its message, and defers the call until
+	// somebody answers with it. Default: false, a call is done when the server has its message.
+	AwaitReply bool
+	// Timeout bounds one request to an HTTP or SMTP executor, from the dial to the end of the answer. Default: 10 s. Writing
 	// to Kafka takes no time of its own; an answer from there is bounded by DeferTimeout.
 	Timeout time.Duration
 }
@@ -26,6 +35,7 @@ type Executor struct {
 const (
 	HTTP  = "http"
 	Kafka = "kafka"
+	SMTP  = "smtp"
 )
 
 // topic is what Kafka takes as the name of a topic.
@@ -36,17 +46,65 @@ func (p place) executor(e executorEntry) Executor {
 	switch e.Type {
 	case HTTP:
 		x.URL = p.url(e.URL.at)
-		p.foreign(e.Topic.at, "topic", HTTP)
-		p.foreign(e.ReplyTopic.at, "replyTopic", HTTP)
 	case Kafka:
 		x.Topic, x.ReplyTopic = p.topics(e)
-		p.foreign(e.URL.at, "url", Kafka)
+	case SMTP:
+		x.URL, x.AwaitReply = p.mailServer(e.URL.at), e.AwaitReply.at != nil && *e.AwaitReply.at
+		x.From, x.ReplyTo = p.mailAddress(e.From.at, "from"), p.mailAddress(e.ReplyTo.at, "replyTo")
+		if e.From.at == nil {
+			p.refuse([]string{"executor", "from"}, "an smtp executor has a sender, as Orders <orders@example.com>")
+		}
 	case "":
-		p.refuse([]string{"executor", "type"}, `an executor has a type: "http" or "kafka"`)
+		p.refuse([]string{"executor", "type"}, `an executor has a type: "http", "kafka" or "smtp"`)
+		return x
 	default:
-		p.refuse([]string{"executor", "type"}, `this version has the executors "http" and "kafka", not %q`, e.Type)
+		p.refuse([]string{"executor", "type"}, `this version has the executors "http", "kafka" and "smtp", not %q`, e.Type)
+		return x
 	}
+	p.foreign(e)
 	return x
+}
+
+// foreign refuses members that an executor of that type makes nothing of.
+func (p place) foreign(e executorEntry) {
+	members := []struct {
+		name  string
+		given bool
+		of    []string
+	}{
+		{"url", e.URL.at != nil, []string{HTTP, SMTP}},
+		{"topic", e.Topic.at != nil, []string{Kafka}},
+		{"replyTopic", e.ReplyTopic.at != nil, []string{Kafka}},
+		{"from", e.From.at != nil, []string{SMTP}},
+		{"replyTo", e.ReplyTo.at != nil, []string{SMTP}},
+		{"awaitReply", e.AwaitReply.at != nil, []string{SMTP}},
+	}
+	for _, m := range members {
+		if m.given && !slices.Contains(m.of, e.Type) {
+			p.refuse([]string{"executor", m.name}, "means nothing to an executor of type %q; leave it out", e.Type)
+		}
+	}
+}
+
+func (p place) mailServer(s *string) string {
+	if s == nil {
+		p.refuse([]string{"executor", "url"}, "an smtp executor has the URL of a mail server, as smtp://user:password@mail.example.com:587")
+		return ""
+	}
+	if _, err := mail.ParseServer(*s); err != nil {
+		p.refuse([]string{"executor", "url"}, "is not the URL of a mail server: %v", err)
+	}
+	return *s
+}
+
+func (p place) mailAddress(s *string, member string) string {
+	if s == nil {
+		return ""
+	}
+	if _, err := mail.ParseAddress(*s); err != nil {
+		p.refuse([]string{"executor", member}, "%v", err)
+	}
+	return *s
 }
 
 func (p place) url(s *string) string {
@@ -81,11 +139,4 @@ func (p place) topic(s, member string) string {
 		p.refuse([]string{"executor", member}, "a topic is named with 1 to 249 of A-Z a-z 0-9 . _ -, not %q", s)
 	}
 	return s
-}
-
-// foreign refuses a member that an executor of that type makes nothing of.
-func (p place) foreign(s *string, member, executor string) {
-	if s != nil {
-		p.refuse([]string{"executor", member}, "means nothing to an executor of type %q; leave it out", executor)
-	}
 }

@@ -119,6 +119,9 @@ type executorEntry struct {
 	URL        optional[string]   `yaml:"url"`
 	Topic      optional[string]   `yaml:"topic"`
 	ReplyTopic optional[string]   `yaml:"replyTopic"`
+	From       optional[string]   `yaml:"from"`
+	ReplyTo    optional[string]   `yaml:"replyTo"`
+	AwaitReply optional[bool]     `yaml:"awaitReply"`
 	Timeout    optional[duration] `yaml:"timeout"`
 }
 

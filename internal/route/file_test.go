@@ -101,7 +101,7 @@ func TestParseReadsTheReadme(t *testing.T) {
 
 func TestDelivery(t *testing.T) {
 	t.Parallel()
-	const http, kafka = `{type: http, url: "http://h/"}`, `{type: kafka, topic: t}`
+	const http, kafka, smtp = `{type: http, url: "http://h/"}`, `{type: kafka, topic: t}`, `{type: smtp, url: "smtp://h", from: a@b}`
 	tests := []struct {
 		executor, delivery string
 		want               route.Delivery
@@ -112,6 +112,8 @@ func TestDelivery(t *testing.T) {
 		{kafka, "", route.ExactlyOnce},
 		{kafka, "delivery: at-least-once", route.ExactlyOnce},
 		{kafka, "delivery: exactly-once", route.ExactlyOnce},
+		{smtp, "", route.AtMostOnce},
+		{smtp, "delivery: at-most-once", route.AtMostOnce},
 	}
 	for _, tt := range tests {
 		got := parse(t, "routes:\n- name: a\n  executor: "+tt.executor+"\n  "+tt.delivery).Routes()[0].Delivery
@@ -143,7 +145,14 @@ func TestParseRefuses(t *testing.T) {
 		{"bad method", "routes:\n- name: a\n  match: {method: create}\n  " + executor, []string{`routes[0].match.method: one of`, `not "create"`}},
 		{"empty type", "routes:\n- name: a\n  match: {objectType: ''}\n  " + executor, []string{`routes[0].match.objectType`}},
 		{"no executor", "routes:\n- name: a", []string{`line 2: routes[0].executor.type: an executor has a type`}},
-		{"other executor", "routes:\n- name: a\n  executor: {type: smtp}", []string{`line 3: routes[0].executor.type`, `not "smtp"`}},
+		{"other executor", "routes:\n- name: a\n  executor: {type: ftp}", []string{`line 3: routes[0].executor.type`, `not "ftp"`}},
+		{"mail from nobody to nowhere", "routes:\n- name: a\n  executor: {type: smtp}", []string{`routes[0].executor.url: an smtp executor has the URL`, `routes[0].executor.from: an smtp executor has a sender`}},
+		{"no mail server", "routes:\n- name: a\n  executor: {type: smtp, url: 'http://h/', from: a@b}", []string{`line 3: routes[0].executor.url: is not the URL of a mail server: its scheme`}},
+		{"no addresses", "routes:\n- name: a\n  executor: {type: smtp, url: 'smtp://h', from: a, replyTo: b}", []string{`routes[0].executor.from: "a" is not`, `routes[0].executor.replyTo: "b" is not`}},
+		{"mail twice", "routes:\n- name: a\n  delivery: at-least-once\n  executor: {type: smtp, url: 'smtp://h', from: a@b}", []string{`line 3: routes[0].delivery: an smtp executor is always at-most-once`}},
+		{"batch by mail", "routes:\n- name: a\n  batch: {max: 2}\n  executor: {type: smtp, url: 'smtp://h', from: a@b}", []string{`line 3: routes[0].batch`}},
+		{"what is for mail alone", "routes:\n- name: a\n  executor: {type: http, url: 'http://h', from: a@b, replyTo: a@b, awaitReply: true}",
+			[]string{`routes[0].executor.from: means nothing`, `routes[0].executor.replyTo: means nothing`, `routes[0].executor.awaitReply: means nothing`}},
 		{"no URL", "routes:\n- name: a\n  executor: {type: http}", []string{`routes[0].executor.url: an http executor has an absolute`}},
 		{"relative URL", "routes:\n- name: a\n  executor: {type: http, url: /calls}", []string{`routes[0].executor.url: an absolute`}},
 		{"other scheme", "routes:\n- name: a\n  executor: {type: http, url: 'ftp://h/'}", []string{`routes[0].executor.url: an absolute`}},

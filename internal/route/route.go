@@ -11,6 +11,9 @@
 //	  - name: ledger
 //	    match: {objectType: Posting}
 //	    executor: {type: kafka, topic: postings, replyTopic: postings-done}
+//	  - name: mail
+//	    match: {objectType: TriggeredSend}
+//	    executor: {type: smtp, url: "smtp://user:password@mail.example.com:587", from: "Orders <orders@example.com>"}
 package route
 
 import "time"
@@ -21,7 +24,7 @@ type Route struct {
 	Name     string
 	Match    Match
 	Executor Executor
-	// Delivery is AtLeastOnce by default; ExactlyOnce if, and only if, the executor is Kafka.
+	// Delivery is AtLeastOnce by default; ExactlyOnce if, and only if, the executor is Kafka; always AtMostOnce if it is SMTP.
 	Delivery Delivery
 	// Idempotent says that the backend answers a repeated Idempotency-Key with the first outcome. Default: false;
 	// true on AtLeastOnce alone, because nothing else is repeated.

@@ -61,7 +61,7 @@ func (t *Table) Match(account, method, objectType string) (*Route, bool) {
 }
 
 // ForCall returns the one route that takes all objects of a call; else what is wrong: RouteNotFound, MixedRoutes when its
-// objects belong to different routes, or NoObjects.
+// objects belong to different routes, NoObjects, or TooManyObjects for an executor that carries out one.
 func (t *Table) ForCall(call *parleyv1.Call) (*Route, *schemas.Problem) {
 	var first *Route
 	for i, o := range call.Objects {
@@ -87,6 +87,14 @@ func (t *Table) ForCall(call *parleyv1.Call) (*Route, *schemas.Problem) {
 	}
 	if first == nil {
 		return nil, &schemas.Problem{Code: schemas.NoObjects, Pointer: "/objects", Detail: "a call acts on at least one object"}
+	}
+	if first.Executor.Type == SMTP && len(call.Objects) > 1 {
+		return nil, &schemas.Problem{
+			Code:    schemas.TooManyObjects,
+			Pointer: "/objects/1",
+			Detail: fmt.Sprintf("a call by route %q is one message, which is never sent twice, so it has one object; make a call of each",
+				first.Name),
+		}
 	}
 	return first, nil
 }

@@ -74,6 +74,12 @@ func TestForCall(t *testing.T) {
 			check(t, routes, call("Create", tt.types...), tt.route, tt.code, tt.pointer)
 		})
 	}
+	t.Run("a message each", func(t *testing.T) {
+		t.Parallel()
+		byMail := parse(t, "routes: [{name: mail, executor: {type: smtp, url: 'smtp://h', from: a@b}}]")
+		check(t, byMail, call("Create", "TriggeredSend"), "mail", "", "")
+		check(t, byMail, call("Create", "TriggeredSend", "TriggeredSend"), "", "TooManyObjects", "/objects/1")
+	})
 	t.Run("several routes", func(t *testing.T) {
 		t.Parallel()
 		check(t, routes, call("Perform", "Row", "Row", "Import"), "", "MixedRoutes", "/objects/2/type")

@@ -11,6 +11,7 @@ import (
 
 	"parley/ingest"
 	"parley/internal/egress"
+	"parley/internal/mail"
 	"parley/internal/peer"
 	"parley/processor"
 	"parley/processor/executor"
@@ -148,8 +149,8 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 		SinkGroup:          n.group("sink"),
 		StoreDir:           filepath.Join(n.cfg.DataDir, "processor"),
 		Routes:             n.routes,
-		Executor:           http,
 		Senders:            map[string]notify.Sender{schemas.ResponseHTTPPost: callbacks.Send},
+		Executor:           executor.ByType{HTTP: http, Mail: executor.NewSMTP(mail.Client{})},
 		Paused:             n.paused,
 		Tokens:             n.tokens,
 		Limits:             n.cfg.Limits,
