@@ -13,7 +13,7 @@ import (
 	"parley/internal/webhook"
 )
 
-const callbackBody = `{"type":"call.completed","sequence":"0-7","call":{"requestId":"r","conversationId":"order-1","sequenceCode":1,"callsInConversation":2,"status":"OK"}}`
+const callbackBody = `{"type":"call.completed","sequence":"0-7","cursor":"AQ","timestamp":"2026-12-01T08:00:00Z","call":{"requestId":"01a2054b-08e1-79c2-afae-c6adfca61d47","conversationId":"order-1","sequenceCode":1,"callsInConversation":2,"status":"OK"}}`
 
 // sendCallback is "callback HOST:PORT FILE ID STATUS": it sends a callback that is signed with the secret in a file, once
 // somebody takes any there, who must answer it with the status.

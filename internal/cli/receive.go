@@ -8,11 +8,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"parley/internal/cli/receive"
 	"parley/internal/webhook"
+	"parley/schemas"
 )
 
 // receiveCmd takes callbacks, verifies and prints them.
@@ -156,29 +158,32 @@ func (r *reception) refused(why error) {
 
 // printCallback prints what a person wants to know of a callback.
 func printCallback(w io.Writer, c receive.Callback) {
-	var told struct {
-		Type, Sequence string
-		Call           *struct {
-			RequestID, ConversationID, Status, ErrorCode string
-			SequenceCode, CallsInConversation            int
-		}
-		Conversation *struct{ ConversationID, Status, ErrorCode string }
-	}
+	var told schemas.Callback
 	if err := json.Unmarshal(c.Body, &told); err != nil {
-		fmt.Fprintf(w, "signed, but not as JSON: %.200q\n", c.Body)
+		fmt.Fprintf(w, "signed, but no callback: %.200q\n", c.Body)
 		return
 	}
-	about := ""
-	switch {
-	case told.Call != nil && told.Call.ConversationID != "":
-		about = fmt.Sprintf("call %d of %d of %s: %s %s", told.Call.SequenceCode, told.Call.CallsInConversation, told.Call.ConversationID, told.Call.Status, told.Call.ErrorCode)
-	case told.Call != nil:
-		about = fmt.Sprintf("call %s: %s %s", told.Call.RequestID, told.Call.Status, told.Call.ErrorCode)
-	case told.Conversation != nil:
-		about = fmt.Sprintf("conversation %s: %s %s", told.Conversation.ConversationID, told.Conversation.Status, told.Conversation.ErrorCode)
-	}
+	said := []string{told.Sequence, told.Type, aboutCallback(told)}
 	if c.Again {
-		about += " (again)"
+		said = append(said, "(again)")
 	}
-	fmt.Fprintf(w, "%s %s %s\n", told.Sequence, told.Type, about)
+	fmt.Fprintln(w, strings.Join(said, " "))
+}
+
+// aboutCallback says what ended, and how.
+func aboutCallback(told schemas.Callback) string {
+	var about string
+	var why schemas.Code
+	switch call, conversation := told.Call, told.Conversation; {
+	case call != nil && call.ConversationID != "":
+		about, why = fmt.Sprintf("call %d of %d of %s: %s", call.SequenceCode, call.CallsInConversation, call.ConversationID, call.Status), call.ErrorCode
+	case call != nil:
+		about, why = fmt.Sprintf("call %s: %s", call.RequestID, call.Status), call.ErrorCode
+	case conversation != nil:
+		about, why = fmt.Sprintf("conversation %s: %s", conversation.ConversationID, conversation.Status), conversation.ErrorCode
+	}
+	if why != "" {
+		about += ", " + string(why)
+	}
+	return about
 }
