@@ -85,7 +85,8 @@ func (o *ownership) take() (gained, lost map[int32]struct{}, as membership) {
 	return gained, lost, o.as
 }
 
-// adopt makes the loop's partitions those that the group has given us: lost ones are let go, new ones caught up.
+// adopt makes the loop's partitions those that the group has given us: lost ones are let go, new ones caught up, unless they
+// are stopped.
 func (l *loop) adopt(ctx context.Context) error {
 	gained, lost, as := l.owner.take()
 	if as.id != l.session.as.id {
@@ -115,8 +116,9 @@ func (l *loop) adopt(ctx context.Context) error {
 		if len(ended) > 0 {
 			l.cfg.Log.Info("transactions of former owners ended", "transactional_ids", ended)
 		}
-		r := restorer{cfg: &l.cfg, store: l.store, metrics: l.metrics, admin: kadm.NewClient(l.session.client)}
-		partitions, err := r.restore(ctx, gained)
+		r := restorer{cfg: &l.cfg, store: l.store, metrics: l.metrics, stopped: l.stopped, admin: kadm.NewClient(l.session.client)}
+		sound, _ := l.stopped.split(gained)
+		partitions, err := r.restore(ctx, sound)
 		if err != nil {
 			return err
 		}
@@ -125,10 +127,23 @@ func (l *loop) adopt(ctx context.Context) error {
 			l.live.adopt(p)
 			l.metrics.partitions.committed(p.id, p.meta)
 		}
-		l.cfg.Log.Info("partitions taken over", "partitions", slices.Sorted(maps.Keys(gained)), "took", time.Since(start))
+		sound, left := l.stopped.split(gained)
+		l.leave(left)
+		l.cfg.Log.Info("partitions taken over", "partitions", slices.Sorted(maps.Keys(sound)), "took", time.Since(start))
 	}
 	l.metrics.owned.Set(float64(len(l.partitions)))
 	return nil
+}
+
+// leave leaves partitions that are stopped where they are: their calls are not fetched, and no offset of theirs moves.
+func (l *loop) leave(partitions []int32) {
+	if len(partitions) == 0 {
+		return
+	}
+	l.session.client.PauseFetchPartitions(map[string][]int32{l.cfg.Topics.Calls: partitions})
+	for _, id := range partitions {
+		l.metrics.partitions.stop(id)
+	}
 }
 
 // newcomer takes what the group has said to a member that it had forgotten: the client does not tell of partitions that

@@ -22,6 +22,7 @@ type loop struct {
 	store    *store.Store
 	live     *live
 	metrics  *metrics
+	stopped  *stopped
 	session  *session
 	mailbox  *mailbox   // shared with the executions
 	owner    *ownership // shared with the group's callbacks
@@ -59,12 +60,14 @@ type partition struct {
 	erasures []store.Erasure
 }
 
-func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loop, error) {
+func newLoop(p *Processor, s *store.Store, o *orphans) (*loop, error) {
+	cfg := p.cfg
 	l := &loop{
 		cfg:        cfg,
 		store:      s,
-		live:       lv,
-		metrics:    m,
+		live:       p.live,
+		metrics:    p.metrics,
+		stopped:    p.stopped,
 		mailbox:    new(mailbox),
 		partitions: make(map[int32]*partition),
 	}
@@ -103,9 +106,9 @@ func newLoop(cfg Config, s *store.Store, o *orphans, lv *live, m *metrics) (*loo
 	l.destinations.client = client
 	l.lease = newLease(client, cfg.Group)
 	l.lease.keep()
-	l.dispatch = newDispatcher(&l.cfg, s, l.mailbox, dispatchOptions{lease: l.lease, lost: o.send, changed: lv.watchers.changed, metrics: m.routes})
-	l.notifier = newNotifier(&l.cfg, s, l.lease.holds, l.mailbox.nudge, m.deliveries)
-	lv.begin(client, l.lease, l.dispatch.running)
+	l.dispatch = newDispatcher(&l.cfg, s, l.mailbox, dispatchOptions{lease: l.lease, lost: o.send, changed: l.live.watchers.changed, metrics: l.metrics.routes})
+	l.notifier = newNotifier(&l.cfg, s, l.lease.holds, l.mailbox.nudge, l.metrics.deliveries)
+	l.live.begin(client, l.lease, l.dispatch.running)
 	return l, nil
 }
 
@@ -236,6 +239,7 @@ func (l *loop) turn(records []*kgo.Record, outcomes []finished) error {
 	tellings := l.notifier.take()
 	heard, err := l.decide(t, records, outcomes, tellings)
 	if err != nil {
+		l.mailbox.put(heard...) // as below
 		return fmt.Errorf("decide: %w", err)
 	}
 	if len(t.parts) == 0 {
@@ -292,18 +296,21 @@ func (l *loop) alarm() time.Time {
 }
 
 // decide applies everything that was taken, and what comes of it before the commit, on this turn's copy of the state.
-// It returns all that executions had to say.
+// It returns all that executions had to say, also with an error.
 func (l *loop) decide(t *turn, records []*kgo.Record, outcomes []finished, tellings []told) ([]finished, error) {
 	if err := errors.Join(l.erase(t), l.hear(t, outcomes), l.hearTold(t, tellings)); err != nil {
-		return nil, err
+		return outcomes, err
 	}
 	for _, in := range l.decodeAll(records) {
 		p, ours := l.partitions[in.record.Partition]
+		if !ours && l.stopped.has(in.record.Partition) {
+			continue // it was fetched before that was known
+		}
 		if !ours {
-			return nil, fmt.Errorf("a record of partition %d, which was not assigned", in.record.Partition)
+			return outcomes, fmt.Errorf("a record of partition %d, which was not assigned", in.record.Partition)
 		}
 		if err := t.received(t.on(p), in); err != nil {
-			return nil, err
+			return outcomes, err
 		}
 	}
 	for _, p := range l.partitions {
@@ -313,11 +320,11 @@ func (l *loop) decide(t *turn, records []*kgo.Record, outcomes []finished, telli
 	}
 	for _, p := range t.parts {
 		if err := errors.Join(t.timers(p), t.clock(p)); err != nil {
-			return nil, err
+			return outcomes, err
 		}
 	}
 	if err := l.sweep(t); err != nil {
-		return nil, err
+		return outcomes, err
 	}
 	l.tick(t)
 	more, err := l.linger(t)
@@ -378,7 +385,7 @@ func (l *loop) linger(t *turn) ([]finished, error) {
 		}
 		heard = append(heard, said...)
 		if err := l.hear(t, said); err != nil {
-			return nil, err
+			return heard, err
 		}
 	}
 	return heard, nil

@@ -13,7 +13,7 @@ import (
 // partitionMetrics tell how the partitions are that this process owns, from what is committed of them: their counters go
 // with a partition to its next owner, and on where they were.
 type partitionMetrics struct {
-	accepted, resent, ended, open, lag, behind, deliveries *prometheus.Desc
+	accepted, resent, ended, open, lag, behind, deliveries, stopped *prometheus.Desc
 
 	mu    sync.Mutex
 	owned map[int32]standing
@@ -24,6 +24,8 @@ type standing struct {
 	meta store.Meta
 	// end is where its calls ended when some were last read of it.
 	end int64
+	// stopped: it is given to us, and left alone; the rest is not known.
+	stopped bool
 }
 
 func newPartitionMetrics(r prometheus.Registerer) *partitionMetrics {
@@ -38,6 +40,7 @@ func newPartitionMetrics(r prometheus.Registerer) *partitionMetrics {
 		deliveries: desc("open_deliveries", "Receivers that are to be told of the end of a call or a conversation, and have not been: each counts once for each end."),
 		lag:        desc("lag_records", "Records of the partition that are not applied yet, as of the last time that some were read."),
 		behind:     desc("lag_seconds", "Age of the newest record that was applied while others wait behind it; 0 when none do."),
+		stopped:    desc("stopped", "1 for a partition that this process was given and leaves alone, as a record of its state cannot be read: its calls wait; else 0."),
 		owned:      make(map[int32]standing),
 	}
 	r.MustRegister(m)
@@ -63,6 +66,13 @@ func (m *partitionMetrics) read(id int32, end int64) {
 	}
 }
 
+// stop takes note that a partition was given to us and is left alone.
+func (m *partitionMetrics) stop(id int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.owned[id] = standing{stopped: true}
+}
+
 // drop forgets a partition that is not ours any more.
 func (m *partitionMetrics) drop(id int32) {
 	m.mu.Lock()
@@ -79,7 +89,7 @@ func (m *partitionMetrics) dropAll() {
 
 // Describe implements prometheus.Collector.
 func (m *partitionMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.accepted, m.resent, m.ended, m.open, m.lag, m.behind, m.deliveries} {
+	for _, d := range []*prometheus.Desc{m.accepted, m.resent, m.ended, m.open, m.lag, m.behind, m.deliveries, m.stopped} {
 		to <- d
 	}
 }
@@ -93,6 +103,10 @@ func (m *partitionMetrics) Collect(to chan<- prometheus.Metric) {
 		partition := strconv.Itoa(int(id))
 		tell := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
 			to <- prometheus.MustNewConstMetric(d, kind, v, append([]string{partition}, labels...)...)
+		}
+		tell(m.stopped, prometheus.GaugeValue, oneIf(s.stopped))
+		if s.stopped {
+			continue
 		}
 		tell(m.accepted, prometheus.CounterValue, float64(s.meta.Accepted))
 		tell(m.resent, prometheus.CounterValue, float64(s.meta.Resent))

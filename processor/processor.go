@@ -22,6 +22,7 @@ type Processor struct {
 	cfg     Config
 	metrics *metrics
 	live    *live
+	stopped *stopped
 }
 
 // New returns a processor that has not started.
@@ -30,7 +31,7 @@ func New(cfg Config) (*Processor, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("processor configuration: %w", err)
 	}
-	p := &Processor{cfg: cfg, metrics: newMetrics(cfg.Metrics), live: newLive(&cfg)}
+	p := &Processor{cfg: cfg, metrics: newMetrics(cfg.Metrics), live: newLive(&cfg), stopped: newStopped(cfg.Log)}
 	watchLive(cfg.Metrics, p.live, cfg.Partitions)
 	return p, nil
 }
@@ -39,7 +40,8 @@ func New(cfg Config) (*Processor, error) {
 const restartPause = time.Second
 
 // Run processes until ctx ends, then finishes the turn it is in. A failure of the cluster ends the loop, not Run:
-// the next one begins from what is committed. Run returns an error for what waiting cannot mend.
+// the next one begins from what is committed, without the partition of which a record cannot be read (see stopped). Run
+// returns an error for what waiting cannot mend: InputGoneError, and a store that cannot be opened.
 func (p *Processor) Run(ctx context.Context) error {
 	s, err := store.Open(store.Config{Dir: p.cfg.StoreDir, FS: p.cfg.StoreFS})
 	if err != nil {
@@ -51,13 +53,17 @@ func (p *Processor) Run(ctx context.Context) error {
 	}
 	p.live.open(s)
 	for ctx.Err() == nil {
-		if err = p.runLoop(ctx, s, o); err == nil || fatal(err) {
+		if err = p.runLoop(ctx, s, o); err == nil {
+			break
+		}
+		if _, gone := errors.AsType[*InputGoneError](err); gone {
 			break
 		}
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 			err = nil // stopped while it was catching up
 			break
 		}
+		p.stopped.by(err) // the next loop leaves it alone
 		p.metrics.restarts.Inc()
 		p.cfg.Log.Error("processor stopped; it starts again from what is committed", "error", err)
 		_ = pause.For(ctx, restartPause) // its end is seen where the loop begins
@@ -69,20 +75,13 @@ func (p *Processor) Run(ctx context.Context) error {
 }
 
 func (p *Processor) runLoop(ctx context.Context, s *store.Store, o *orphans) error {
-	l, err := newLoop(p.cfg, s, o, p.live, p.metrics)
+	l, err := newLoop(p, s, o)
 	if err != nil {
 		return err
 	}
 	defer l.close()
 	defer l.trim()()
 	return l.run(ctx)
-}
-
-// fatal reports whether an error stays what it is however often the loop starts again.
-func fatal(err error) bool {
-	_, format := errors.AsType[*store.FormatError](err)
-	_, gone := errors.AsType[*InputGoneError](err)
-	return format || gone
 }
 
 // InputGoneError says that records of parley.calls which were never applied are not there any more. Going on would

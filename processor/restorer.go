@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,6 +24,7 @@ type restorer struct {
 	cfg     *Config
 	store   *store.Store
 	metrics *metrics
+	stopped *stopped
 	admin   *kadm.Client
 }
 
@@ -39,6 +41,7 @@ const (
 	restoreBatch = 5_000
 )
 
+// restore returns those of the partitions that have been caught up; the others are stopped.
 func (r *restorer) restore(ctx context.Context, gained map[int32]struct{}) ([]*partition, error) {
 	committed, err := r.committed(ctx)
 	if err != nil {
@@ -54,7 +57,7 @@ func (r *restorer) restore(ctx context.Context, gained map[int32]struct{}) ([]*p
 		out = append(out, p)
 		group.Go(func() error {
 			begun := time.Now()
-			if err := r.catchUp(ctx, p, committed[id]); err != nil {
+			if err := r.catchUp(ctx, p, committed[id]); err != nil && !r.stopped.by(err) {
 				return fmt.Errorf("partition %d: %w", id, err)
 			}
 			r.metrics.restoring.Dec()
@@ -62,7 +65,8 @@ func (r *restorer) restore(ctx context.Context, gained map[int32]struct{}) ([]*p
 			return nil
 		})
 	}
-	return out, group.Wait()
+	err = group.Wait()
+	return slices.DeleteFunc(out, func(p *partition) bool { return r.stopped.has(p.id) }), err
 }
 
 // deadline is until when a former owner's last transaction is waited for.

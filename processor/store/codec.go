@@ -21,6 +21,7 @@ const formatTells = 2
 // FormatError is a state record that this version cannot read: it was written by a newer one, or it is damaged.
 // The partition must not go on without it.
 type FormatError struct {
+	// Key is that of the record, with its partition.
 	Key []byte
 	Err error
 }
@@ -28,6 +29,9 @@ type FormatError struct {
 func (e *FormatError) Error() string {
 	return fmt.Sprintf("state record %q: %v; it was written by a newer version of parley, or it is damaged", e.Key, e.Err)
 }
+
+// Partition is that of the record.
+func (e *FormatError) Partition() int32 { return int32(binary.BigEndian.Uint16(e.Key)) }
 
 func (e *FormatError) Unwrap() error { return e.Err }
 

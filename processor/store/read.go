@@ -58,7 +58,7 @@ func decodePart(key, value []byte) (Part, error) {
 	if err != nil {
 		return Part{}, &FormatError{Key: key, Err: err}
 	}
-	return Part{Call: m.Call, RequestID: id, Content: m.Content, AcceptedAt: schemas.InstantOf(m.AcceptedAtMs), Erased: m.Erased}, nil
+	return Part{Call: m.Call, RequestID: id, Content: m.Content, AcceptedAt: schemas.InstantOf(m.AcceptedAtMs), Erased: m.Erased, stored: key}, nil
 }
 
 // encodePart encodes a part, and its Call if that has not been done.

@@ -184,16 +184,18 @@ type Part struct {
 	AcceptedAt time.Time
 	// Erased is set when objects of the call have been erased since it came.
 	Erased bool
+	// stored is the key of the record that it was read from; nil: it was not.
+	stored []byte
 }
 
-// Decode returns the call.
+// Decode returns the call. *FormatError: its record is damaged.
 func (p *Part) Decode() (*parleyv1.Call, error) {
 	if p.Message != nil {
 		return p.Message, nil
 	}
 	call := new(parleyv1.Call)
 	if err := proto.Unmarshal(p.Call, call); err != nil {
-		return nil, fmt.Errorf("decode call %s: %w", p.RequestID, err)
+		return nil, &FormatError{Key: p.stored, Err: fmt.Errorf("decode call %s: %w", p.RequestID, err)}
 	}
 	p.Message = call
 	return call, nil

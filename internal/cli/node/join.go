@@ -169,6 +169,7 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.stopped = p.Stopped
 	n.stages = append(n.stages, stage{"processor", func(ctx context.Context) error {
 		defer callbacks.Close()
 		defer http.Close() // the demo backend, which ends next, waits for connections that were never used

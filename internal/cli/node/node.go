@@ -53,7 +53,8 @@ type node struct {
 	backend    net.Listener // nil: no demo backend
 	kafka      *kgo.Client  // writes calls, and tells whether Kafka is there; the other roles have their own
 
-	draining atomic.Bool // it was told to stop
+	draining atomic.Bool  // it was told to stop
+	stopped  func() error // which partitions its processor leaves alone; nil: there is no processor
 
 	// stages run, and closers close what was opened; of both the last ends first.
 	stages  []stage

@@ -20,10 +20,20 @@ func (n *node) ready(conn driver.Conn) ingest.ReadyFunc {
 		asked.Go(func() { kafka.Err = n.kafka.Ping(ctx) })
 		asked.Go(func() { clickhouse.Err = conn.Ping(ctx) })
 		asked.Wait()
-		all := []ingest.Dependency{kafka, clickhouse}
-		if n.draining.Load() {
-			all = append(all, ingest.Dependency{Name: "node", Err: errDraining})
-		}
-		return all
+		return append([]ingest.Dependency{kafka, clickhouse}, n.impaired()...)
 	}
+}
+
+// impaired is what this node itself does not do as it should; of what it does, nothing is said.
+func (n *node) impaired() []ingest.Dependency {
+	var all []ingest.Dependency
+	if n.stopped != nil {
+		if err := n.stopped(); err != nil {
+			all = append(all, ingest.Dependency{Name: "partitions", Err: err, Optional: true})
+		}
+	}
+	if n.draining.Load() {
+		all = append(all, ingest.Dependency{Name: "node", Err: errDraining})
+	}
+	return all
 }

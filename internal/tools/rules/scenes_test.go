@@ -103,6 +103,15 @@ func scenes() []scene {
 			parley_processor_partitions{instance="a"} 48x40
 			parley_processor_partitions{instance="b"} 48x40`, 6 * minute, false},
 
+		{"ParleyPartitionsWithoutOwner", `parley_processor_owned_partitions{instance="a"} 47x40
+			parley_partition_stopped{instance="a", partition="7"} 1x40
+			parley_processor_partitions{instance="a"} 48x40`, 8 * minute, false},
+
+		{"ParleyPartitionStopped", `parley_partition_stopped{instance="a", partition="6"} 0x20
+			parley_partition_stopped{instance="a", partition="7"} 1x20`, 3 * minute, true},
+		{"ParleyPartitionStopped", `parley_partition_stopped{instance="a", partition="6"} 0x20
+			parley_partition_stopped{instance="a", partition="7"} 0x20`, 3 * minute, false},
+
 		{"ParleyCatchesUpLong", `parley_processor_restoring_partitions{instance="a"} 4x60`, 12 * minute, true},
 		{"ParleyCatchesUpLong", `parley_processor_restoring_partitions{instance="a"} 4x30 0 1x30`, 12 * minute, false},
 
