@@ -13,11 +13,11 @@ import (
 // until the function that it returns is called. It works beside the loop, which waits for no deletion.
 func (l *loop) trim() (stop func()) {
 	t := topics.Trimmer{
-		Admin: kadm.NewClient(l.session.client),
-		Topic: l.cfg.Topics.Calls,
+		Admin:  kadm.NewClient(l.session.client),
+		Topic:  l.cfg.Topics.Calls,
 		Groups: []string{l.cfg.Group},
-		After: l.cfg.TrimAfter,
-		Log:   l.cfg.Log,
+		After:  l.cfg.TrimAfter,
+		Log:    l.cfg.Log,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var trimmer sync.WaitGroup

@@ -67,8 +67,8 @@ var mutations = []mutation{
 	{"drop a drained outcome", []edit{
 		{
 			"processor/loop.go",
-			"		if err := l.turn(nil, l.mailbox.take()); err != nil {\n",
-			"		l.mailbox.take()\n		if err := l.turn(nil, nil); err != nil {\n",
+			"l.dispatch.busy() > 0 {\n		l.mailbox.await(ctx)\n		if err := l.turn(nil, l.mailbox.take()); err != nil {\n",
+			"l.dispatch.busy() > 0 {\n		l.mailbox.await(ctx)\n		l.mailbox.take()\n		if err := l.turn(nil, nil); err != nil {\n",
 		},
 		{
 			"processor/loop.go",
