@@ -68,7 +68,7 @@ func (n names) node() []Grant {
 func (n names) ingest() []Grant {
 	all := []Grant{
 		{Topic, n.Calls, false, Write, "calls, commands and answers"},
-		{Topic, n.Control, false, Write, "maintenance of routes by HTTP, subscribers, and what they acknowledge"},
+		{Topic, n.Control, false, Write, "maintenance of routes by HTTP, secrets of callbacks, subscribers, and what they acknowledge"},
 		{Topic, n.Dead, false, Write, "what cannot be read in the topics of accounts"},
 		{Topic, n.Inboxes, true, Read, "the topics of accounts"},
 		{Topic, n.Inboxes, true, DescribeConfigs, "how long something erased may still be there"},
@@ -93,6 +93,7 @@ func (n names) processor() []Grant {
 		{Topic, n.Results, false, Read, "results that are not in ClickHouse yet, for polls"},
 		{Topic, n.Results, false, Write, "results"},
 		{Topic, n.Dead, false, Write, "what cannot be read"},
+		{Topic, n.Control, false, Write, "first secrets of callbacks, and targets that have answered 410"},
 		{Group, n.group("processor"), false, Read, "membership and offsets"},
 		{Group, n.group("sink"), false, Describe, "how far ClickHouse is"},
 		{TransactionalID, n.group("processor") + "-", true, Write, "one transaction a turn"},
