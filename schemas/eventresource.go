@@ -1,7 +1,7 @@
 package schemas
 
 import (
-	"fmt"
+	"strconv"
 	"time"
 
 	parleyv1 "parley/schemas/parley/v1"
@@ -63,7 +63,8 @@ func SequenceOf(e *parleyv1.ResultEvent) string {
 
 // SequenceText is that of an event of a partition.
 func SequenceText(partition int32, sequence int64) string {
-	return fmt.Sprintf("%d-%d", partition, sequence)
+	b := strconv.AppendInt(make([]byte, 0, len("32767-9223372036854775807")), int64(partition), 10)
+	return string(strconv.AppendInt(append(b, '-'), sequence, 10))
 }
 
 // TimeOf is the instant of ms, milliseconds since 1970; nil for zero.

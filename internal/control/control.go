@@ -86,6 +86,7 @@ func (c *Control) kinds() []follower {
 func Open(ctx context.Context, cfg Config) (*Control, error) {
 	client, err := kgo.NewClient(append(append([]kgo.Opt(nil), cfg.Kafka...),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerLinger(0), // whoever writes waits for it
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{cfg.Topic: {0: kgo.NewOffset().AtStart()}}))...)
 	if err != nil {
 		return nil, fmt.Errorf("configure Kafka client of control: %w", err)
@@ -161,6 +162,12 @@ func (c *Control) hear(r *kgo.Record) {
 	}
 }
 
+// hearOwn takes in a record that this process has written.
+func (c *Control) hearOwn(r *kgo.Record) {
+	c.hear(r)
+	c.read.wrote(r.Offset)
+}
+
 // retryPause is the time between two looks at a topic that cannot be read.
 const retryPause = time.Second
 
@@ -187,7 +194,7 @@ func (c *Control) Run(ctx context.Context) error {
 // write appends a record, and returns when it is in the log and applied here. When ctx ends before, nobody knows; to
 // write the same again does no harm.
 func (c *Control) write(ctx context.Context, key string, value []byte) error {
-	_, err := c.produce(ctx, key, value, c.hear)
+	_, err := c.produce(ctx, key, value, c.hearOwn)
 	return err
 }
 

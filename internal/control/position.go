@@ -16,7 +16,24 @@ type position struct {
 func (p *position) move(offset int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.next = offset + 1
+	p.reach(offset + 1)
+}
+
+// wrote says that a record was written and applied here. It need not be read any more, if all before it were.
+func (p *position) wrote(offset int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == offset {
+		p.reach(offset + 1)
+	}
+}
+
+// reach moves it ahead, never back: what was written here is read later.
+func (p *position) reach(next int64) {
+	if next <= p.next {
+		return
+	}
+	p.next = next
 	if p.moved != nil {
 		close(p.moved)
 		p.moved = nil

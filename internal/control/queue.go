@@ -113,7 +113,7 @@ func (c *Control) beginQueue(ctx context.Context, q Queue) (<-chan written, erro
 		c.queues.said = make(map[schemas.SubscriberID]Queue)
 	}
 	c.queues.said[q.Subscriber] = q
-	return c.begin(ctx, &kgo.Record{Key: []byte(queuePrefix + q.Subscriber.String() + "/" + c.instance), Value: value}, c.hear), nil
+	return c.begin(ctx, &kgo.Record{Key: []byte(queuePrefix + q.Subscriber.String() + "/" + c.instance), Value: value}, c.hearOwn), nil
 }
 
 // queueVersion is the version of queueJSON that this package writes, and the latest that it reads.

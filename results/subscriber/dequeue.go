@@ -54,19 +54,26 @@ func acknowledge(q control.Queue, id int64) control.Queue {
 	return q
 }
 
+// blockFetchBytes is about what is read of a queue at a time, as it is on the wire: some batches.
+const blockFetchBytes = batchBytesMax
+
 // fill puts what follows the acknowledged into a block.
 func (q *Queues) fill(ctx context.Context, b *block, at control.Queue) error {
 	for next := at.Acknowledged; !b.full(); { // the id of the last transaction is the offset of what follows it
-		p, err := q.fetch.from(ctx, at.Subscriber, next, int32(b.bytesMax))
-		if err != nil {
-			return err
+		p, kept := q.cache.from(at.Subscriber, next)
+		if !kept {
+			var err error
+			if p, err = q.fetch.from(ctx, at.Subscriber, next, blockFetchBytes); err != nil {
+				return err
+			}
+			q.cache.keep(at.Subscriber, p)
 		}
 		for _, r := range p.records {
 			if err := b.add(r); err != nil || b.full() {
 				return err
 			}
 		}
-		if p.atEnd() || p.next == next {
+		if !kept && (p.atEnd() || p.next == next) { // what is kept does not know what has come since
 			return nil
 		}
 		next = p.next

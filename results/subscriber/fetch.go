@@ -29,6 +29,8 @@ func newFetcher(client *kgo.Client, t schemas.Topics) *fetcher {
 // piece is what lies in a queue from a place on.
 type piece struct {
 	records []*kgo.Record
+	// first is the offset from which on it was read.
+	first int64
 	// next is the offset behind what was read, end that behind everything that is committed.
 	next, end int64
 }
@@ -60,7 +62,7 @@ func (f *fetcher) from(ctx context.Context, id schemas.SubscriberID, offset int6
 		case errors.Is(err, kerr.OffsetOutOfRange):
 			start, end, failed := f.bounds(ctx, topic)
 			if failed != nil || start <= offset {
-				return piece{next: offset, end: end}, failed
+				return piece{first: offset, next: offset, end: end}, failed
 			}
 			offset = start
 		case !kerr.IsRetriable(err):
@@ -100,7 +102,7 @@ func (f *fetcher) try(ctx context.Context, at place, bytesMax int32) (piece, err
 	if got.Err != nil {
 		return piece{}, got.Err
 	}
-	return piece{records: got.Records, next: max(at.offset, next), end: got.LastStableOffset}, nil
+	return piece{records: got.Records, first: at.offset, next: max(at.offset, next), end: got.LastStableOffset}, nil
 }
 
 // fetchRequest asks for one partition, outside of any session (KIP-227), without waiting.

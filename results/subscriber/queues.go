@@ -12,6 +12,7 @@ import (
 type Queues struct {
 	cfg   QueuesConfig
 	fetch *fetcher
+	cache cache
 }
 
 // NewQueues returns one that holds nothing to be closed.
