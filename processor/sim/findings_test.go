@@ -19,7 +19,11 @@ type findings struct {
 	// polls are what callers were told at the end, by conversation.
 	polls   map[string]string
 	arrived []arrival
-	events  []event
+	// log are all events, events those of calls and conversations.
+	log, events []event
+	receiver    *receiver
+	// untold are the keys of what is in the changelog of ends that were to be told.
+	untold map[string]bool
 	// dead are the records of parley.dead, by where they came from.
 	dead map[place]int
 	// requests counts the records of the kafka executor's topic, by request id.
@@ -58,8 +62,11 @@ type event struct {
 
 // of is the conversation of an event, as the plan calls it.
 func (e event) of() string {
-	if id := e.GetCall().GetConversationId() + e.GetConversation().GetConversationId(); id != "" {
+	if id := e.GetCall().GetConversationId() + e.GetConversation().GetConversationId() + e.GetDelivery().GetConversationId(); id != "" {
 		return id
+	}
+	if d := e.GetDelivery(); d != nil {
+		return d.RequestId
 	}
 	if c := e.GetCall(); c != nil {
 		return c.Results[0].CorrelationId
@@ -69,7 +76,7 @@ func (e event) of() string {
 
 // findings reads back what the run has left in the log.
 func (w *world) findings() *findings {
-	f := &findings{history: w.history, plan: w.plan, polls: w.polls, dead: make(map[place]int), requests: make(map[string]int), erasures: make(map[place]*parleyv1.ErasureState), states: make(map[int32]*parleyv1.PartitionState)}
+	f := &findings{history: w.history, plan: w.plan, polls: w.polls, dead: make(map[place]int), requests: make(map[string]int), receiver: w.receiver, untold: make(map[string]bool), erasures: make(map[place]*parleyv1.ErasureState), states: make(map[int32]*parleyv1.PartitionState)}
 	for _, r := range w.broker.read(w.t, w.broker.names.Calls) {
 		f.arrived = append(f.arrived, f.arrival(r))
 	}
@@ -81,7 +88,9 @@ func (w *world) findings() *findings {
 		if err := proto.Unmarshal(r.Value, e); err != nil {
 			w.fail("results can be read", "", "%v", err)
 		}
-		f.events = append(f.events, e)
+		if f.log = append(f.log, e); e.GetDelivery() == nil {
+			f.events = append(f.events, e)
+		}
 	}
 	for _, r := range w.broker.read(w.t, w.broker.names.Dead) {
 		if !r.Attrs.IsControl() {
@@ -107,6 +116,9 @@ func (w *world) findings() *findings {
 		}
 	}
 	for _, r := range last {
+		if isTold(string(r.Key)) && r.Value != nil {
+			f.untold[fmt.Sprintf("%d %s", r.Partition, r.Key)] = true
+		}
 		if err := f.hold(r); err != nil {
 			w.fail("the state can be read", "", "%v", err)
 		}
@@ -155,9 +167,11 @@ func (f *findings) notes() []note {
 		}
 		out = append(out, note{a.appended, text, a.name()})
 	}
-	for _, e := range f.events {
+	for _, e := range f.log {
 		text := fmt.Sprintf("result %d-%d is committed: ", e.Partition, e.Sequence)
-		if c := e.GetCall(); c != nil {
+		if d := e.GetDelivery(); d != nil {
+			text += fmt.Sprintf("%s of %d-%d %s after %d", d.ResponseAddress, e.Partition, d.About, d.Status, d.Attempts)
+		} else if c := e.GetCall(); c != nil {
 			text += fmt.Sprintf("%s %s %s after %d", c.Results[0].CorrelationId, c.Status, c.ErrorCode, c.Attempts)
 		} else {
 			text += fmt.Sprintf("conversation %s %s %s", e.of(), e.GetConversation().Status, e.GetConversation().ErrorCode)

@@ -15,6 +15,7 @@ import (
 
 	"parley/internal/route"
 	"parley/processor"
+	"parley/processor/notify"
 	"parley/schemas"
 )
 
@@ -123,6 +124,7 @@ func (m *machine) start() {
 		StoreFS:            errorfs.Wrap(m.disk, errorfs.InjectorFunc(p.writing)),
 		Routes:             route.NewCurrent(table),
 		Executor:           backendOf{w.backend, p},
+		Senders:            map[string]notify.Sender{schemas.ResponseHTTPPost: receiverOf{w.receiver, p}.Send},
 		Tokens:             w.tokens,
 		Limits:             schemas.DefaultLimits(),
 		PartTimeout:        partTimeout,

@@ -20,6 +20,16 @@ type mutation struct {
 }
 
 var mutations = []mutation{
+	{"deliveries are forgotten with their owner", []edit{{
+		"processor/notifier.go",
+		"	n.owned[partition] = &deliveryTenure{due: time.Now()}\n",
+		"	n.owned[partition] = &deliveryTenure{}\n",
+	}}},
+	{"a delivery that comes again is forgotten", []edit{{
+		"processor/notifier.go",
+		"		t.delay(r.due)\n	default:",
+		"	default:",
+	}}},
 	{"release before commit", []edit{
 		{
 			"processor/loop.go",

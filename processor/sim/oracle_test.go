@@ -21,6 +21,7 @@ func (f *findings) check(no verdict) {
 	f.dead1(no)
 	f.forwarding(no)
 	f.counters(no)
+	f.deliveries(no)
 	f.told(no)
 	f.erased(no)
 	for _, c := range f.conversations() {
@@ -47,7 +48,7 @@ func (f *findings) kept(no verdict) {
 // sequences are dense: a partition's events are numbered from 1 without a gap, in the order of the log.
 func (f *findings) sequences(no verdict) {
 	next := make(map[int32]int64)
-	for _, e := range f.events {
+	for _, e := range f.log {
 		if next[e.Partition]++; e.Sequence != next[e.Partition] {
 			no("sequences are dense", e.of(), "partition %d has %d after %d", e.Partition, e.Sequence, next[e.Partition]-1)
 			next[e.Partition] = e.Sequence

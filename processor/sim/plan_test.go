@@ -160,7 +160,7 @@ func (d draft) value() string {
 		}
 		objects = append(objects, fmt.Sprintf(`{"type":%q,"correlationId":%q%s}`, d.route, correlation, properties))
 	}
-	options := fmt.Sprintf(`"failOn":%q`, d.failOn)
+	options := fmt.Sprintf(`"failOn":%q,"sendResponseTo":%s`, d.failOn, targets)
 	request := ""
 	switch {
 	case !d.single:

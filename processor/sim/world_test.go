@@ -23,6 +23,7 @@ type world struct {
 	plan     *plan
 	broker   *broker
 	backend  *backend
+	receiver *receiver
 	tokens   *token.Signer
 	machines []*machine
 	history  *history
@@ -69,6 +70,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	}
 	w.history = &history{start: time.Now(), acknowledged: make(map[place]string)}
 	w.backend = &backend{world: w, client: w.broker.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner())), came: make(map[string]int)}
+	w.receiver = &receiver{world: w, came: make(map[string]int), taken: make(map[string]int)}
 	for i := range w.plan.machines {
 		w.machines = append(w.machines, &machine{name: string(rune('a' + i)), world: w, disk: vfs.NewCrashableMem()})
 	}
