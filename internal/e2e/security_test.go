@@ -388,7 +388,9 @@ func TestGrants(t *testing.T) {
 
 	outside := s.client("outside", ourkafka.ScramSHA256, kgo.ConsumerGroup("parley-backend"), kgo.ConsumeTopics("postings"))
 	s.tell(outside, names)
-	r, err := http.Post(url+"/v1/calls", "application/json", strings.NewReader(`{"method":"Create","objects":[{"type":"Posting","customerKey":"p"}],"options":{"conversationId":"posted","sequenceCode":1,"callsInConversation":1}}`))
+	// Its callback goes nowhere, but is signed before: the processor makes the first secret of the account.
+	r, err := http.Post(url+"/v1/calls", "application/json", strings.NewReader(`{"method":"Create","objects":[{"type":"Posting","customerKey":"p"}],"options":{"conversationId":"posted","sequenceCode":1,"callsInConversation":1,`+
+		`"sendResponseTo":[{"responseType":"HTTPPost","responseAddress":"https://localhost/","respondWhen":"OnCallComplete"}]}}`))
 	s.must(err)
 	_ = r.Body.Close()
 	s.answer(outside)
