@@ -117,9 +117,6 @@ func (r *recorder) decode(from sender, received []byte) (*parleyv1.Call, error) 
 		_, p = r.routes.ForCall(call)
 	}
 	if p == nil {
-		p = schemas.Unsupported(call)
-	}
-	if p == nil {
 		p = r.reachable(call)
 	}
 	if p != nil {

@@ -85,7 +85,7 @@ func TestWhatIsRefusedHasAResult(t *testing.T) {
 			conversations: 1,
 		},
 		{
-			name: "an option of a later version",
+			name: "mail where no server takes it",
 			send: []string{strings.Replace(part("c", 1, 1), `"options":{`, `"options":{"sendResponseTo":[{"responseType":"email","responseAddress":"user@example.com"}],`, 1)},
 			want: []string{"c-1 Rejected InvalidParameter"},
 		},

@@ -184,9 +184,6 @@ func (c *Config) check(in *received) *schemas.Problem {
 	if p := c.Limits.Validate(in.call, in.at); p != nil {
 		return p
 	}
-	if p := schemas.Unsupported(in.call); p != nil {
-		return p
-	}
 	r, p := c.Routes.ForCall(in.call)
 	if p != nil {
 		return p

@@ -32,7 +32,7 @@ var rejections = map[schemas.Code]string{
 	schemas.CallsInConversationOutOfRange: `"method":"Create","objects":[{"type":"Row"}],"options":{"conversationId":"$","sequenceCode":1,"callsInConversation":10001}`,
 	schemas.SynchronousConversation:       `"method":"Create","objects":[{"type":"Row"}],"options":{"conversationId":"$","requestType":"Synchronous"}`,
 	schemas.ResponseTypeReserved:          `"method":"Create","objects":[{"type":"Row"}],"options":{"sendResponseTo":[{"responseType":"FTP"}]}`,
-	schemas.InvalidResponseAddress:        `"method":"Create","objects":[{"type":"Row"}],"options":{"sendResponseTo":[{"responseType":"email","responseAddress":"x"}]}`,
+	schemas.InvalidResponseAddress:        `"method":"Create","objects":[{"type":"Row"}],"options":{"sendResponseTo":[{"responseType":"HTTPPost","responseAddress":"x"}]}`,
 	schemas.RouteNotFound:                 `"method":"Create","objects":[{"type":"Elsewhere"}]`,
 	schemas.MixedRoutes:                   `"method":"Create","objects":[{"type":"Row"},{"type":"Other"}]`,
 	schemas.TooManyObjects:                `"method":"Create","objects":[` + strings.Repeat(`{"type":"Row"},`, 1000) + `{"type":"Row"}]`,

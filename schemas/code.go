@@ -61,15 +61,17 @@ const (
 	CodeExpired Code = "Expired"
 )
 
-// The codes of deliveries: why a target was not told by HTTPPost.
+// The codes of deliveries: why a target was not told.
 const (
-	// TargetForbidden is of an address that must not be reached.
+	// TargetForbidden is of an address that must not be reached, or to which no mail goes.
 	TargetForbidden Code = "TargetForbidden"
 	// TargetDisabled is of a target that has answered 410 before, TargetGone of one that does so now.
 	TargetDisabled Code = "TargetDisabled"
 	TargetGone     Code = "TargetGone"
-	// TargetNotTaking is of an answer that is neither 2xx nor 410, TargetUnanswered of none.
-	TargetNotTaking  Code = "TargetNotTaking"
+	// TargetNotTaking is of an answer that is neither 2xx nor 410, or of mail neither 2xx nor 5xx, TargetUnanswered of none.
+	TargetNotTaking Code = "TargetNotTaking"
+	// TargetRefused is of mail: the server has refused the message for good.
+	TargetRefused    Code = "TargetRefused"
 	TargetUnanswered Code = "TargetUnanswered"
 )
 

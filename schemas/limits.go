@@ -23,6 +23,8 @@ type Limits struct {
 	ScheduleHorizon time.Duration
 	// TargetsMax bounds whom one call may have told of its end: the members of sendResponseTo.
 	TargetsMax int
+	// Mail says whether callers may be told by mail: there is a server that takes it.
+	Mail bool
 }
 
 // DefaultLimits are the documented limits of POST /v1/calls.

@@ -70,7 +70,7 @@ func TestLimitsAtTheEdge(t *testing.T) {
 		{"correlation id", named(func(o *parleyv1.Object, s string) { o.CorrelationId = s }), schemas.InvalidParameter, "/objects/0/correlationId", [2]string{"has 4001", "has 10"}},
 	}
 	for _, tt := range tests {
-		for i, l := range []schemas.Limits{schemas.DefaultLimits(), narrow()} {
+		for i, l := range []schemas.Limits{byMail(), narrow()} {
 			fits, over := short(l), short(l)
 			tt.set(fits, l, 0)
 			tt.set(over, l, 1)

@@ -186,7 +186,7 @@ func (l Limits) responseTargets(o *parleyv1.Options) *Problem {
 // Targets are those of a call that may be told: all of one that is valid, and of one that is not, none if they are what is
 // wrong with it.
 func (l Limits) Targets(call *parleyv1.Call) []*parleyv1.ResponseTarget {
-	if l.responseTargets(call.GetOptions()) != nil || Unsupported(call) != nil {
+	if l.responseTargets(call.GetOptions()) != nil {
 		return nil
 	}
 	return call.GetOptions().GetSendResponseTo()
@@ -265,6 +265,9 @@ func (l Limits) responseTarget(at string, r *parleyv1.ResponseTarget) *Problem {
 	case "FTP":
 		return problem(ResponseTypeReserved, at+"/responseType", "FTP is reserved for future use")
 	case ResponseEmail:
+		if !l.Mail {
+			return problem(InvalidParameter, at+"/responseType", "nobody is told by mail here: no mail server is named (PARLEY_SMTP_URL); use HTTPPost, or poll")
+		}
 		if a, err := mail.ParseAddress(r.ResponseAddress); err != nil || a.Address != r.ResponseAddress {
 			return problem(InvalidResponseAddress, at+"/responseAddress", "an email address, as user@example.com")
 		}

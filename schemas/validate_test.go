@@ -29,7 +29,7 @@ func valid() *parleyv1.Call {
 
 func TestValidateAccepts(t *testing.T) {
 	t.Parallel()
-	l := schemas.DefaultLimits()
+	l := byMail()
 	tests := map[string]func(*parleyv1.Call){
 		"everything":                func(*parleyv1.Call) {},
 		"no options":                func(c *parleyv1.Call) { c.Options = nil },
@@ -77,7 +77,7 @@ func TestValidateAccepts(t *testing.T) {
 // Every word that the options know is taken, alone and with every other.
 func TestValidateKnowsTheWords(t *testing.T) {
 	t.Parallel()
-	l := schemas.DefaultLimits()
+	l := byMail()
 	targets := map[string]string{"None": "", "email": "user@example.com", "HTTPPost": "https://example.com/hook"}
 	for _, when := range []string{"", "Never", "OnError", "Always", "OnConversationError", "OnConversationComplete", "OnCallComplete"} {
 		for kind, address := range targets {
@@ -112,7 +112,7 @@ func TestValidateKnowsTheWords(t *testing.T) {
 
 func TestValidateRefuses(t *testing.T) {
 	t.Parallel()
-	l := schemas.DefaultLimits()
+	l := byMail()
 	tests := []struct {
 		name    string
 		change  func(*parleyv1.Call)
@@ -211,4 +211,19 @@ func rows(n int) []*parleyv1.Object {
 
 func post(address string) *parleyv1.ResponseTarget {
 	return &parleyv1.ResponseTarget{ResponseType: "HTTPPost", ResponseAddress: address}
+}
+
+// byMail are the limits of an installation that tells callers by mail, too.
+func byMail() schemas.Limits {
+	l := schemas.DefaultLimits()
+	l.Mail = true
+	return l
+}
+
+func TestNobodyIsToldByMailWithoutAServer(t *testing.T) {
+	t.Parallel()
+	p := schemas.DefaultLimits().Validate(valid(), now)
+	if p == nil || p.Code != schemas.InvalidParameter || p.Pointer != "/options/sendResponseTo/0/responseType" {
+		t.Errorf("%v, want InvalidParameter at the type", p)
+	}
 }

@@ -110,9 +110,6 @@ func (c *Config) check(call *parleyv1.Call, said, given string, valueBytes int) 
 	if p := c.Limits.Validate(call, c.Now()); p != nil {
 		return p
 	}
-	if p := schemas.Unsupported(call); p != nil {
-		return p
-	}
 	_, p := c.Routes.ForCall(call)
 	return p
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/internal/mail/mailtest"
 	"parley/internal/webhook"
 	"parley/results/recordtest"
 	"parley/schemas"
@@ -180,4 +182,21 @@ func (n *running) pull(cursor string, found map[string]string) (next string) {
 		found[r.Sequence] = r.RequestID
 	}
 	return page.Cursor
+}
+
+// Who wants mail gets it, with the results.
+func TestCallersAreToldByMail(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Start(t, mailtest.Config{})
+	s := newSite(t)
+	n := s.start("a", Roles{Ingest: true, Processor: true}, func(cfg *Config) {
+		cfg.Mail = MailConfig{URL: "smtp://" + server.Address + "?tls=none", From: "{account}@example.com", Rate: 10}
+	})
+	n.owns(8)
+	n.want("call", n.do(http.MethodPost, "/v1/calls", `{"method":"Create","objects":[{"type":"Now"}],"options":{"sendResponseTo":`+
+		`[{"responseType":"email","responseAddress":"ann@example.org","respondWhen":"OnCallComplete","includeResults":true}]}}`), 202, "Queued")
+	s.eventually("the message comes", func() bool { return len(server.Taken()) == 1 })
+	if got := server.Taken()[0]; got.To != "ann@example.org" || !bytes.Contains(got.Content, []byte("Results.zip")) {
+		t.Errorf("to %s:\n%s", got.To, got.Content)
+	}
 }

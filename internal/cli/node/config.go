@@ -102,6 +102,8 @@ type Config struct {
 	Sink SinkConfig
 	// Limits bound the calls that are taken and carried out, the same on all nodes. Zero: schemas.DefaultLimits.
 	Limits schemas.Limits
+	// Mail is how callers are told by mail. Zero: they are not.
+	Mail MailConfig
 	// Requests bound what is taken at a time, and how long anybody waits. Zero: ingest.DefaultRequestLimits.
 	Requests ingest.RequestLimits
 	// Accounts bound what is taken of the calls of an account, unless something else was said of it. Zero: nothing does.
@@ -191,6 +193,7 @@ func (c Config) withDefaults() Config {
 	c.Partitions = cmp.Or(c.Partitions, partitions)
 	c.ResultPartitions = cmp.Or(c.ResultPartitions, 8)
 	c.Limits = cmp.Or(c.Limits, schemas.DefaultLimits())
+	c.Limits.Mail = c.Mail.URL != ""
 	c.Requests = cmp.Or(c.Requests, ingest.DefaultRequestLimits())
 	if c.Auth == "" {
 		c.Auth = AuthKeys
@@ -233,7 +236,7 @@ func (c Config) Validate() error {
 	need(c.SessionTimeout >= 0, "PARLEY_SESSION_TIMEOUT is %s; it is positive, or 0 for the default", c.SessionTimeout)
 	need(c.DrainDelay >= 0, "PARLEY_DRAIN_DELAY is %s; it is positive, or 0 to stop at once", c.DrainDelay)
 	need(c.TrimAfter >= 0, "PARLEY_TRIM_AFTER is %s; it is positive, or 0 to keep everything", c.TrimAfter)
-	errs = append(errs, c.checkKafka(), c.checkClickHouse(), c.Sink.check())
+	errs = append(errs, c.checkKafka(), c.checkClickHouse(), c.Sink.check(), c.Mail.check())
 	if err := (topics.Layout{Partitions: c.Partitions, ResultPartitions: c.ResultPartitions}).Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("PARLEY_PARTITIONS, PARLEY_RESULT_PARTITIONS: %w", err))
 	}
@@ -355,6 +358,7 @@ func (c Config) LogValue() slog.Value {
 		slog.Duration("session_timeout", c.SessionTimeout),
 		slog.Duration("drain_delay", c.DrainDelay),
 		slog.Duration("trim_after", c.TrimAfter),
+		slog.Any("mail", c.Mail),
 		slog.Any("limits", c.Limits),
 		slog.Any("request_limits", c.Requests),
 		slog.Any("account_limits", c.Accounts),

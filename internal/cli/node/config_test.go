@@ -36,8 +36,9 @@ func TestLogHasNoSecrets(t *testing.T) {
 	var b bytes.Buffer
 	slog.New(slog.NewTextHandler(&b, nil)).Info("configuration", "effective", Config{
 		Secret: "hidden-secret-hidden", ClickHouseDSN: "clickhouse://u:hidden@ch:9000/parley?password=hidden",
+		Mail: MailConfig{URL: "smtp://u:hidden@mail.example.com", From: "parley@example.com", Rate: 1},
 	})
-	if text := b.String(); strings.Contains(text, "hidden") || !strings.Contains(text, "effective.secret=given") || !strings.Contains(text, "ch:9000/parley") {
+	if text := b.String(); strings.Contains(text, "hidden") || !strings.Contains(text, "effective.secret=given") || !strings.Contains(text, "ch:9000/parley") || !strings.Contains(text, "effective.mail.server=mail.example.com:587") {
 		t.Errorf("logged %s", text)
 	}
 }
@@ -50,6 +51,26 @@ func TestConversationsAreRemembered(t *testing.T) {
 		err := Config{PartTimeout: time.Minute, ForwardGrace: 10 * time.Second, Keep: KeepConfig{Conversations: keep}}.Validate()
 		if err == nil || strings.Contains(err.Error(), "PARLEY_REMEMBER_CONVERSATIONS is "+keep.String()+"; it is at least 1m10s") != refused {
 			t.Errorf("%s: refused is to be %t: %v", keep, refused, err)
+		}
+	}
+}
+
+func TestMailSettings(t *testing.T) {
+	t.Parallel()
+	good := MailConfig{URL: "smtp://mail.example.com", From: "{account}@example.com", Rate: 0.5}
+	for setting, c := range map[string]MailConfig{
+		"":                {},
+		" ":               good,
+		"PARLEY_SMTP_URL": {URL: "mail.example.com:587", From: good.From, Rate: 1},
+		"PARLEY_SMTP_FROM": {
+			URL: good.URL, From: "parley", Rate: 1,
+		},
+		"PARLEY_SMTP_FROM is set": {From: good.From},
+		"PARLEY_SMTP_RATE":        {URL: good.URL, From: good.From},
+	} {
+		err := c.check()
+		if well := strings.TrimSpace(setting) == ""; well != (err == nil) || !well && !strings.HasPrefix(err.Error(), setting) {
+			t.Errorf("%+v: %v", c, err)
 		}
 	}
 }

@@ -138,6 +138,14 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 		},
 		UserAgent: "parley/" + n.cfg.Version,
 	})
+	senders := map[string]notify.Sender{schemas.ResponseHTTPPost: callbacks.Send}
+	if n.cfg.Mail.URL != "" {
+		byMail, err := n.cfg.Mail.sender()
+		if err != nil {
+			return nil, err
+		}
+		senders[schemas.ResponseEmail] = byMail.Send
+	}
 	p, err := processor.New(processor.Config{
 		Kafka:              append(n.memberOptions("processor"), peer.Advertise(self)),
 		Hooks:              []kgo.Hook{n.kafkaMetrics("processor")},
@@ -149,7 +157,7 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 		SinkGroup:          n.group("sink"),
 		StoreDir:           filepath.Join(n.cfg.DataDir, "processor"),
 		Routes:             n.routes,
-		Senders:            map[string]notify.Sender{schemas.ResponseHTTPPost: callbacks.Send},
+		Senders:            senders,
 		Executor:           executor.ByType{HTTP: http, Mail: executor.NewSMTP(mail.Client{})},
 		Paused:             n.paused,
 		Tokens:             n.tokens,
