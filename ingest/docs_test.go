@@ -112,10 +112,11 @@ func TestDocsSayTheLimitsInForce(t *testing.T) {
 }
 
 // Every code that there is has its place on the page: those of problems with what they are answered with, those of
-// results in a table of their own.
+// results and of deliveries in tables of their own.
 func TestEveryCodeIsExplained(t *testing.T) {
 	t.Parallel()
-	problems, results := everyCode(t)
+	codes := everyCode(t)
+	problems, results, deliveries := codes["problems"], codes["results"], codes["deliveries"]
 	problems = append(problems, schemas.Internal, schemas.ConversationIDUsed, schemas.CodeExpired) // they are both
 	slices.Sort(problems)
 	if titled := slices.Sorted(maps.Keys(titles)); !slices.Equal(titled, problems) {
@@ -135,14 +136,20 @@ func TestEveryCodeIsExplained(t *testing.T) {
 			t.Errorf("/docs does not explain %s of a result", code)
 		}
 	}
-	if n := strings.Count(docsHTML, "<tr id="); n != len(problems)+len(results) {
-		t.Errorf("/docs explains %d codes, want %d", n, len(problems)+len(results))
+	for _, code := range deliveries {
+		if !strings.Contains(docsHTML, fmt.Sprintf("<tr id=%q><td><code>%s</code></td><td>", "delivery-"+code, code)) {
+			t.Errorf("/docs does not explain %s of a delivery", code)
+		}
+	}
+	if n, want := strings.Count(docsHTML, "<tr id="), len(problems)+len(results)+len(deliveries); n != want {
+		t.Errorf("/docs explains %d codes, want %d", n, want)
 	}
 }
 
-// everyCode has the constants of code.go: those of refused requests, and those of results.
-func everyCode(t *testing.T) (problems, results []schemas.Code) {
+// everyCode has the constants of code.go: those of refused requests are problems, beside those of results and deliveries.
+func everyCode(t *testing.T) map[string][]schemas.Code {
 	t.Helper()
+	codes := make(map[string][]schemas.Code)
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "schemas", "code.go"), nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
@@ -157,15 +164,17 @@ func everyCode(t *testing.T) (problems, results []schemas.Code) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strings.Contains(block.Doc.Text(), "codes of results") {
-				results = append(results, schemas.Code(text))
-			} else {
-				problems = append(problems, schemas.Code(text))
+			of := "problems"
+			for _, other := range []string{"results", "deliveries"} {
+				if strings.Contains(block.Doc.Text(), "codes of "+other) {
+					of = other
+				}
 			}
+			codes[of] = append(codes[of], schemas.Code(text))
 		}
 	}
-	if len(problems) == 0 || len(results) == 0 {
+	if len(codes) != 3 {
 		t.Fatal("code.go is not what it was")
 	}
-	return problems, results
+	return codes
 }
