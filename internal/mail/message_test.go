@@ -2,12 +2,12 @@ package mail_test
 
 import (
 	"bytes"
+	"maps"
 	netmail "net/mail"
 	"slices"
 	"strings"
 	"testing"
-
-	"maps"
+	"unicode/utf8"
 
 	"parley/internal/mail"
 )
@@ -61,29 +61,15 @@ func TestParseServer(t *testing.T) {
 	}
 }
 
-func TestToken(t *testing.T) {
+func TestWithToken(t *testing.T) {
 	t.Parallel()
-	const token = "AQAAAAMBkl-4_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
-	if got := mail.WithToken("Order 7", token); got != "Order 7 [parley:"+token+"]" || mail.Token(got) != token {
+	word := "[parley:" + strings.Repeat("a", 60) + "]"
+	if got := mail.WithToken("Order 7", strings.Repeat("a", 60)); got != "Order 7 "+word {
 		t.Errorf("subject %q", got)
 	}
-	if got := mail.WithToken(strings.Repeat("ä", 400), token); len(got) > mail.SubjectBytesMax || mail.Token(got) != token {
+	got := mail.WithToken(strings.Repeat("ä", 400), strings.Repeat("a", 60))
+	if len(got) > mail.SubjectBytesMax || !strings.HasSuffix(got, " "+word) || !utf8.ValidString(got) {
 		t.Errorf("%d bytes: %q", len(got), got)
-	}
-	tests := map[string]string{
-		"Re: AW: Order 7 [parley:" + token + "]":           token,
-		"[parley:" + token[:30] + " \t" + token[30:] + "]": token, // folded where nobody should
-		"Order 7":                      "",
-		"[parley:]":                    "",
-		"[parley:" + token:             "",
-		"[parley:a b!]":                "",
-		"[parley:aa] Fwd: [parley:bb]": "",
-		"[parley:" + strings.Repeat("a", 101) + "]": "",
-	}
-	for subject, want := range tests {
-		if got := mail.Token(subject); got != want {
-			t.Errorf("%q has %q, want %q", subject, got, want)
-		}
 	}
 }
 

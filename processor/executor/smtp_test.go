@@ -69,7 +69,7 @@ func TestSMTPAwaitsReply(t *testing.T) {
 	if o := byMail(t, r, mailCall(welcome)); o.Kind != conversation.Deferred {
 		t.Fatalf("outcome %+v", o)
 	}
-	if got := s.Taken()[0].Parse(t).Header.Get("Subject"); mail.Token(got) != "dG9rZW4" {
+	if got := s.Taken()[0].Parse(t).Header.Get("Subject"); got != "Welcome [parley:dG9rZW4]" {
 		t.Errorf("subject %q", got)
 	}
 }
