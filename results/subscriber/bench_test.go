@@ -3,7 +3,6 @@ package subscriber
 import (
 	"context"
 	"fmt"
-	"syscall"
 	"testing"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"parley/internal/control"
+	"parley/internal/testkit"
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
 )
@@ -64,13 +64,13 @@ func BenchmarkDequeue(b *testing.B) {
 	c := startCluster(b)
 	q := c.queues(b, "front")
 	id := subscribe(b, q, "acme")
-	c.pour(b, names.Subscriber(id), count)
+	c.pour(b, c.Topics.Subscriber(id), count)
 	for name, asked := range map[string]schemas.DequeueQuery{
 		"blocks of 64 KiB": {CountMax: schemas.BlockCountMax, BytesMax: schemas.BlockBytesMax},
 		"blocks of 1 MiB":  {CountMax: 99_999, BytesMax: 1 << 20, Large: true},
 	} {
 		b.Run(name, func(b *testing.B) {
-			began := processorTime(b)
+			began := testkit.ProcessorTime(b)
 			for b.Loop() {
 				// A process with other positions begins at the beginning again.
 				drained := NewQueues(QueuesConfig{Client: q.cfg.Client, Spec: c.spec, Control: &fresh{Control: q.cfg.Control}})
@@ -89,30 +89,20 @@ func BenchmarkDequeue(b *testing.B) {
 	}
 	for name, every := range map[string]int{"a consumer": 0, "a consumer, a commit for each 64 KiB": 120} {
 		b.Run(name, func(b *testing.B) {
-			began := processorTime(b)
+			began := testkit.ProcessorTime(b)
 			for b.Loop() {
-				c.consume(b, names.Subscriber(id), count, every)
+				c.consume(b, c.Topics.Subscriber(id), count, every)
 			}
 			report(b, count*b.N, began)
 		})
 	}
 }
 
-// processorTime is what this process has used, its broker included: a machine that is busy changes the time of day, and hardly this.
-func processorTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // report says how many there were in a second, and what one took of a processor.
 func report(b *testing.B, count int, began time.Duration) {
 	b.Helper()
 	b.ReportMetric(float64(count)/b.Elapsed().Seconds(), "each/s")
-	b.ReportMetric(float64((processorTime(b)-began).Nanoseconds())/float64(count), "cpu-ns/each")
+	b.ReportMetric(float64((testkit.ProcessorTime(b)-began).Nanoseconds())/float64(count), "cpu-ns/each")
 }
 
 // fresh is a Control of which the positions are its own; those that are said it has written all the same.
@@ -173,17 +163,17 @@ func BenchmarkFanout(b *testing.B) {
 				last = subscribe(b, q, "acme")
 			}
 			done := 0
-			began := processorTime(b)
+			began := testkit.ProcessorTime(b)
 			c.fan(b, "a", func(f *FanoutConfig) { f.TendEvery = time.Hour })
 			for b.Loop() {
-				c.pour(b, names.Results, count)
+				c.pour(b, c.Topics.Results, count)
 				done += count
 				if subscribers == 0 {
 					c.committed(b, int64(done))
 					continue
 				}
 				await(b, "all are queued", func() bool {
-					_, end, err := q.fetch.bounds(b.Context(), names.Subscriber(last))
+					_, end, err := q.fetch.bounds(b.Context(), c.Topics.Subscriber(last))
 					return err == nil && end >= int64(done)
 				})
 			}
@@ -197,8 +187,8 @@ func (c *cluster) committed(b *testing.B, want int64) {
 	b.Helper()
 	admin := kadm.NewClient(c.client)
 	await(b, "all are read", func() bool {
-		offsets, err := admin.FetchOffsets(b.Context(), "p.subscribers")
-		o, _ := offsets.Lookup(names.Results, 0)
+		offsets, err := admin.FetchOffsets(b.Context(), c.Prefix+".subscribers")
+		o, _ := offsets.Lookup(c.Topics.Results, 0)
 		return err == nil && o.At >= want
 	})
 }

@@ -86,11 +86,15 @@ func (f *fetcher) try(ctx context.Context, at place, bytesMax int32) (piece, err
 	if err != nil {
 		return piece{}, err
 	}
-	resp, err := fetchRequest(at, id, bytesMax).RequestWith(ctx, f.client.Broker(int(leader)))
-	if err == nil {
-		err = kerr.ErrorForCode(resp.ErrorCode)
-	}
+	answer, err := f.client.Broker(int(leader)).RetriableRequest(ctx, fetchRequest(at, id, bytesMax))
 	if err != nil {
+		return piece{}, err
+	}
+	resp, ok := answer.(*kmsg.FetchResponse)
+	if !ok {
+		return piece{}, fmt.Errorf("a fetch was answered with %T", answer)
+	}
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
 		return piece{}, err
 	}
 	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"parley/internal/control"
+	"parley/internal/testkit"
 	"parley/internal/topics"
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
@@ -29,16 +30,13 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	patience   = 30 * time.Second
+	patience   = testkit.Patience
 	partitions = 2
 )
 
-var names = schemas.TopicsOf("p")
-
-// cluster is a broker with the topics of Parley.
+// cluster is a Kafka with the topics of Parley.
 type cluster struct {
-	addrs  []string
-	kafka  *kfake.Cluster
+	*testkit.Kafka
 	client *kgo.Client
 	spec   topics.Spec
 	// sequences are those of the last event of each partition.
@@ -47,16 +45,10 @@ type cluster struct {
 
 func startCluster(t testing.TB) *cluster {
 	t.Helper()
-	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "100"}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(k.Close)
-	c := &cluster{
-		addrs: k.ListenAddrs(),
-		kafka: k,
-		spec:  topics.Spec{Topics: names, Layout: topics.Layout{Partitions: partitions, ResultPartitions: partitions}, Replication: 1},
-	}
+	k := testkit.StartKafka(t, kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "100"}))
+	c := &cluster{Kafka: k, spec: topics.Spec{
+		Topics: k.Topics, Layout: topics.Layout{Partitions: partitions, ResultPartitions: partitions}, Replication: testkit.Replicas(k.Brokers),
+	}}
 	c.client = c.connect(t)
 	if _, err := topics.Ensure(t.Context(), c.client, c.spec); err != nil {
 		t.Fatal(err)
@@ -65,7 +57,7 @@ func startCluster(t testing.TB) *cluster {
 }
 
 func (c *cluster) options() []kgo.Opt {
-	return []kgo.Opt{kgo.SeedBrokers(c.addrs...), kgo.RecordPartitioner(kgo.ManualPartitioner())}
+	return []kgo.Opt{c.Seeds(), kgo.RecordPartitioner(kgo.ManualPartitioner())}
 }
 
 func (c *cluster) connect(t testing.TB) *kgo.Client {
@@ -79,12 +71,12 @@ func (c *cluster) connect(t testing.TB) *kgo.Client {
 }
 
 // follow returns what a process of that name hears of the control topic.
-func follow(t testing.TB, addrs []string, instance string) *control.Control {
+func (c *cluster) follow(t testing.TB, instance string) *control.Control {
 	t.Helper()
 	opening, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	c, err := control.Open(opening, control.Config{
-		Kafka: []kgo.Opt{kgo.SeedBrokers(addrs...)}, Topic: names.Control, Instance: instance, Log: slog.New(slog.DiscardHandler),
+	heard, err := control.Open(opening, control.Config{
+		Kafka: []kgo.Opt{c.Seeds()}, Topic: c.Topics.Control, Instance: instance, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -92,30 +84,30 @@ func follow(t testing.TB, addrs []string, instance string) *control.Control {
 	running, stop := context.WithCancel(context.Background())
 	var r sync.WaitGroup
 	r.Go(func() {
-		if err := c.Run(running); err != nil {
+		if err := heard.Run(running); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Cleanup(func() {
 		stop()
 		r.Wait()
-		c.Close()
+		heard.Close()
 	})
-	return c
+	return heard
 }
 
 // queues are those of a node of that name.
 func (c *cluster) queues(t testing.TB, instance string) *Queues {
 	t.Helper()
-	return NewQueues(QueuesConfig{Client: c.connect(t), Spec: c.spec, Control: follow(t, c.addrs, instance)})
+	return NewQueues(QueuesConfig{Client: c.connect(t), Spec: c.spec, Control: c.follow(t, instance)})
 }
 
-func fanoutConfig(addrs []string, c Control, instance string) FanoutConfig {
+func fanoutConfig(brokers []string, prefix string, c Control, instance string) FanoutConfig {
 	return FanoutConfig{
-		Client:             []kgo.Opt{kgo.SeedBrokers(addrs...), kgo.InstanceID(instance), kgo.SessionTimeout(session), kgo.HeartbeatInterval(session / 10), kgo.RebalanceTimeout(5 * session)},
-		Topics:             names,
-		Group:              "p.subscribers",
-		TransactionalID:    "p.subscribers-" + instance,
+		Client:             []kgo.Opt{kgo.SeedBrokers(brokers...), kgo.InstanceID(instance), kgo.SessionTimeout(session), kgo.HeartbeatInterval(session / 10), kgo.RebalanceTimeout(5 * session)},
+		Topics:             schemas.TopicsOf(prefix),
+		Group:              prefix + ".subscribers",
+		TransactionalID:    prefix + ".subscribers-" + instance,
 		TransactionTimeout: session,
 		Control:            c,
 		CommitEvery:        5 * time.Millisecond,
@@ -125,13 +117,18 @@ func fanoutConfig(addrs []string, c Control, instance string) FanoutConfig {
 	}
 }
 
-// session is after how long a member that is gone has lost its partitions.
-const session = 2 * time.Second
+// session is after how long a member that is gone has lost its partitions: as little as the brokers allow.
+var session = func() time.Duration {
+	if len(testkit.GivenBrokers()) > 0 {
+		return 6 * time.Second
+	}
+	return 2 * time.Second
+}()
 
 // fan starts a member of the fan-out, which ends with the test.
 func (c *cluster) fan(t testing.TB, instance string, changes ...func(*FanoutConfig)) {
 	t.Helper()
-	cfg := fanoutConfig(c.addrs, follow(t, c.addrs, instance), instance)
+	cfg := fanoutConfig(c.Brokers, c.Prefix, c.follow(t, instance), instance)
 	for _, change := range changes {
 		change(&cfg)
 	}
@@ -174,7 +171,7 @@ func (c *cluster) write(t testing.TB, kind string, e *parleyv1.ResultEvent) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &kgo.Record{Topic: names.Results, Partition: e.Partition, Value: value, Headers: []kgo.RecordHeader{
+	r := &kgo.Record{Topic: c.Topics.Results, Partition: e.Partition, Value: value, Headers: []kgo.RecordHeader{
 		{Key: schemas.HeaderType, Value: []byte(kind)}, {Key: schemas.HeaderAccount, Value: []byte(e.Account)},
 	}}
 	if err := c.client.ProduceSync(t.Context(), r).FirstErr(); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/internal/control"
+	"parley/schemas"
 )
 
 // memberEnv tells the test binary that it has been started to be a member of the fan-out, and which.
@@ -20,8 +21,8 @@ const memberEnv = "PARLEY_TEST_FANOUT"
 
 // memberOrder says which.
 type memberOrder struct {
-	Brokers  []string
-	Instance string
+	Brokers          []string
+	Prefix, Instance string
 }
 
 // memberMain is the process of a member, until it is killed.
@@ -40,13 +41,13 @@ func memberMain(text string) int {
 
 func (o memberOrder) run(ctx context.Context) error {
 	c, err := control.Open(ctx, control.Config{
-		Kafka: []kgo.Opt{kgo.SeedBrokers(o.Brokers...)}, Topic: names.Control, Instance: o.Instance, Log: slog.New(slog.DiscardHandler),
+		Kafka: []kgo.Opt{kgo.SeedBrokers(o.Brokers...)}, Topic: schemas.TopicsOf(o.Prefix).Control, Instance: o.Instance, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return fmt.Errorf("open control: %w", err)
 	}
 	go func() { _ = c.Run(ctx) }() // it ends with the process
-	f, err := NewFanout(fanoutConfig(o.Brokers, c, o.Instance))
+	f, err := NewFanout(fanoutConfig(o.Brokers, o.Prefix, c, o.Instance))
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ type fanProcess struct {
 
 func startMember(t *testing.T, c *cluster, instance string) fanProcess {
 	t.Helper()
-	text, err := json.Marshal(memberOrder{Brokers: c.addrs, Instance: instance})
+	text, err := json.Marshal(memberOrder{Brokers: c.Brokers, Prefix: c.Prefix, Instance: instance})
 	if err != nil {
 		t.Fatal(err)
 	}
