@@ -84,7 +84,7 @@ func (s *Server) essAnswer(c echo.Context, o ess.Operation, who account.Caller) 
 		CountMax:    o.BlockCount,
 		BytesMax:    o.BytesMax,
 		Large:       o.Large,
-		Encode:      ess.Encode,
+		Append:      ess.Append,
 	})
 	if err != nil {
 		return "", s.exception(c, o, err)

@@ -124,7 +124,7 @@ func (s *Server) postDequeue(c echo.Context) error {
 		Acknowledge: asked.TransactionID,
 		CountMax:    asked.BlockCount,
 		BytesMax:    schemas.BlockBytesMax,
-		Encode:      (*schemas.Transaction).Encode,
+		Append:      schemas.QueuedTransaction.AppendJSON,
 	})
 	if err != nil {
 		return s.subscriberProblem(c, "dequeue", err)

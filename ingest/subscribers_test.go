@@ -115,11 +115,15 @@ func (f *fakeSubscribers) Dequeue(_ context.Context, q schemas.DequeueQuery) (b 
 			break
 		}
 		b.LastTransactionID = queue.gone + int64(i) + 1
-		t, err := schemas.TransactionOf(b.LastTransactionID, schemas.EventCallCompleted, e)
+		t, err := schemas.TransactionOf(schemas.EventCallCompleted, e)
 		if err != nil {
 			return b, err
 		}
-		text, err := q.Encode(t)
+		queued, err := t.Queued()
+		if err != nil {
+			return b, err
+		}
+		text, err := q.Append(queued, nil, b.LastTransactionID)
 		if err != nil {
 			return b, err
 		}

@@ -155,6 +155,9 @@ func readBy(message string, value []byte) error {
 		_, p = schemas.DefaultLimits().DecodeResubmit(value)
 	case "event":
 		return protojson.Unmarshal(value, new(parleyv1.ResultEvent))
+	case "transaction":
+		_, err := schemas.QueuedTransaction(value).Transaction(1)
+		return err
 	}
 	if p != nil {
 		return p

@@ -38,9 +38,9 @@ const (
 	TransactionResultsMax = 48 << 10
 )
 
-// TransactionOf is the transaction that an event is in a queue, with the type that its record says.
-func TransactionOf(id int64, kind string, e *parleyv1.ResultEvent) (*Transaction, error) {
-	t := &Transaction{ID: id, Type: kind, Sequence: SequenceOf(e)}
+// TransactionOf is the transaction that an event becomes, with the type that its record says. It has no id before it is in a queue.
+func TransactionOf(kind string, e *parleyv1.ResultEvent) (*Transaction, error) {
+	t := &Transaction{Type: kind, Sequence: SequenceOf(e)}
 	switch {
 	case e.GetCall() != nil:
 		c := CallResourceOf(e)
@@ -67,45 +67,6 @@ func (t *Transaction) Cut(size func(ResultResource) int) {
 			return
 		}
 	}
-}
-
-// Encode is the transaction in its JSON form, with no more results than fit.
-func (t *Transaction) Encode() ([]byte, error) {
-	b, err := t.appendJSON()
-	if err != nil || len(b) <= TransactionResultsMax {
-		return b, err
-	}
-	t.Cut(func(r ResultResource) int {
-		var one jsonText
-		one.results([]ResultResource{r}) // its error comes again below
-		return len(one.b)
-	})
-	return t.appendJSON()
-}
-
-func (t *Transaction) appendJSON() ([]byte, error) {
-	j := jsonText{b: make([]byte, 0, jsonRoom)}
-	j.number(`{"transactionId":`, t.ID)
-	j.text(`,"type":`, t.Type)
-	j.text(`,"sequence":`, t.Sequence)
-	j.time(`,"timestamp":`, t.Timestamp)
-	if t.Truncated {
-		j.text(`,"truncated":true,"link":`, t.Link)
-	}
-	switch {
-	case t.Call != nil:
-		j.raw(`,"call":`)
-		j.call(t.Call)
-	case t.Conversation != nil:
-		j.raw(`,"conversation":`)
-		b, err := t.Conversation.AppendJSON(j.b)
-		if err != nil {
-			return nil, err
-		}
-		j.b = b
-	}
-	j.raw(`}`)
-	return j.done()
 }
 
 // TransactionBlock is what one dequeue returns, for those who read it.
@@ -157,15 +118,15 @@ type DequeueQuery struct {
 	// Large lets a block have more than the subscriber's MaxBlockCount.
 	CountMax, BytesMax int
 	Large              bool
-	// Encode is how a transaction is written.
-	Encode func(*Transaction) ([]byte, error)
+	// Append writes a transaction with its id behind what there is: QueuedTransaction.AppendJSON, or another form.
+	Append func(q QueuedTransaction, to []byte, id int64) ([]byte, error)
 }
 
 // Block is the answer.
 type Block struct {
 	// LastTransactionID is that of the last transaction; zero: there is none.
 	LastTransactionID int64
-	// Transactions are as Encode has written them.
+	// Transactions are as Append has written them.
 	Transactions [][]byte
 }
 

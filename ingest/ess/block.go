@@ -1,6 +1,7 @@
 package ess
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"encoding/xml"
@@ -42,27 +43,31 @@ func (o Operation) wrap(returned string) string {
 	return `<w:` + o.Name + `Response xmlns:w="` + servicesNamespace + `"><` + o.Name + `Return>` + returned + `</` + o.Name + `Return></w:` + o.Name + `Response>`
 }
 
-// Encode is a transaction in a block, with no more results than fit: one element named after type and version.
+// Append appends a transaction of a block, with no more results than fit: one element named after type and version.
 //
 //	<tran ID="1001" companyID="acme" auxID="0"><T.call.completed.1><eventTS>2026-12-01T08:00:00Z</eventTS>…</T.call.completed.1></tran>
-func Encode(t *schemas.Transaction) ([]byte, error) {
-	text := encode(t)
-	if len(text) > schemas.TransactionResultsMax {
-		t.Cut(func(r schemas.ResultResource) int {
-			var w writer
-			w.result(r)
-			return w.b.Len()
-		})
-		text = encode(t)
+func Append(q schemas.QueuedTransaction, to []byte, id int64) ([]byte, error) {
+	t, err := q.Transaction(id)
+	if err != nil {
+		return nil, err
 	}
-	return []byte(text), nil
+	w := writer{b: to}
+	if w.transaction(t); len(w.b)-len(to) > schemas.TransactionResultsMax {
+		t.Cut(func(r schemas.ResultResource) int {
+			var one writer
+			one.result(r)
+			return len(one.b)
+		})
+		w.b = w.b[:len(to)]
+		w.transaction(t)
+	}
+	return w.b, nil
 }
 
 // version is that of the elements in a transaction.
 const version = ".1"
 
-func encode(t *schemas.Transaction) string {
-	var w writer
+func (w *writer) transaction(t *schemas.Transaction) {
 	account := ""
 	switch {
 	case t.Call != nil:
@@ -70,10 +75,11 @@ func encode(t *schemas.Transaction) string {
 	case t.Conversation != nil:
 		account = t.Conversation.Account
 	}
-	name := "T." + t.Type + version
-	w.b.WriteString(`<tran ID="` + strconv.FormatInt(t.ID, 10) + `" companyID="`)
+	w.raw(`<tran ID="`)
+	w.b = strconv.AppendInt(w.b, t.ID, 10)
+	w.raw(`" companyID="`)
 	w.escape(account)
-	w.b.WriteString(`" auxID="0"><` + name + `>`)
+	w.raw(`" auxID="0"><T.`, t.Type, version, `>`)
 	w.time("eventTS", t.Timestamp)
 	w.text("sequence", t.Sequence)
 	if t.Call != nil {
@@ -86,24 +92,44 @@ func encode(t *schemas.Transaction) string {
 		w.text("truncated", "true")
 		w.text("link", t.Link)
 	}
-	w.b.WriteString(`</` + name + `></tran>`)
-	return w.b.String()
+	w.raw(`</T.`, t.Type, version, `></tran>`)
 }
 
 // writer writes elements. What is empty is left out.
-type writer struct{ b strings.Builder }
+type writer struct{ b []byte }
+
+func (w *writer) raw(texts ...string) {
+	for _, text := range texts {
+		w.b = append(w.b, text...)
+	}
+}
 
 func (w *writer) escape(text string) {
-	_ = xml.EscapeText(&w.b, []byte(text)) // a builder takes everything
+	if !strings.ContainsFunc(text, special) {
+		w.raw(text)
+		return
+	}
+	var escaped bytes.Buffer
+	_ = xml.EscapeText(&escaped, []byte(text)) // a buffer takes everything
+	w.b = append(w.b, escaped.Bytes()...)
+}
+
+// special reports whether a character may need to be escaped.
+func special(r rune) bool {
+	switch r {
+	case '"', '&', '\'', '<', '>':
+		return true
+	}
+	return r < ' ' || r > '~'
 }
 
 func (w *writer) text(name, text string) {
 	if text == "" {
 		return
 	}
-	w.b.WriteString("<" + name + ">")
+	w.raw("<", name, ">")
 	w.escape(text)
-	w.b.WriteString("</" + name + ">")
+	w.raw("</", name, ">")
 }
 
 func (w *writer) number(name string, n int) { w.text(name, strconv.Itoa(n)) }
@@ -137,7 +163,7 @@ func (w *writer) call(c *schemas.CallResource) {
 }
 
 func (w *writer) result(r schemas.ResultResource) {
-	w.b.WriteString(`<result>`)
+	w.raw(`<result>`)
 	w.number("ordinal", r.Ordinal)
 	w.text("correlationID", r.CorrelationID)
 	w.text("objectType", r.ObjectType)
@@ -145,7 +171,7 @@ func (w *writer) result(r schemas.ResultResource) {
 	w.text("status", string(r.Status))
 	w.text("errorCode", string(r.ErrorCode))
 	w.text("message", r.Message)
-	w.b.WriteString(`</result>`)
+	w.raw(`</result>`)
 }
 
 func (w *writer) conversation(c *schemas.ConversationResource) {

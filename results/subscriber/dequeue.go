@@ -3,13 +3,12 @@ package subscriber
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"google.golang.org/protobuf/proto"
 
 	"parley/internal/control"
 	"parley/schemas"
-	parleyv1 "parley/schemas/parley/v1"
 )
 
 // Dequeue acknowledges, and returns the block that follows what is acknowledged. The block is handed out when, and only when,
@@ -25,7 +24,7 @@ func (q *Queues) Dequeue(ctx context.Context, asked schemas.DequeueQuery) (schem
 	}
 	was := q.cfg.Control.Queue(s.ID)
 	is := acknowledge(was, asked.Acknowledge)
-	b := block{encode: asked.Encode, bytesMax: asked.BytesMax, countMax: asked.CountMax}
+	b := block{form: asked.Append, bytesMax: asked.BytesMax, countMax: asked.CountMax}
 	if !asked.Large {
 		b.countMax = min(b.countMax, s.MaxBlockCount)
 	}
@@ -68,6 +67,7 @@ func (q *Queues) fill(ctx context.Context, b *block, at control.Queue) error {
 			}
 			q.cache.keep(at.Subscriber, p)
 		}
+		b.grow(p.records)
 		for _, r := range p.records {
 			if err := b.add(r); err != nil || b.full() {
 				return err
@@ -83,11 +83,12 @@ func (q *Queues) fill(ctx context.Context, b *block, at control.Queue) error {
 
 // block gathers the transactions of a dequeue.
 type block struct {
-	encode             func(*schemas.Transaction) ([]byte, error)
+	form               func(q schemas.QueuedTransaction, to []byte, id int64) ([]byte, error)
 	countMax, bytesMax int
 
+	// text is what they are, one behind the other, written each of them by itself.
+	text    []byte
 	written [][]byte
-	bytes   int
 	last    int64
 	// cut: a transaction was left out because it did not fit.
 	cut bool
@@ -95,27 +96,33 @@ type block struct {
 
 func (b *block) full() bool { return b.cut || len(b.written) >= b.countMax }
 
+// idRoom is what the id adds to a transaction at the most.
+const idRoom = 40
+
+// grow makes room for as many of the records as will fit, and the one that will not: nothing is copied while they are added.
+func (b *block) grow(records []*kgo.Record) {
+	room := 0
+	for _, r := range records[:min(len(records), b.countMax-len(b.written))] {
+		if room += len(r.Value) + idRoom; len(b.text)+room > b.bytesMax {
+			break
+		}
+	}
+	b.text = slices.Grow(b.text, room)
+}
+
 // add adds the transaction that a record is, if it fits. One that is too long for any block is one by itself.
 func (b *block) add(r *kgo.Record) error {
-	e := new(parleyv1.ResultEvent)
-	if err := proto.Unmarshal(r.Value, e); err != nil {
-		return fmt.Errorf("decode %s offset %d: %w", r.Topic, r.Offset, err)
-	}
-	id := r.Offset + 1
-	t, err := schemas.TransactionOf(id, header(r, schemas.HeaderType), e)
+	id, before := r.Offset+1, len(b.text)
+	text, err := b.form(r.Value, b.text, id)
 	if err != nil {
 		return fmt.Errorf("read %s offset %d: %w", r.Topic, r.Offset, err)
 	}
-	text, err := b.encode(t)
-	if err != nil {
-		return fmt.Errorf("encode %s offset %d: %w", r.Topic, r.Offset, err)
-	}
-	if b.bytes+len(text) > b.bytesMax && len(b.written) > 0 {
+	if len(text) > b.bytesMax && len(b.written) > 0 {
 		b.cut = true
 		return nil
 	}
-	b.written = append(b.written, text)
-	b.bytes += len(text)
+	b.text = text
+	b.written = append(b.written, text[before:len(text):len(text)])
 	b.last = id
 	return nil
 }

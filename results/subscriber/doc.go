@@ -5,8 +5,9 @@
 //	                     ▲                                        │    ▲
 //	                     └── who wants what ── parley.control ◀───┘    └── what it acknowledges
 //
-// A queue is a topic with one partition. Its records are events of parley.results as they are there; the id of a transaction
-// is its offset + 1. Ids rise, but leave some out: each commit of the fan-out takes an offset in every queue that it touches.
+// A queue is a topic with one partition. Its records are transactions in their JSON form (schemas.QueuedTransaction): the
+// fan-out writes it once for all who want an event, so that a dequeue only strings records together. The id of a transaction is
+// its offset + 1. Ids rise, but leave some out: each commit of the fan-out takes an offset in every queue that it touches.
 //
 // The fan-out is a consumer group whose members write, in one Kafka transaction, what they have read into the queues, and how
 // far they have read. A member that was taken for dead cannot commit any more. So each event is in a queue once.

@@ -226,9 +226,10 @@ func (m *member) put(ctx context.Context, fetches kgo.Fetches) (int, error) {
 	var first kgo.FirstErrPromise
 	queued := 0
 	fetches.EachRecord(func(r *kgo.Record) {
-		for _, topic := range m.queuesFor(all, r) {
-			queued++
-			m.session.Produce(ctx, &kgo.Record{Topic: topic, Key: r.Key, Value: r.Value, Headers: r.Headers}, first.Promise())
+		transaction, topics := m.queuesFor(all, r)
+		queued += len(topics)
+		for _, topic := range topics {
+			m.session.Produce(ctx, &kgo.Record{Topic: topic, Value: transaction}, first.Promise())
 		}
 	})
 	if err := m.session.Client().Flush(ctx); err != nil {
@@ -237,24 +238,39 @@ func (m *member) put(ctx context.Context, fetches kgo.Fetches) (int, error) {
 	return queued, first.Err()
 }
 
-// queuesFor are the topics that an event belongs into.
-func (m *member) queuesFor(all audience, r *kgo.Record) []string {
+// queuesFor are the topics that an event belongs into, and the transaction that it is there: it is written once for all of them.
+func (m *member) queuesFor(all audience, r *kgo.Record) (transaction schemas.QueuedTransaction, queues []string) {
 	e := event{partition: r.Partition, offset: r.Offset, account: header(r, schemas.HeaderAccount), kind: header(r, schemas.HeaderType)}
 	if !all.mayWant(e.account, e.kind) {
-		return nil
+		return nil, nil
 	}
 	e.body = new(parleyv1.ResultEvent)
-	if err := proto.Unmarshal(r.Value, e.body); err != nil {
-		m.cfg.Log.Warn("an event cannot be read; no queue has it, and the sink puts it aside", "partition", r.Partition, "offset", r.Offset, "error", err)
-		return nil
-	}
-	var queues []string
-	for _, s := range all[e.account] {
-		if wants(s, e) {
-			queues = append(queues, m.cfg.Topics.Subscriber(s.ID))
+	err := proto.Unmarshal(r.Value, e.body)
+	if err == nil {
+		for _, s := range all[e.account] {
+			if wants(s, e) {
+				queues = append(queues, m.cfg.Topics.Subscriber(s.ID))
+			}
 		}
+		if len(queues) == 0 {
+			return nil, nil
+		}
+		transaction, err = transactionOf(e)
 	}
-	return queues
+	if err != nil {
+		m.cfg.Log.Warn("an event cannot be read; no queue has it, and the sink puts it aside", "partition", r.Partition, "offset", r.Offset, "error", err)
+		return nil, nil
+	}
+	return transaction, queues
+}
+
+// transactionOf is an event as it lies in queues.
+func transactionOf(e event) (schemas.QueuedTransaction, error) {
+	t, err := schemas.TransactionOf(e.kind, e.body)
+	if err != nil {
+		return nil, err
+	}
+	return t.Queued()
 }
 
 // header is the value of the first header of that name; empty: there is none.

@@ -211,9 +211,13 @@ func (r reader) ask(t testing.TB, count int, id int64) (block schemas.Block, seq
 	t.Helper()
 	b, err := r.queues.Dequeue(t.Context(), schemas.DequeueQuery{
 		Account: r.account, Subscriber: r.id, Acknowledge: id, CountMax: count, BytesMax: schemas.BlockBytesMax,
-		Encode: func(tr *schemas.Transaction) ([]byte, error) {
+		Append: func(q schemas.QueuedTransaction, to []byte, id int64) ([]byte, error) {
+			tr, err := q.Transaction(id)
+			if err != nil {
+				return nil, err
+			}
 			sequences = append(sequences, tr.Sequence)
-			return tr.Encode()
+			return q.AppendJSON(to, id)
 		},
 	})
 	if err != nil {

@@ -83,6 +83,20 @@ func TestDequeue(t *testing.T) {
 	}
 }
 
+// An event that nothing can be made of is in no queue, and keeps nothing else out of it.
+func TestEventOfNothing(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	r := reader{queues: c.queues(t, "front"), account: "acme"}
+	r.id = subscribe(t, r.queues, "acme")
+	c.fan(t, "a")
+	c.write(t, schemas.EventCallCompleted, &parleyv1.ResultEvent{Account: "acme"})
+	c.end(t, "acme", "Order", "Order")
+	if got := r.drain(t, 10, 2); len(got) != 2 {
+		t.Errorf("%d transactions, want 2", len(got))
+	}
+}
+
 // Callers that do not coordinate, at two nodes, may see a transaction twice, but miss none.
 func TestNobodyCoordinates(t *testing.T) {
 	t.Parallel()
