@@ -68,6 +68,9 @@ var suite = []scenarios{
 		},
 		past: {"TestAnswerIsForgottenWhenItsTokenExpires", "TestTimersThatOneTurnSetsAndPasses"},
 	}},
+	{"parley/results/subscriber", map[reason][]string{
+		alone: {"TestAcknowledge", "TestBlock", "TestWants"},
+	}},
 }
 
 // TestSuite runs the embedded suite on a real cluster: the same tests, each with topics of its own (testkit.StartKafka).
