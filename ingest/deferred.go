@@ -22,12 +22,9 @@ type answerTaken struct {
 // postAnswer takes the late answer to a deferred call. The token is all that is needed to give it.
 func (s *Server) postAnswer(c echo.Context) error {
 	text := pathValue(c, deferredPath, "")
-	t, err := s.tokens.Verify(text, s.now())
-	switch {
-	case errors.Is(err, token.ErrExpired):
-		return &schemas.Problem{Code: schemas.CodeExpired, Detail: fmt.Sprintf("the token was good until %s; nothing takes this answer any more", t.Expires)}
-	case err != nil:
-		return &schemas.Problem{Code: schemas.Forbidden, Detail: "this is not a token that was given out here; it stands in the header Parley-Deferred-Token of the request that was answered with 202"}
+	t, err := s.verifyToken(text)
+	if err != nil {
+		return err
 	}
 	said, err := s.readAnswer(c.Request(), text)
 	if err != nil {
@@ -37,6 +34,30 @@ func (s *Server) postAnswer(c echo.Context) error {
 		return err
 	}
 	return answer(c, http.StatusAccepted, mimeJSON, answerTaken{RequestID: t.RequestID.String()})
+}
+
+// AnswerCall takes the late answer to a deferred call that came otherwise than by HTTP, and returns which call it is, if the token says.
+// The token is all that is needed to give it. An error is that of POST /v1/deferred/{token}: a *schemas.Problem, or a fault of ours.
+func (s *Server) AnswerCall(ctx context.Context, tokenText string, said *schemas.Answer) (schemas.RequestID, error) {
+	t, err := s.verifyToken(tokenText)
+	if err != nil {
+		return t.RequestID, err
+	}
+	complete := *said
+	complete.Token = tokenText
+	return t.RequestID, s.deliver(ctx, t, &complete)
+}
+
+// verifyToken reads a token that is good. The error is a *schemas.Problem, with the token that has expired.
+func (s *Server) verifyToken(text string) (token.Token, error) {
+	t, err := s.tokens.Verify(text, s.now())
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		return t, &schemas.Problem{Code: schemas.CodeExpired, Detail: fmt.Sprintf("the token was good until %s; nothing takes this answer any more", t.Expires)}
+	case err != nil:
+		return t, &schemas.Problem{Code: schemas.Forbidden, Detail: "this is not a token that was given out here; it stands in the header Parley-Deferred-Token of the request that was answered with 202"}
+	}
+	return t, nil
 }
 
 // readAnswer reads the answer in a body, which a record must be able to hold.

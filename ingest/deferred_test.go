@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -68,6 +69,37 @@ func TestLateAnswer(t *testing.T) {
 		}
 		if asked[i] != want {
 			t.Errorf("the owner was asked %+v, want %+v", asked[i], want)
+		}
+	}
+}
+
+// An answer that comes otherwise than by HTTP is the same record, and has the same verdicts.
+func TestAnswerCall(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	good := h.sign(t, time.Hour)
+	var asked []schemas.AnswerQuery
+	h.gives(&asked, schemas.AnswerTaken, nil)
+	said := &schemas.Answer{Results: []schemas.AnswerResult{{Status: schemas.OK, Message: "m"}}}
+	if id, err := h.server.AnswerCall(t.Context(), good, said); err != nil || id.String() != someID {
+		t.Errorf("%s, %v", id, err)
+	}
+	record := h.log(t, 1)[0]
+	if want := `{"token":"` + good + `","results":[{"status":"OK","message":"m"}]}`; string(record.Value) != want || record.Partition != 6 {
+		t.Errorf("record %s on partition %d, want %s", record.Value, record.Partition, want)
+	}
+	if want := (schemas.AnswerQuery{ID: mustParse(t, someID), Digest: schemas.AnswerDigest(said), Accepted: schemas.Position{Partition: 6}}); len(asked) != 1 || asked[0] != want {
+		t.Errorf("the owner was asked %+v, want %+v", asked, want)
+	}
+	h.gives(&asked, schemas.AnswerConflict, nil)
+	for text, want := range map[string]schemas.Code{
+		good:                  schemas.AlreadyAnswered,
+		h.sign(t, -time.Hour): schemas.CodeExpired,
+		"x":                   schemas.Forbidden,
+	} {
+		_, err := h.server.AnswerCall(t.Context(), text, said)
+		if p, ok := errors.AsType[*schemas.Problem](err); !ok || p.Code != want {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

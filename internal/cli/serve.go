@@ -67,6 +67,9 @@ type serveCmd struct {
 	SMTPFrom string  `name:"smtp-from" env:"PARLEY_SMTP_FROM" placeholder:"ADDRESS" help:"Sender of those messages, as Parley <parley@example.com>; {account} in it stands for the account." group:"Mail"`
 	SMTPRate float64 `name:"smtp-rate" default:"10" env:"PARLEY_SMTP_RATE" placeholder:"N" help:"Messages a second that the targets of one account get from this node; those of ten seconds may come at once." group:"Mail"`
 
+	MailAddr string `env:"PARLEY_MAIL_ADDR" placeholder:"HOST:PORT" help:"Where replies are taken by SMTP whose subject carries the token of a deferred call: they answer it. Default: nowhere." group:"Mail"`
+	MailTo   string `env:"PARLEY_MAIL_TO" placeholder:"ADDRESS" help:"Whose mail is taken there: a mailbox, as replies@example.com, or a domain; all other is refused." group:"Mail"`
+
 	PartTimeout  time.Duration `default:"5m" env:"PARLEY_PART_TIMEOUT" placeholder:"DURATION" help:"The longest time between two parts of a conversation that is not complete." group:"Conversations"`
 	ForwardGrace time.Duration `default:"60s" env:"PARLEY_FORWARD_GRACE" placeholder:"DURATION" help:"How much longer a part that is being forwarded is waited for." group:"Conversations"`
 
@@ -234,6 +237,7 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 			BlockRows: c.SinkBlockRows, BlockBytes: int(c.SinkBlockBytes), BlockWait: c.SinkBlockWait, InsertTimeout: c.SinkInsertTimeout,
 		},
 		Mail:     node.MailConfig{URL: c.SMTPURL, From: c.SMTPFrom, Rate: c.SMTPRate},
+		MailIn:   node.MailInConfig{Addr: c.MailAddr, To: c.MailTo},
 		Limits:   c.calls(),
 		Requests: c.requests(),
 		Accounts: c.accounts(),
@@ -255,6 +259,7 @@ func (c *serveCmd) announce(log *slog.Logger, w io.Writer, a node.Addresses) {
 			slog.String("clickhouse", a.ClickHouse),
 			slog.String("clickhouse_http", a.ClickHouseHTTP),
 			slog.String("backend", a.Backend),
+			slog.String("mail", a.Mail),
 			slog.String("folder", a.DataDir),
 			slog.String("roles", a.Roles.String()))
 		return
@@ -270,6 +275,7 @@ func (c *serveCmd) announce(log *slog.Logger, w io.Writer, a node.Addresses) {
 		{"ClickHouse", a.ClickHouse},
 		{"ClickHouse by HTTP", a.ClickHouseHTTP},
 		{"demo backend", a.Backend},
+		{"replies by mail", a.Mail},
 		{"data folder", folder},
 	} {
 		if line[1] != "" {

@@ -84,7 +84,14 @@ var homes = []home{
 	{"go.opentelemetry.io/otel/sdk/...", []string{"internal/telemetry", "internal/cli/..."}, "roles make spans, and know nothing of where they go"},
 	{"go.opentelemetry.io/otel/exporters/...", []string{"internal/telemetry"}, "roles make spans, and know nothing of where they go"},
 	{"github.com/wneessen/go-mail/...", []string{"internal/mail"}, "one place writes messages, and sees to what gets into their headers"},
-	{"github.com/emersion/go-smtp/...", []string{"internal/mail"}, "one place hands messages over, and knows what a failure proves"},
+	{
+		"github.com/emersion/go-smtp/...",
+		[]string{
+			"internal/mail", // hands messages over, and knows what a failure proves
+			"ingest/mailin", // takes replies
+		},
+		"SMTP is spoken in one place, and heard in one",
+	},
 	{"golang.org/x/oauth2/...", []string{"internal/kafka"}, "tokens are for Kafka alone"},
 	{"github.com/twmb/franz-go/pkg/sasl/...", []string{"internal/kafka"}, "one place knows how Kafka is reached"},
 	{"github.com/alecthomas/kong/...", []string{"internal/cli/..."}, "only the command line reads flags"},

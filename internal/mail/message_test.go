@@ -73,6 +73,45 @@ func TestWithToken(t *testing.T) {
 	}
 }
 
+func TestToken(t *testing.T) {
+	t.Parallel()
+	const token = "AQAAAAMBkl-4_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
+	tests := map[string]string{
+		mail.WithToken("Order 7", token):                   token,
+		"Re: AW: Order 7 [parley:" + token + "]":           token,
+		"[parley:" + token[:30] + " \t" + token[30:] + "]": token, // folded where nobody should
+		"Order 7":                      "",
+		"[parley:]":                    "",
+		"[parley:" + token:             "",
+		"[parley:a b!]":                "",
+		"[parley:aa] Fwd: [parley:bb]": "",
+		"[parley:" + strings.Repeat("a", 101) + "]": "",
+	}
+	for subject, want := range tests {
+		if got := mail.Token(subject); got != want {
+			t.Errorf("%q has %q, want %q", subject, got, want)
+		}
+	}
+}
+
+// FuzzToken: what a subject carries is found again, whatever else it says, unless it says that there are two.
+func FuzzToken(f *testing.F) {
+	f.Add("Order 7", "AQAA-_")
+	f.Add("Re: [parley:", "x")
+	f.Add("]\u2028", "0")
+	f.Fuzz(func(t *testing.T, subject, token string) {
+		if found := mail.Token(subject); len(found) > 100 || mail.Token("[parley:"+found+"]") != found {
+			t.Errorf("%q has %q", subject, found)
+		}
+		if token == "" || mail.Token("[parley:"+token+"]") != token || strings.Contains(subject, "[parley:") {
+			return
+		}
+		if got := mail.Token("Re: " + mail.WithToken(subject, token)); got != token {
+			t.Errorf("%q carries %q, not %q", subject, got, token)
+		}
+	})
+}
+
 // FuzzEncode: whatever a caller says, a message has the headers that we give it, and no other.
 func FuzzEncode(f *testing.F) {
 	f.Add("ann@example.com", "Hello", "text", "<p>text</p>")

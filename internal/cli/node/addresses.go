@@ -6,6 +6,8 @@ import "net/url"
 type Addresses struct {
 	// HTTP is the address of this node as a URL; Backend that of the demo backend, empty if there is none.
 	HTTP, Backend string
+	// Mail is where replies are taken, host:port; empty: nowhere.
+	Mail string
 	// Kafka is a list of brokers; ClickHouse a DSN without its password; ClickHouseHTTP a URL, empty if it is not
 	// of our own.
 	Kafka, ClickHouse, ClickHouseHTTP string
@@ -23,6 +25,9 @@ func (n *node) addresses() Addresses {
 	}
 	if n.backend != nil {
 		a.Backend = "http://" + n.backend.Addr().String()
+	}
+	if n.mail != nil {
+		a.Mail = n.mail.Addr().String()
 	}
 	if n.cfg.embeddedClickHouse() {
 		a.ClickHouseHTTP = "http://" + n.engines.ClickHouseHTTPAddr()

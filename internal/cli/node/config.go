@@ -104,6 +104,8 @@ type Config struct {
 	Limits schemas.Limits
 	// Mail is how callers are told by mail. Zero: they are not.
 	Mail MailConfig
+	// MailIn is how calls are answered by mail. Zero: they are not.
+	MailIn MailInConfig
 	// Requests bound what is taken at a time, and how long anybody waits. Zero: ingest.DefaultRequestLimits.
 	Requests ingest.RequestLimits
 	// Accounts bound what is taken of the calls of an account, unless something else was said of it. Zero: nothing does.
@@ -236,7 +238,7 @@ func (c Config) Validate() error {
 	need(c.SessionTimeout >= 0, "PARLEY_SESSION_TIMEOUT is %s; it is positive, or 0 for the default", c.SessionTimeout)
 	need(c.DrainDelay >= 0, "PARLEY_DRAIN_DELAY is %s; it is positive, or 0 to stop at once", c.DrainDelay)
 	need(c.TrimAfter >= 0, "PARLEY_TRIM_AFTER is %s; it is positive, or 0 to keep everything", c.TrimAfter)
-	errs = append(errs, c.checkKafka(), c.checkClickHouse(), c.Sink.check(), c.Mail.check())
+	errs = append(errs, c.checkKafka(), c.checkClickHouse(), c.Sink.check(), c.Mail.check(), c.MailIn.check())
 	if err := (topics.Layout{Partitions: c.Partitions, ResultPartitions: c.ResultPartitions}).Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("PARLEY_PARTITIONS, PARLEY_RESULT_PARTITIONS: %w", err))
 	}
@@ -359,6 +361,8 @@ func (c Config) LogValue() slog.Value {
 		slog.Duration("drain_delay", c.DrainDelay),
 		slog.Duration("trim_after", c.TrimAfter),
 		slog.Any("mail", c.Mail),
+		slog.String("mail_addr", c.MailIn.Addr),
+		slog.String("mail_to", c.MailIn.To),
 		slog.Any("limits", c.Limits),
 		slog.Any("request_limits", c.Requests),
 		slog.Any("account_limits", c.Accounts),

@@ -74,3 +74,19 @@ func TestMailSettings(t *testing.T) {
 		}
 	}
 }
+
+func TestMailInSettings(t *testing.T) {
+	t.Parallel()
+	for setting, c := range map[string]MailInConfig{
+		"":                       {},
+		" ":                      {Addr: ":2525", To: "replies@example.com"},
+		"PARLEY_MAIL_ADDR":       {Addr: "2525", To: "example.com"},
+		"PARLEY_MAIL_TO":         {Addr: ":2525"},
+		"PARLEY_MAIL_TO is set,": {To: "example.com"},
+	} {
+		err := c.check()
+		if well := strings.TrimSpace(setting) == ""; well != (err == nil) || !well && !strings.HasPrefix(err.Error(), setting) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}

@@ -113,7 +113,7 @@ func (n *node) openIngest(conn driver.Conn, peers peers, erase eraser) error {
 		return err
 	}
 	n.stages = append(n.stages, stage{"ingest", func(ctx context.Context) error { return s.Serve(ctx, n.http) }})
-	return nil
+	return n.openMailIn(s)
 }
 
 // callbackConnectTimeout bounds looking up a receiver's name and connecting, and again the handshake of TLS.

@@ -20,19 +20,18 @@ func (n *node) openHTTP(context.Context) (err error) {
 	if n.trust, err = certs.Trust(n.cfg.TLSCA); err != nil {
 		return fmt.Errorf("PARLEY_TLS_CA: %w", err)
 	}
-	var pair *certs.Pair
 	if n.cfg.secure() {
-		if pair, err = certs.Load(n.cfg.TLSCert, n.cfg.TLSKey, n.log); err != nil {
+		if n.pair, err = certs.Load(n.cfg.TLSCert, n.cfg.TLSKey, n.log); err != nil {
 			return fmt.Errorf("PARLEY_TLS_CERT, PARLEY_TLS_KEY: %w", err)
 		}
-		n.watchCertificate("http", pair)
+		n.watchCertificate("http", n.pair)
 	}
 	if n.http, err = listen("PARLEY_HTTP_ADDR", n.cfg.HTTPAddr); err != nil {
 		return err
 	}
 	n.closers = append(n.closers, closeOnce(n.http))
-	if pair != nil {
-		n.http = tls.NewListener(n.http, pair.Server())
+	if n.pair != nil {
+		n.http = tls.NewListener(n.http, n.pair.Server())
 	}
 	return nil
 }

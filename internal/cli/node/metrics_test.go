@@ -60,6 +60,7 @@ func TestMetricsPage(t *testing.T) {
 	n := s.start("a", Roles{Ingest: true, Processor: true, Results: true}, func(c *Config) {
 		c.Spans, c.ClickHouseDSN = new(collector), recordtest.DSN(t)
 		c.TLSCert, c.TLSKey, c.TLSCA = files.Cert, files.Key, files.Authority
+		c.MailIn = MailInConfig{Addr: "127.0.0.1:0", To: "example.com"}
 	})
 	n.owns(8)
 	if s := n.once(http.MethodPost, "/v1/subscribers", `{"name":"reader","transactionTypes":["call.completed"]}`); s.code != http.StatusCreated {

@@ -49,6 +49,8 @@ type node struct {
 	// clickhouse is what ClickHouse is reached with; nil: what its DSN says.
 	clickhouse *certs.Client
 	http       net.Listener
+	pair       *certs.Pair  // shown to callers and other nodes; nil: the node speaks no TLS
+	mail       net.Listener // nil: no mail is taken
 	trust      *tls.Config  // verifies other nodes
 	backend    net.Listener // nil: no demo backend
 	kafka      *kgo.Client  // writes calls, and tells whether Kafka is there; the other roles have their own
@@ -100,6 +102,7 @@ func (n *node) open(ctx context.Context) error {
 		n.openCertificates,
 		n.openFolder,
 		n.openHTTP,
+		n.openMail,
 		n.openBackend,
 		n.openEngines,
 		n.openSecret,

@@ -85,6 +85,7 @@ func (s *site) token(conversation string) string {
 type running struct {
 	*site
 	url  string
+	mail string // where it takes replies
 	stop func()
 }
 
@@ -137,7 +138,7 @@ func (s *site) start(instance string, roles Roles, adjust ...func(*Config)) *run
 	})
 	select {
 	case a := <-ready:
-		return &running{site: s, url: a.HTTP, stop: stop}
+		return &running{site: s, url: a.HTTP, mail: a.Mail, stop: stop}
 	case err := <-ended:
 		ended <- nil
 		s.t.Fatalf("node %s: %v", instance, err)
