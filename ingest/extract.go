@@ -95,11 +95,11 @@ func extractQuery(c echo.Context, partitions int32) (q schemas.ExtractQuery, p *
 	if q.Columns, p = resultColumns(c.QueryParam("columns")); p != nil {
 		return q, p
 	}
-	if q.After, p = position("cursor", c.QueryParam("cursor"), partitions); p != nil {
+	if q.After, p = placedPosition("cursor", c.QueryParam("cursor"), partitions); p != nil {
 		return q, p
 	}
 	if text := c.QueryParam("until"); text != "" {
-		until, p := position("until", text, partitions)
+		until, p := placedPosition("until", text, partitions)
 		if p != nil {
 			return q, p
 		}
@@ -113,6 +113,15 @@ func extractQuery(c echo.Context, partitions int32) (q schemas.ExtractQuery, p *
 	}
 	q.Statuses, p = resultStatuses(c.QueryParam("status"))
 	return q, p
+}
+
+// placedPosition reads a position that stands somewhere in every partition.
+func placedPosition(name, text string, partitions int32) (schemas.Cursor, *schemas.Problem) {
+	at, p := position(name, text, partitions)
+	if p == nil && !at.Since.IsZero() {
+		p = invalid("%s is the cursor of a callback, which knows of some partitions but a time: ask GET /v1/results for a page after it, and go on from the cursor of that", name)
+	}
+	return at, p
 }
 
 func invalid(format string, args ...any) *schemas.Problem {

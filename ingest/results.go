@@ -115,7 +115,7 @@ func position(name, text string, partitions int32) (schemas.Cursor, *schemas.Pro
 	}
 	at, err := schemas.ParseCursor(text)
 	if err != nil {
-		return at, invalid("%s is a position in the results, as an answer before gave it (next or cursor of a page, %s of an extract); %.100q is none", name, nextCursorHeader, text)
+		return at, invalid("%s is a position in the results, as an answer before gave it (next or cursor of a page, %s of an extract, cursor of a callback); %.100q is none", name, nextCursorHeader, text)
 	}
 	if len(at.Sequences) > int(partitions) || at.Part != nil && at.Part.Partition >= partitions {
 		return at, invalid("%s is of a Parley that has more partitions than this one, which has %d", name, partitions)

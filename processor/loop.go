@@ -351,10 +351,15 @@ func (l *loop) hear(t *turn, outcomes []finished) error {
 // hearTold applies what came of attempts to tell receivers; of a partition that is not ours any more, its owner tries again.
 func (l *loop) hearTold(t *turn, tellings []told) error {
 	for _, in := range tellings {
-		if p, ours := l.partitions[in.partition]; ours {
-			if err := t.told(t.on(p), in); err != nil {
-				return err
-			}
+		p, ours := l.partitions[in.partition]
+		if !ours {
+			continue
+		}
+		if in.err != nil {
+			return in.err
+		}
+		if err := t.told(t.on(p), in); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -463,7 +468,7 @@ func (l *loop) release(t *turn) {
 		if !p.fenced {
 			p.fenced = true
 			l.dispatch.adopt(p.id, p.meta.Fence)
-			l.notifier.adopt(p.id)
+			l.notifier.adopt(p.id, t.now)
 		}
 		for _, key := range p.ended {
 			l.dispatch.ended(key)

@@ -59,7 +59,7 @@ func (t *turn) tellOfCall(p *partTurn, call *parleyv1.Call, e *parleyv1.ResultEv
 	if len(to) == 0 {
 		return nil
 	}
-	n := t.newNotice(p, e, to)
+	n := t.newNotice(e, to)
 	n.state.Event, n.state.Traceparent = n.take(e, call), call.Traceparent
 	return t.tell(p, n, to)
 }
@@ -104,7 +104,7 @@ func (t *turn) tellOfConversation(p *partTurn, e *parleyv1.ResultEvent, calls []
 	if len(to) == 0 {
 		return nil
 	}
-	n := t.newNotice(p, e, to)
+	n := t.newNotice(e, to)
 	for _, c := range calls {
 		n.state.Calls = append(n.state.Calls, n.take(c.event, c.call))
 	}
@@ -135,9 +135,9 @@ type notice struct {
 	room int
 }
 
-func (t *turn) newNotice(p *partTurn, e *parleyv1.ResultEvent, to audience) *notice {
+func (t *turn) newNotice(e *parleyv1.ResultEvent, to audience) *notice {
 	return &notice{
-		state:      &parleyv1.NoticeState{Event: e, Cursor: t.cursor(p, e.Sequence)},
+		state:      &parleyv1.NoticeState{Event: e, Cursor: t.cursor(e).String()},
 		results:    slices.ContainsFunc(to, withResults),
 		objects:    slices.ContainsFunc(to, withObjects),
 		properties: slices.ContainsFunc(to, withProperties),
@@ -210,12 +210,4 @@ func withoutProperties(objects []*parleyv1.Object) *parleyv1.NoticePayload {
 		}
 	}
 	return out
-}
-
-// cursor is a position in all results behind an event of this turn: of the other partitions that are ours, behind what is
-// committed. Of one that is not ours nothing is known here, so all of it stands behind the cursor.
-func (t *turn) cursor(p *partTurn, sequence int64) string {
-	c := t.committed.Clone()
-	c.Advance(p.id, sequence)
-	return c.String()
 }

@@ -20,8 +20,8 @@ type attemptOf struct {
 	begun time.Time
 }
 
-// notification is what is told in the next attempt at a delivery; nil: it has ended.
-func (n *notifier) notification(ref deliveryRef) (*notify.Notification, attemptOf, error) {
+// notification is what is told in the next attempt at a delivery, which is held in a line; nil: it has ended.
+func (n *notifier) notification(ref deliveryRef, l *receiverLine) (*notify.Notification, attemptOf, error) {
 	d, known, err := n.store.Delivery(ref.partition, ref.id)
 	if err != nil || !known {
 		return nil, attemptOf{}, err
@@ -34,13 +34,17 @@ func (n *notifier) notification(ref deliveryRef) (*notify.Notification, attemptO
 	if kept == nil {
 		return nil, of, fmt.Errorf("the notice %d is not in the store", ref.id.Sequence)
 	}
+	cursor, err := n.cursor(ref, l, d.State.Begun, kept.Cursor)
+	if err != nil {
+		return nil, of, err
+	}
 	note := &notify.Notification{
 		ID:          deliveryName(kept.Event, ref.id.Target),
 		Account:     d.Account,
 		Target:      d.Target,
 		Type:        eventType(kept.Event),
 		Sequence:    schemas.SequenceOf(kept.Event),
-		Cursor:      kept.Cursor,
+		Cursor:      cursor,
 		Attempt:     of.attempt,
 		Traceparent: kept.Traceparent,
 	}

@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -45,9 +46,9 @@ type notifier struct {
 	end   context.CancelFunc
 	group sync.WaitGroup
 
-	owned map[int32]*deliveryTenure
-
-	mu        sync.Mutex
+	mu sync.Mutex
+	// owned is changed by the loop alone.
+	owned     map[int32]*deliveryTenure
 	receivers map[store.Receiver]*receiverLine
 	underway  int
 	// starved are lines that could begin something but for attemptsMax, in that order.
@@ -66,6 +67,8 @@ type notifier struct {
 // deliveryTenure is the time for which a partition is ours.
 type deliveryTenure struct {
 	over atomic.Bool
+	// begun is when the first turn of it was made, in milliseconds, as the store knows times.
+	begun time.Time
 	// due is when a delivery falls due; zero: none is known to. Those up to passed were taken.
 	due    time.Time
 	passed store.DueDelivery
@@ -125,9 +128,11 @@ func (n *notifier) put(heard []told) {
 	n.heard = append(heard, n.heard...)
 }
 
-// adopt takes up a partition: all its deliveries, as they are due.
-func (n *notifier) adopt(partition int32) {
-	n.owned[partition] = &deliveryTenure{due: time.Now()}
+// adopt takes up a partition by a turn that was made at a time: all its deliveries, as they are due.
+func (n *notifier) adopt(partition int32, at time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.owned[partition] = &deliveryTenure{begun: at.Truncate(time.Millisecond), due: at}
 }
 
 // drop gives a partition up: no attempt of it begins any more.
@@ -137,9 +142,9 @@ func (n *notifier) drop(partition int32) {
 		return
 	}
 	t.over.Store(true)
-	delete(n.owned, partition)
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	delete(n.owned, partition)
 	for _, l := range n.receivers {
 		l.drop(partition)
 		n.look(l)
@@ -186,7 +191,7 @@ func (n *notifier) admit(t *deliveryTenure, ref deliveryRef, to store.Receiver, 
 			t.delay(due)
 			return
 		}
-		l = &receiverLine{to: to, held: make(map[deliveryRef]struct{}), behind: make(map[int32]store.DueDelivery)}
+		l = &receiverLine{to: to, held: make(map[deliveryRef]bool), behind: make(map[int32]store.DueDelivery)}
 		n.receivers[to] = l
 		n.metrics.receivers.Set(float64(len(n.receivers)))
 	}
@@ -383,16 +388,20 @@ func (n *notifier) attempt(l *receiverLine, d heldDelivery) {
 	}
 }
 
-// send makes one attempt. false: there is nothing to tell any more, or it cannot be read.
+// send makes one attempt. false: there is nothing to tell any more.
 func (n *notifier) send(l *receiverLine, d heldDelivery) (told, bool) {
 	t := told{partition: d.partition, id: d.id, receiver: l.to}
-	note, of, err := n.notification(d.deliveryRef)
+	note, of, err := n.notification(d.deliveryRef, l)
+	_, damaged := errors.AsType[*store.FormatError](err)
 	switch {
+	case damaged || err != nil && of.attempt == 0:
+		t.err = fmt.Errorf("read notification %d of partition %d: %w", d.id.Sequence, d.partition, err)
+		return t, true
 	case err != nil:
 		n.cfg.Log.Error("a notification cannot be made of the state; it is tried again", "partition", d.partition, "sequence", d.id.Sequence, "error", err)
 		t.verdict = notify.Verdict{Kind: notify.Again, Code: "Internal", Message: "the notification cannot be made"}
 		t.attempt, t.at = of.attempt, time.Now()
-		return t, of.attempt > 0
+		return t, true
 	case note == nil:
 		return t, false
 	}

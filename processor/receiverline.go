@@ -13,9 +13,10 @@ import (
 // receiverLine is what is due to one receiver. The notifier's mu guards it.
 type receiverLine struct {
 	to store.Receiver
-	// queue waits for an attempt, in the order in which it fell due; held has those and what is under way or not committed.
+	// queue waits for an attempt, in the order in which it fell due; held has those and what is under way or not committed;
+	// true: the attempt has ended.
 	queue []heldDelivery
-	held  map[deliveryRef]struct{}
+	held  map[deliveryRef]bool
 	// behind is from where on the store has more that is due, of each partition.
 	behind map[int32]store.DueDelivery
 	busy   int
@@ -41,7 +42,7 @@ type heldDelivery struct {
 
 // take has a delivery that is due wait; false: it is held already, or waits in the store.
 func (l *receiverLine) take(t *deliveryTenure, ref deliveryRef, due time.Time) bool {
-	if _, held := l.held[ref]; held {
+	if l.has(ref) {
 		return false
 	}
 	from, waits := l.behind[ref.partition]
@@ -57,11 +58,16 @@ func (l *receiverLine) take(t *deliveryTenure, ref deliveryRef, due time.Time) b
 }
 
 func (l *receiverLine) hold(t *deliveryTenure, ref deliveryRef) {
-	if _, held := l.held[ref]; held {
+	if l.has(ref) {
 		return
 	}
-	l.held[ref] = struct{}{}
+	l.held[ref] = false
 	l.queue = append(l.queue, heldDelivery{deliveryRef: ref, tenure: t})
+}
+
+func (l *receiverLine) has(ref deliveryRef) bool {
+	_, held := l.held[ref]
+	return held
 }
 
 // letGo forgets a delivery: what came of its attempt is committed.
@@ -71,7 +77,7 @@ func (l *receiverLine) letGo(ref deliveryRef) { delete(l.held, ref) }
 func (l *receiverLine) drop(partition int32) {
 	delete(l.behind, partition)
 	l.queue = slices.DeleteFunc(l.queue, func(d heldDelivery) bool { return d.partition == partition })
-	maps.DeleteFunc(l.held, func(ref deliveryRef, _ struct{}) bool { return ref.partition == partition })
+	maps.DeleteFunc(l.held, func(ref deliveryRef, _ bool) bool { return ref.partition == partition })
 }
 
 // hungry reports whether the line has run half empty, and there is more in the store.
@@ -86,6 +92,9 @@ func (l *receiverLine) places() int {
 
 // heard takes note of what an attempt tells of the receiver.
 func (l *receiverLine) heard(t told) {
+	if ref := (deliveryRef{partition: t.partition, id: t.id}); l.has(ref) {
+		l.held[ref] = true
+	}
 	l.failing = t.verdict.Kind == notify.Again
 	if after := t.verdict.RetryAfter; l.failing && after > 0 {
 		l.until = t.at.Add(min(after, delivery.PauseMax))

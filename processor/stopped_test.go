@@ -16,6 +16,7 @@ import (
 
 	"parley/internal/topics"
 	"parley/processor"
+	"parley/processor/notify"
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
 )
@@ -119,6 +120,38 @@ func TestUnreadableStateStopsItsPartitionWhoeverHasIt(t *testing.T) {
 	}
 	if n, err := testutil.GatherAndCount(first, "parley_partition_stopped"); err != nil || n != 0 {
 		t.Errorf("%d partitions are told of by who has left, %v", n, err)
+	}
+}
+
+// So does one that is to be told of, when the time for that has come: nothing is given up of it.
+func TestUnreadableNoticeStopsItsPartitionAlone(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	dir := t.TempDir()
+	away := &receiver{verdict: func(*notify.Notification) notify.Verdict { return notify.Verdict{Kind: notify.Again, Code: "Away"} }}
+	_, stop := c.start(new(recorder), dir, away.posted)
+	c.sendTo(home, "", toldPart(done, 1, 1, target("host", schemas.RespondOnCallComplete, "")))
+	away.await(t, 1)
+	stop()
+	sound := c.lastState('k')
+	c.setState(sound, truncated(t, slices.Clone(sound.Value)))
+
+	metrics, told := prometheus.NewRegistry(), new(receiver)
+	p, stop := c.start(new(recorder), dir, told.posted, func(cfg *processor.Config) { cfg.Metrics = metrics })
+	c.awaitStopped(metrics)
+	for _, id := range elsewhere() {
+		c.send("acme/"+id, part(id, 1, 1))
+		await(t, p, id)
+	}
+	if came := told.came(); len(came) > 0 {
+		t.Errorf("told: %+v", came)
+	}
+	stop()
+
+	c.setState(sound, sound.Value)
+	c.start(new(recorder), dir, told.posted)
+	if n := told.await(t, 1)[0]; n.Call.ConversationID != done {
+		t.Errorf("told of %q, want %q", n.Call.ConversationID, done)
 	}
 }
 

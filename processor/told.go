@@ -29,6 +29,8 @@ type told struct {
 	verdict notify.Verdict
 	// of is what was told.
 	of toldOf
+	// err is set when the state does not say what to tell: there was no attempt.
+	err error
 }
 
 // toldOf names what is told of: see parleyv1.DeliveryEvent.

@@ -46,8 +46,8 @@ type turn struct {
 	unsettled map[schemas.ConversationKey]struct{}
 	// deliveries have ended.
 	deliveries []endedDelivery
-	// committed is behind all events that are committed of the partitions that are ours.
-	committed schemas.Cursor
+	// committed are the sequences of the last events that are committed, of the partitions that are ours.
+	committed map[int32]int64
 	// withdrawn are the conversations whose waiting attempt was taken back.
 	withdrawn []schemas.ConversationKey
 }
@@ -104,9 +104,10 @@ func (l *loop) newTurn() *turn {
 		byID:      make(map[int32]*partTurn),
 		awaited:   make(map[schemas.ConversationKey]struct{}),
 		unsettled: make(map[schemas.ConversationKey]struct{}),
+		committed: make(map[int32]int64, len(l.partitions)),
 	}
 	for _, p := range l.partitions {
-		t.committed.Advance(p.id, p.meta.Sequence)
+		t.committed[p.id] = p.meta.Sequence
 		if !p.fenced {
 			t.on(p)
 		}

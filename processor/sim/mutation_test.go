@@ -22,8 +22,8 @@ type mutation struct {
 var mutations = []mutation{
 	{"deliveries are forgotten with their owner", []edit{{
 		"processor/notifier.go",
-		"	n.owned[partition] = &deliveryTenure{due: time.Now()}\n",
-		"	n.owned[partition] = &deliveryTenure{}\n",
+		"	n.owned[partition] = &deliveryTenure{begun: at.Truncate(time.Millisecond), due: at}\n",
+		"	n.owned[partition] = &deliveryTenure{begun: at.Truncate(time.Millisecond)}\n",
 	}}},
 	{"a delivery that comes again is forgotten", []edit{{
 		"processor/notifier.go",

@@ -69,8 +69,11 @@ func (q *Query) search(ctx context.Context, ask schemas.ResultsQuery) (schemas.R
 	if err != nil {
 		return schemas.ResultsPage{}, err
 	}
-	s := newSearch(q.conn, ask, stored)
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_memory_usage": searchBytesMax}))
+	if ask.After, err = q.placed(ctx, ask.Account, ask.After, stored); err != nil {
+		return schemas.ResultsPage{}, err
+	}
+	s := newSearch(q.conn, ask, stored)
 	if err := s.fill(ctx, func() bool { return time.Since(began) > q.bounds.patience }); err != nil {
 		return schemas.ResultsPage{}, err
 	}

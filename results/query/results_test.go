@@ -51,7 +51,7 @@ func insertResults(t fataler, conn driver.Conn, rows []resultRow) {
 // insertStored says that all of a partition is in the record up to a sequence.
 func insertStored(t fataler, conn driver.Conn, partition int32, sequence int64) {
 	t.Helper()
-	insert(t, conn, "stored", "partition, sequence", []storedRow{{partition, sequence}})
+	insert(t, conn, "stored", "partition, sequence", []sequenceRow{{partition, sequence}})
 }
 
 const epoch = 1_790_000_000_000
@@ -503,10 +503,4 @@ func BenchmarkResults(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "pages/s")
 	})
-}
-
-// storedRow is a row of the table stored.
-type storedRow struct {
-	Partition int32 `ch:"partition"`
-	Sequence  int64 `ch:"sequence"`
 }

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,7 +28,7 @@ type told struct {
 	Call                   struct{ RequestID, Status string }
 }
 
-// receiver takes callbacks, and forgets those that it loses.
+// receiver takes callbacks, and forgets or refuses those that it loses, in turn.
 type receiver struct {
 	*httptest.Server
 
@@ -36,48 +38,60 @@ type receiver struct {
 	// kept are by sequence.
 	kept map[string]told
 	last told
-	lost int
+	// seen are the request ids of those that came, by sequence.
+	seen               map[string]string
+	forgotten, refused int
 }
 
 func startReceiver(t testing.TB) *receiver {
-	r := &receiver{loses: func() bool { return false }, kept: make(map[string]told)}
+	r := &receiver{loses: func() bool { return false }, kept: make(map[string]told), seen: make(map[string]string)}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		body, err := io.ReadAll(request.Body)
 		if err != nil {
 			return // it comes again
 		}
-		if err := r.take(request.Header, body); err != nil {
+		taken, err := r.take(request.Header, body)
+		switch {
+		case err != nil:
 			t.Error(err)
+		case taken:
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			w.WriteHeader(http.StatusInternalServerError)
 		}
-		w.WriteHeader(http.StatusNoContent)
 	}))
 	t.Cleanup(r.Close)
 	return r
 }
 
-func (r *receiver) take(h http.Header, body []byte) error {
+func (r *receiver) take(h http.Header, body []byte) (taken bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := webhook.Verify(h, body, time.Now(), r.secrets...); err != nil {
-		return fmt.Errorf("callback %s: %w", body, err)
+		return false, fmt.Errorf("callback %s: %w", body, err)
 	}
 	var c told
 	if err := json.Unmarshal(body, &c); err != nil {
-		return fmt.Errorf("callback %s: %w", body, err)
+		return false, fmt.Errorf("callback %s: %w", body, err)
 	}
-	if r.loses() {
-		r.lost++
-		return nil
+	r.seen[c.Sequence] = c.Call.RequestID
+	switch {
+	case !r.loses():
+		r.kept[c.Sequence], r.last = c, c
+		return true, nil
+	case r.forgotten <= r.refused:
+		r.forgotten++
+		return true, nil
 	}
-	r.kept[c.Sequence], r.last = c, c
-	return nil
+	r.refused++
+	return false, nil
 }
 
-// came is how many callbacks there were.
-func (r *receiver) came() int {
+// came are the request ids of the callbacks that came, by sequence.
+func (r *receiver) came() map[string]string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.kept) + r.lost
+	return maps.Clone(r.seen)
 }
 
 // call is one whose end the receiver is to be told of.
@@ -86,11 +100,108 @@ func (r *receiver) call(conversation string) string {
 		`"sendResponseTo":[{"responseType":"HTTPPost","responseAddress":%q,"respondWhen":"OnCallComplete"}]}}`, conversation, r.URL)
 }
 
-// Whoever has lost callbacks finds what they told behind the cursor of one before, each result once, and knows by the
-// sequence what it has.
+// Whoever has lost callbacks finds what they told behind the cursor of one before, and knows by the sequence what it has: in the
+// end it has each result once. It meets none twice in the partitions of which the cursor knows where they stand, which are all
+// those of the node that told.
 func TestLostCallbacksAreCaughtUp(t *testing.T) {
 	t.Parallel()
-	const before, after = 5, 60
+	for _, nodes := range []int{1, 4} {
+		t.Run(fmt.Sprint(nodes, " nodes"), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			dsn := recordtest.DSN(t)
+			var all []*running
+			for i := range nodes {
+				all = append(all, s.start(string(rune('a'+i)), Roles{Ingest: true, Processor: true, Results: i == 0}, func(cfg *Config) {
+					cfg.ClickHouseDSN = dsn
+					cfg.CallbackAllow = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+				}))
+			}
+			for _, n := range all {
+				n.owns(8 / nodes)
+			}
+			all[0].loseAndCatchUp()
+		})
+	}
+}
+
+func (n *running) loseAndCatchUp() {
+	t := n.t
+	const before, after = 12, 60
+	r := startReceiver(t)
+	r.secrets = n.webhookSecrets()
+	for i := range before {
+		at := n.call(r, fmt.Sprint("before-", i)).header.Get("Location")
+		n.eventually("its callback is taken", func() bool {
+			return strings.Contains(n.get(at).body, `"status":"Delivered"`)
+		})
+	}
+	r.mu.Lock()
+	checkpoint := r.last.Cursor
+	dice := rand.New(rand.NewPCG(1, 2))
+	r.loses = func() bool { return dice.IntN(3) == 0 }
+	r.mu.Unlock()
+	had := r.came()
+	sent := make(map[string]bool)
+	for i := range after {
+		var acknowledged struct{ RequestID string }
+		if err := json.Unmarshal([]byte(n.call(r, fmt.Sprint("after-", i)).body), &acknowledged); err != nil {
+			t.Fatal(err)
+		}
+		sent[acknowledged.RequestID] = true
+	}
+	n.eventually("the callbacks come", func() bool { return len(r.came()) == before+after })
+
+	pulled := make(map[string]string) // request ids by sequence
+	place, err := schemas.ParseCursor(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cursor, missing := checkpoint, after; missing > 0; {
+		var page map[string]string
+		n.eventually("more results are recorded", func() bool {
+			page, cursor = n.pull(cursor)
+			return len(page) > 0
+		})
+		for sequence, id := range page {
+			if pulled[sequence] != "" {
+				t.Errorf("the result %s comes twice", sequence)
+			}
+			pulled[sequence] = id
+			var partition int32
+			if _, err := fmt.Sscanf(sequence, "%d-", &partition); err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case sent[id]:
+				missing--
+			case had[sequence] != id:
+				t.Errorf("the result %s is of %s, of which nobody knows", sequence, id)
+			case place.Sequence(partition) != schemas.Unplaced:
+				t.Errorf("the result %s was told before the cursor", sequence)
+			}
+		}
+	}
+	for sequence, id := range r.came() {
+		if got, ok := pulled[sequence]; ok && got != id || !ok && had[sequence] != id {
+			t.Errorf("the callback %s is of %s, the result of %q", sequence, id, got)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.forgotten == 0 || r.refused == 0 || len(r.kept) < before {
+		t.Errorf("%d callbacks were forgotten, %d refused, %d kept", r.forgotten, r.refused, len(r.kept))
+	}
+	for sequence, id := range pulled {
+		if c, ok := r.kept[sequence]; ok && c.Call.RequestID != id {
+			t.Errorf("%s is of %s by callback, of %s by pull", sequence, c.Call.RequestID, id)
+		}
+	}
+}
+
+// One end has the same sequence wherever it is met.
+func TestOneSequence(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	n := s.start("a", Roles{Ingest: true, Processor: true, Results: true}, func(cfg *Config) {
 		cfg.ClickHouseDSN = recordtest.DSN(t)
@@ -99,51 +210,61 @@ func TestLostCallbacksAreCaughtUp(t *testing.T) {
 	n.owns(8)
 	r := startReceiver(t)
 	r.secrets = n.webhookSecrets()
-	for i := range before {
-		n.want("call", n.do(http.MethodPost, "/v1/calls", r.call(fmt.Sprint("before-", i))), 202, "Queued")
-		s.eventually("its callback comes", func() bool { return r.came() == i+1 })
-	}
-	checkpoint := r.last.Cursor
-
-	dice := rand.New(rand.NewPCG(1, 2))
+	var subscriber struct{ SubscriberID int }
+	n.decode(n.once(http.MethodPost, "/v1/subscribers", `{"name":"reader","transactionTypes":["call.completed"]}`), &subscriber)
+	at := n.call(r, "order").header.Get("Location")
+	n.eventually("its callback comes", func() bool { return len(r.came()) == 1 })
 	r.mu.Lock()
-	r.kept, r.loses = make(map[string]told), func() bool { return dice.IntN(3) == 0 }
+	want := r.last.Sequence
 	r.mu.Unlock()
-	sent := make(map[string]bool)
-	for i := range after {
-		a := n.do(http.MethodPost, "/v1/calls", r.call(fmt.Sprint("after-", i)))
-		n.want("call", a, 202, "Queued")
-		var acknowledged struct{ RequestID string }
-		if err := json.Unmarshal([]byte(a.body), &acknowledged); err != nil {
-			t.Fatal(err)
-		}
-		sent[acknowledged.RequestID] = true
-	}
-	s.eventually("the callbacks come", func() bool { return r.came() == after })
-	if r.lost == 0 || r.lost == after {
-		t.Fatalf("%d of %d callbacks are lost", r.lost, after)
-	}
 
-	pulled := make(map[string]string) // request ids by sequence
-	cursor := checkpoint
-	s.eventually("all results are recorded", func() bool {
-		cursor = n.pull(cursor, pulled)
-		return len(pulled) >= after
+	var polled told
+	n.decode(n.get(at), &polled)
+	var partition, sequence int
+	if _, err := fmt.Sscanf(want, "%d-%d", &partition, &sequence); err != nil {
+		t.Fatal(err)
+	}
+	if polled.Sequence != want {
+		t.Errorf("polled: %s, want %s", polled.Sequence, want)
+	}
+	if watched := n.once(http.MethodGet, at, "", "Accept", "text/event-stream"); !strings.Contains(watched.body, fmt.Sprintf(`"sequence":%q`, want)) {
+		t.Errorf("watched: %s, want %s", watched.body, want)
+	}
+	var block struct{ Transactions []told }
+	n.eventually("it is in the queue", func() bool {
+		n.decode(n.once(http.MethodPost, fmt.Sprintf("/v1/subscribers/%d/dequeue", subscriber.SubscriberID), `{"blockCount":9,"transactionId":0}`), &block)
+		return len(block.Transactions) > 0
 	})
-	for sequence, id := range pulled {
-		if !sent[id] {
-			t.Errorf("the result %s was told before the cursor, or comes twice", sequence)
-		}
-		delete(sent, id)
+	if got := block.Transactions[0].Sequence; got != want {
+		t.Errorf("dequeued: %s, want %s", got, want)
 	}
-	if len(sent) > 0 {
-		t.Errorf("%d results are missing", len(sent))
+	var page map[string]string
+	n.eventually("it is recorded", func() bool {
+		page, _ = n.pull("")
+		return len(page) > 0
+	})
+	if page[want] == "" {
+		t.Errorf("listed: %v, want %s", page, want)
 	}
-	for sequence, c := range r.kept {
-		if pulled[sequence] != c.Call.RequestID {
-			t.Errorf("the callback %s is of %s, the result of %s", sequence, c.Call.RequestID, pulled[sequence])
-		}
+	if extract := n.get("/v1/extracts?format=csv&columns=partition,sequence").body; extract != fmt.Sprintf("partition,sequence\r\n%d,%d\r\n", partition, sequence) {
+		t.Errorf("extracted: %q, want %s", extract, want)
 	}
+}
+
+// decode reads a member of an answer that is a good one.
+func (n *running) decode(a said, into any) {
+	n.t.Helper()
+	if err := json.Unmarshal([]byte(a.body), into); err != nil || a.code/100 != 2 {
+		n.t.Fatalf("%d %s, %v", a.code, a.body, err)
+	}
+}
+
+// call sends a call whose end a receiver is to be told of.
+func (n *running) call(r *receiver, conversation string) said {
+	n.t.Helper()
+	a := n.do(http.MethodPost, "/v1/calls", r.call(conversation))
+	n.want("call", a, 202, "Queued")
+	return a
 }
 
 // webhookSecrets are those of the account.
@@ -163,25 +284,22 @@ func (n *running) webhookSecrets() (all []webhook.Secret) {
 	return all
 }
 
-// pull adds a page of results behind a cursor to those that were found, and returns where it ends. One that was found before
-// is an error.
-func (n *running) pull(cursor string, found map[string]string) (next string) {
+// pull is a page of results behind a cursor, request ids by sequence, and where it ends.
+func (n *running) pull(cursor string) (found map[string]string, next string) {
 	n.t.Helper()
 	var page struct {
 		Results []struct{ RequestID, Sequence string }
 		Cursor  string
 	}
-	a := n.get("/v1/results?limit=7&after=" + url.QueryEscape(cursor))
-	if err := json.Unmarshal([]byte(a.body), &page); err != nil {
-		n.t.Fatalf("%v: %s", err, a.body)
-	}
+	n.decode(n.get("/v1/results?limit=7&after="+url.QueryEscape(cursor)), &page)
+	found = make(map[string]string)
 	for _, r := range page.Results {
-		if _, ok := found[r.Sequence]; ok {
+		if found[r.Sequence] != "" {
 			n.t.Errorf("the result %s comes twice", r.Sequence)
 		}
 		found[r.Sequence] = r.RequestID
 	}
-	return page.Cursor
+	return found, page.Cursor
 }
 
 // Who wants mail gets it, with the results.

@@ -595,7 +595,7 @@ type NoticeState struct {
 	Calls []*ResultEvent `protobuf:"bytes,2,rep,name=calls,proto3" json:"calls,omitempty"`
 	// payloads are the objects of the call, or of each of calls; empty: nobody is to have them.
 	Payloads []*NoticePayload `protobuf:"bytes,3,rep,name=payloads,proto3" json:"payloads,omitempty"`
-	// cursor is a schemas.Cursor behind the event.
+	// cursor is a schemas.Cursor behind the event, with a Since.
 	Cursor string `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// truncated is set when results or objects were left out that had no room.
 	Truncated bool `protobuf:"varint,5,opt,name=truncated,proto3" json:"truncated,omitempty"`
