@@ -18,7 +18,7 @@ import (
 )
 
 // BenchmarkCallbacks has a node take b.N calls and carry them out: without callbacks (calls), and told by HTTPPost to a receiver,
-// as fast as it can (full), and at half of that pace (half). Node, backend, client and receiver are one process. It reports
+// as fast as it can (full), at half of that pace (half), and at a thousand a second (steady). Node, backend, client and receiver are one process. It reports
 //
 //   - callbacks/s, from the first call to the last callback, and of-bare: their share of the posts/s that the same receiver takes
 //     of the same bodies from net/http alone;
@@ -39,13 +39,17 @@ func BenchmarkCallbacks(b *testing.B) {
 	})
 	var full float64 // callbacks a second
 	for _, load := range []struct {
-		name  string
-		share float64 // of full; 0: as fast as it can
-	}{{"full", 0}, {"half", 0.5}} {
+		name string
+		pace func() float64 // calls a second; 0: as fast as it can
+	}{
+		{"full", func() float64 { return 0 }},
+		{"half", func() float64 { return full / 2 }},
+		{"steady", func() float64 { return 1_000 }},
+	} {
 		b.Run(load.name, func(b *testing.B) {
 			w := startStopwatch(b)
 			began, used := time.Now(), testkit.ProcessorTime(b)
-			n.flood(b, w.URL, load.share*full)
+			n.flood(b, w.URL, load.pace())
 			n.eventually("all callbacks come", func() bool { return w.came() >= b.N })
 			rate := float64(b.N) / w.last().Sub(began).Seconds()
 			cpu := (testkit.ProcessorTime(b)-used)/time.Duration(b.N) - alone
