@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -87,6 +88,9 @@ func (c *sqlCmd) statement(stdin io.Reader) (string, error) {
 // table prints the answer as a table, as far as one is of use to a person.
 func (c *sqlCmd) table(ctx context.Context, w io.Writer, server *clickhouse.Server, statement string) error {
 	answer, err := server.Rows(ctx, statement, c.RowsMax)
+	if other, ok := errors.AsType[*clickhouse.FormatError](err); ok {
+		return fmt.Errorf("the statement has a FORMAT of its own, which is no table: leave it out, and say --format %s", other.Format)
+	}
 	if err != nil {
 		return err
 	}

@@ -24,15 +24,25 @@ type Column struct{ Name, Type string }
 // documentation, Formats.)
 const rowsFormat = "JSONCompactStringsEachRowWithNamesAndTypes"
 
+// FormatError says that a statement itself names the format of its answer, which then has no rows that can be told apart.
+type FormatError struct{ Format string }
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("the statement has a FORMAT of its own, %s: use Stream for it", e.Format)
+}
+
 // Rows returns the first rows of the answer to a statement, with values as text, NULL as
 // ClickHouse writes it to tell it from the word.
 func (s *Server) Rows(ctx context.Context, statement string, max int) (Answer, error) {
-	body, err := s.ask(ctx, statement, rowsFormat)
+	answer, err := s.ask(ctx, statement, rowsFormat)
 	if err != nil {
 		return Answer{}, err
 	}
-	defer body.Close()
-	lines := json.NewDecoder(body)
+	defer answer.Body.Close()
+	if other := answer.Header.Get(formatHeader); other != "" && other != rowsFormat {
+		return Answer{}, &FormatError{Format: other}
+	}
+	lines := json.NewDecoder(answer.Body)
 	var a Answer
 	var names, types []string
 	if err := errors.Join(lines.Decode(&names), lines.Decode(&types)); err != nil {

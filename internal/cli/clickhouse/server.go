@@ -76,13 +76,16 @@ func (e *Error) Error() string { return expectedList.ReplaceAllString(e.Message,
 // errorBytesMax bounds what is read of an error.
 const errorBytesMax = 64 << 10
 
-// ask sends a statement and returns the answer in a format, while it comes. The caller closes it.
-func (s *Server) ask(ctx context.Context, statement, format string) (io.ReadCloser, error) {
+// formatHeader says which format is asked for, and in which one the answer is: what the statement itself says counts more.
+const formatHeader = "X-ClickHouse-Format"
+
+// ask sends a statement and returns the answer in a format, while it comes. The caller closes its body.
+func (s *Server) ask(ctx context.Context, statement, format string) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, strings.NewReader(statement))
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
-	r.Header.Set("X-ClickHouse-Format", format)
+	r.Header.Set(formatHeader, format)
 	if s.user != "" {
 		r.Header.Set("X-ClickHouse-User", s.user)
 		r.Header.Set("X-ClickHouse-Key", s.password)
@@ -102,17 +105,17 @@ func (s *Server) ask(ctx context.Context, statement, format string) (io.ReadClos
 		}
 		return nil, &Error{Message: strings.TrimSpace(string(text))}
 	}
-	return resp.Body, nil
+	return resp, nil
 }
 
 // Stream writes the answer to a statement as it comes.
 func (s *Server) Stream(ctx context.Context, w io.Writer, statement, format string) error {
-	body, err := s.ask(ctx, statement, format)
+	answer, err := s.ask(ctx, statement, format)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	if _, err := io.Copy(w, body); err != nil {
+	defer answer.Body.Close()
+	if _, err := io.Copy(w, answer.Body); err != nil {
 		return fmt.Errorf("answer broke off: %w", err)
 	}
 	return nil
