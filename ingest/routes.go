@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -79,26 +78,7 @@ func executorResource(e route.Executor) schemas.RouteExecutor {
 		return schemas.RouteExecutor{Type: e.Type, Topic: e.Topic, ReplyTopic: e.ReplyTopic}
 	}
 	return schemas.RouteExecutor{
-		Type: e.Type, URL: withoutSecrets(e.URL), Timeout: e.Timeout.String(),
+		Type: e.Type, URL: e.PublicURL(), Timeout: e.Timeout.String(),
 		From: e.From, ReplyTo: e.ReplyTo, AwaitReply: e.AwaitReply,
 	}
-}
-
-// hidden stands for what is not shown.
-const hidden = "xxxxx"
-
-// withoutSecrets is a URL without what may be a secret in it: its password, and the values of its query.
-func withoutSecrets(s string) string {
-	u, err := url.Parse(s)
-	if err != nil {
-		return hidden // the table has none that cannot be parsed
-	}
-	if u.RawQuery != "" {
-		q := u.Query()
-		for name := range q {
-			q[name] = []string{hidden}
-		}
-		u.RawQuery = q.Encode()
-	}
-	return u.Redacted()
 }

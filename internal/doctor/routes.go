@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"parley/internal/route"
@@ -17,9 +18,11 @@ const backendTimeout = 5 * time.Second
 
 // answer is what a backend says to a HEAD.
 type answer struct {
-	route, url string
-	status     int
-	err        error
+	route string
+	// url is where it is, as it may be shown.
+	url    string
+	status int
+	err    error
 }
 
 // CheckRoutes looks for the backends of routes. It sends HEAD, which carries nothing out (RFC 9110, section 9.2.1), and
@@ -47,19 +50,27 @@ func CheckRoutes(ctx context.Context, table *route.Table, c *topics.Cluster) Rep
 }
 
 func head(ctx context.Context, client *http.Client, r route.Route) answer {
-	a := answer{route: r.Name, url: r.Executor.URL}
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, a.url, nil)
+	a := answer{route: r.Name, url: r.Executor.PublicURL()}
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, r.Executor.URL, nil)
 	if err != nil {
-		a.err = err
+		a.err = reasonOf(err)
 		return a
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		a.err = err
+		a.err = reasonOf(err)
 		return a
 	}
 	a.status, a.err = resp.StatusCode, resp.Body.Close()
 	return a
+}
+
+// reasonOf is an error without the URL that it was met at.
+func reasonOf(err error) error {
+	if of, ok := errors.AsType[*url.Error](err); ok {
+		return of.Err
+	}
+	return err
 }
 
 func judgeBackend(a answer) Finding {

@@ -31,6 +31,25 @@ type Executor struct {
 	Timeout time.Duration
 }
 
+// hidden stands for what is not shown.
+const hidden = "xxxxx"
+
+// PublicURL is the URL without what may be a secret in it: its password, and the values of its query.
+func (x Executor) PublicURL() string {
+	u, err := url.Parse(x.URL)
+	if err != nil {
+		return hidden // the table has none that cannot be parsed
+	}
+	if u.RawQuery != "" {
+		q := u.Query()
+		for name := range q {
+			q[name] = []string{hidden}
+		}
+		u.RawQuery = q.Encode()
+	}
+	return u.Redacted()
+}
+
 // Types of executors.
 const (
 	HTTP  = "http"
