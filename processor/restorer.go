@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -191,8 +192,55 @@ func (r *restorer) changelog(ctx context.Context, p *partition) (int64, error) {
 			p.applied.Changelog = c.Offset + 1
 		}
 		p.applied.At = time.Now()
-		return r.store.Restore(p.id, changes, p.applied)
+		return r.apply(ctx, p, changes, changelogRange{records[0].Offset, end})
 	})
+}
+
+// changelogRange is a part of a partition's changelog, up to, not with, an offset.
+type changelogRange struct{ from, to int64 }
+
+// apply applies records, with what the rest of the changelog is. One that cannot be read is passed over when a later one has
+// taken its place: that is what compaction leaves, sooner or later.
+func (r *restorer) apply(ctx context.Context, p *partition, changes []store.Change, rest changelogRange) error {
+	for {
+		err := r.store.Restore(p.id, changes, p.applied)
+		damage, ok := errors.AsType[*store.FormatError](err)
+		if !ok {
+			return err
+		}
+		left, failed := r.compacted(ctx, p.id, changes, damage.Record(), rest)
+		if failed != nil {
+			return failed
+		}
+		if len(left) == len(changes) {
+			return err
+		}
+		r.cfg.Log.Warn("a record of the state cannot be read; a later one has taken its place", "partition", p.id, "error", err)
+		changes = left
+	}
+}
+
+// compacted are the changes without those of a key that later ones in a range, which begins with the changes, replace.
+func (r *restorer) compacted(ctx context.Context, partition int32, changes []store.Change, key []byte, in changelogRange) ([]store.Change, error) {
+	of := 0 // how many records the key has
+	err := r.read(ctx, r.cfg.Topics.State, partition, in.from, in.to, func(records []*kgo.Record) error {
+		for _, c := range records {
+			if bytes.Equal(c.Key, key) {
+				of++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(changes), func(c store.Change) bool {
+		if !bytes.Equal(c.Key, key) {
+			return false
+		}
+		of--
+		return of > 0
+	}), nil
 }
 
 // checkInput refuses to go on when calls that were not applied are not in the log any more, or when the log is

@@ -34,6 +34,8 @@ func TestUnreadableStateStopsItsPartitionAlone(t *testing.T) {
 		sent []string
 	}{
 		{"its own record, while it is caught up", 'm', truncated, []string{second, late}},
+		{"a conversation, while it is caught up", 'c', truncated, []string{second, late}},
+		{"a part, while it is caught up", 'p', truncated, []string{second, late}},
 		{"a request, by a turn", 'r', newer, []string{late, second}},
 		{"the call in a part, by a turn", 'p', withoutCall, []string{second, late}},
 	}
@@ -123,35 +125,41 @@ func TestUnreadableStateStopsItsPartitionWhoeverHasIt(t *testing.T) {
 	}
 }
 
-// So does one that is to be told of, when the time for that has come: nothing is given up of it.
+// So does one of what is to be told, met while the partition is caught up or when the time to tell has come: nothing is given
+// up of it.
 func TestUnreadableNoticeStopsItsPartitionAlone(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t)
-	dir := t.TempDir()
-	away := &receiver{verdict: func(*notify.Notification) notify.Verdict { return notify.Verdict{Kind: notify.Again, Code: "Away"} }}
-	_, stop := c.start(new(recorder), dir, away.posted)
-	c.sendTo(home, "", toldPart(done, 1, 1, target("host", schemas.RespondOnCallComplete, "")))
-	away.await(t, 1)
-	stop()
-	sound := c.lastState('k')
-	c.setState(sound, truncated(t, slices.Clone(sound.Value)))
+	for name, kind := range map[string]byte{"notice": 'k', "delivery": 'v'} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			dir := t.TempDir()
+			away := &receiver{verdict: func(*notify.Notification) notify.Verdict { return notify.Verdict{Kind: notify.Again, Code: "Away"} }}
+			_, stop := c.start(new(recorder), dir, away.posted)
+			c.sendTo(home, "", toldPart(done, 1, 1, target("host", schemas.RespondOnCallComplete, "")))
+			away.await(t, 1)
+			stop()
+			sound := c.lastState(kind)
+			c.setState(sound, truncated(t, slices.Clone(sound.Value)))
 
-	metrics, told := prometheus.NewRegistry(), new(receiver)
-	p, stop := c.start(new(recorder), dir, told.posted, func(cfg *processor.Config) { cfg.Metrics = metrics })
-	c.awaitStopped(metrics)
-	for _, id := range elsewhere() {
-		c.send("acme/"+id, part(id, 1, 1))
-		await(t, p, id)
-	}
-	if came := told.came(); len(came) > 0 {
-		t.Errorf("told: %+v", came)
-	}
-	stop()
+			metrics, told := prometheus.NewRegistry(), new(receiver)
+			p, stop := c.start(new(recorder), dir, told.posted, func(cfg *processor.Config) { cfg.Metrics = metrics })
+			c.awaitStopped(metrics)
+			for _, id := range elsewhere() {
+				c.send("acme/"+id, part(id, 1, 1))
+				await(t, p, id)
+			}
+			if came := told.came(); len(came) > 0 {
+				t.Errorf("told: %+v", came)
+			}
+			stop()
 
-	c.setState(sound, sound.Value)
-	c.start(new(recorder), dir, told.posted)
-	if n := told.await(t, 1)[0]; n.Call.ConversationID != done {
-		t.Errorf("told of %q, want %q", n.Call.ConversationID, done)
+			c.setState(sound, sound.Value)
+			c.start(new(recorder), dir, told.posted)
+			if n := told.await(t, 1)[0]; n.Call.ConversationID != done {
+				t.Errorf("told of %q, want %q", n.Call.ConversationID, done)
+			}
+		})
 	}
 }
 

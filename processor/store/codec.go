@@ -33,6 +33,9 @@ func (e *FormatError) Error() string {
 // Partition is that of the record.
 func (e *FormatError) Partition() int32 { return int32(binary.BigEndian.Uint16(e.Key)) }
 
+// Record is the key that the record has in the changelog.
+func (e *FormatError) Record() []byte { return e.Key[2:] }
+
 func (e *FormatError) Unwrap() error { return e.Err }
 
 func encode(m proto.Message) ([]byte, error) {
