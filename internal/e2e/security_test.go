@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -380,11 +381,12 @@ func TestGrants(t *testing.T) {
 	s.verb("setup", "inbox", "create", "acme", "--partitions", "1")
 
 	native := free(t)
-	s.node("results", "results", "results", "--embedded-clickhouse-addr="+native, "--embedded-clickhouse-http-addr="+free(t))
+	record, _ := s.node("results", "results", "results", "--embedded-clickhouse-addr="+native, "--embedded-clickhouse-http-addr="+free(t))
 	dsn := "--clickhouse-dsn=clickhouse://" + native + "/parley"
 	s.node("CN=processor", "processor", "first", dsn)
 	url, said := s.node("ingest", "ingest", "ingest", dsn)
 	s.changePassword(said)
+	s.verb("operator", "subscribers", "create", "warehouse", "--types", "call.completed", "--url", url)
 
 	outside := s.client("outside", ourkafka.ScramSHA256, kgo.ConsumerGroup("parley-backend"), kgo.ConsumeTopics("postings"))
 	s.tell(outside, names)
@@ -414,6 +416,20 @@ func TestGrants(t *testing.T) {
 			return nil
 		})
 	}
+	s.until("the subscriber gets what has ended", func() error {
+		if out := s.verb("operator", "dequeue", "1", "--all", "--url", url); !strings.Contains(out, `"conversationId":"posted"`) {
+			return fmt.Errorf("%q", out)
+		}
+		return nil
+	})
+	s.until("its queue is measured", func() error {
+		page, err := get(record + "/metrics")
+		if err == nil && !strings.Contains(page, `parley_subscriber_queue_depth{subscriber="1"}`) {
+			err = errors.New("there is no depth of it")
+		}
+		return err
+	})
+	s.verb("operator", "subscribers", "delete", "1", "--url", url)
 	s.node("CN=processor", "processor", "second", dsn) // it takes over a partition
 	s.verb("operator", "routes", "maintenance", "all", "--reason", "test", "--url", url)
 	s.verb("operator", "erase", "--account", "acme", "--subscriber-key", "nobody", "--url", url)
