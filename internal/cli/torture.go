@@ -25,7 +25,7 @@ type tortureCmd struct {
 
 // Help is shown by --help.
 func (*tortureCmd) Help() string {
-	return `Starts three members of one Parley, a broker, ClickHouse and a backend in a temporary folder, sends conversations of every kind, and meanwhile kills, freezes and stops members and the backend at random. Then it compares what was acknowledged, what the backends saw and what ClickHouse shows.
+	return `Starts three members of one Parley, a broker, ClickHouse, a backend and receivers of callbacks in a temporary folder, sends conversations of every kind, and meanwhile kills, freezes and stops members and the backend at random. Then it compares what was acknowledged, what the backends saw, what came by callbacks and from the queues of subscribers, and what ClickHouse shows.
 
 Exit code: 0 when every check held, else 1. The same --seed does the same again, at the same times; what it meets then is another matter.`
 }

@@ -28,13 +28,14 @@ func writeFaults(w io.Writer) error {
 // things. The fault table says how long it was; the aim is 30 seconds.
 const recoveryMax = 2 * time.Minute
 
-// endure sends a Parley calls of all kinds, has it endure what is done meanwhile, and holds all records against each
-// other. It adds a line to the fault table. Tests that call it are not parallel: how long things take is measured.
+// endure sends a Parley calls of all kinds, has it endure what is done meanwhile, and a receiver of callbacks that is dead for a
+// while, and holds all records against each other. It adds a line to the fault table. Tests that call it are not parallel: how long things take is measured.
 func endure(t *testing.T, cfg torture.Config) {
 	t.Helper()
 	var said bytes.Buffer
 	cfg.Program, cfg.Out, cfg.Brokers = program, &said, shared.Addrs()
 	cfg.Seed, cfg.Rate, cfg.Load, cfg.Drain, cfg.Session = 1, 60, 25*time.Second, 3*time.Minute, 6*time.Second
+	cfg.Blows = append(cfg.Blows, torture.Blow{Victim: torture.VictimReceiver, Kind: torture.Dead, At: 3 * time.Second, Lasts: 4 * time.Second})
 	report, err := torture.Run(deadline(t), cfg)
 	if err == nil || errors.Is(err, torture.ErrFailed) {
 		faults = append(faults, report)

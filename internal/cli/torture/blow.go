@@ -7,7 +7,7 @@ import (
 
 // Blow is one thing that is done to one victim.
 type Blow struct {
-	// Victim is the name of a member, VictimBackend or VictimRoutes; of what Do does, the name that the report shall give it.
+	// Victim is the name of a member, or of one of the victims below; of what Do does, the name that the report shall give it.
 	// The blows of one victim come one after the other, those of different victims meet.
 	Victim string
 	Kind   Kind
@@ -42,10 +42,13 @@ const (
 	Failing Kind = "made to answer 503, healed"
 	// Maintained: a route is put into maintenance, and out of it.
 	Maintained Kind = "put into maintenance, and out of it"
+	// Dead: one of the receivers of callbacks has its connections reset, and takes none.
+	Dead Kind = "dead, alive again"
 )
 
 // Victims that are no member.
 const (
-	VictimBackend = "backend"
-	VictimRoutes  = "routes"
+	VictimBackend  = "backend"
+	VictimRoutes   = "routes"
+	VictimReceiver = "receiver"
 )

@@ -82,6 +82,22 @@ func (r *run) outside(ctx context.Context, blows []Blow) error {
 	return nil
 }
 
+// desert has a receiver of callbacks be dead, again and again.
+func (r *run) desert(ctx context.Context, blows []Blow) error {
+	for _, b := range blows {
+		if !pause(ctx, time.Until(r.began.Add(b.At))) {
+			return context.Cause(ctx)
+		}
+		r.struck(b)
+		r.receiver.away.Cut()
+		if !pause(ctx, b.Lasts) {
+			return context.Cause(ctx)
+		}
+		r.receiver.away.Restore()
+	}
+	return nil
+}
+
 // guard waits until a time, or ctx ends, and starts the process again when it ends by itself.
 func (r *run) guard(ctx context.Context, p *process, until time.Time) error {
 	timer := time.NewTimer(time.Until(until))

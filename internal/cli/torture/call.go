@@ -38,6 +38,8 @@ type call struct {
 	objects  int
 	priority string
 	failOn   string
+	// targets are whom it asks to be told.
+	targets []target
 }
 
 // name tells a call from every other of a run.
@@ -69,6 +71,8 @@ type optionsJSON struct {
 	CallsInConversation int32  `json:"callsInConversation,omitempty"`
 	Priority            string `json:"priority,omitempty"`
 	FailOn              string `json:"failOn,omitempty"`
+
+	SendResponseTo []targetJSON `json:"sendResponseTo,omitempty"`
 }
 
 // spelling is how a call is written down.
@@ -80,7 +84,7 @@ type spelling struct {
 }
 
 // json is the call in one line. The type of its objects is the name of the route that takes it.
-func (c *call) json(s spelling) ([]byte, error) {
+func (c *call) json(s spelling, at addresses) ([]byte, error) {
 	j := callJSON{Method: "Perform", Options: &optionsJSON{Priority: c.priority, FailOn: c.failOn}}
 	if s.toKafka {
 		j.Account = c.account
@@ -91,6 +95,9 @@ func (c *call) json(s spelling) ([]byte, error) {
 		}
 	} else {
 		j.Options.ConversationID, j.Options.SequenceCode, j.Options.CallsInConversation = c.conversation, c.code, c.of
+	}
+	for _, t := range c.targets {
+		j.Options.SendResponseTo = append(j.Options.SendResponseTo, t.json(c.account, at))
 	}
 	for i := range c.objects {
 		o := objectJSON{Type: c.route, CustomerKey: c.String(), CorrelationID: fmt.Sprintf("%s/%d", c.name(), i)}

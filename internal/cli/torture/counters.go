@@ -29,7 +29,9 @@ type observer struct {
 	mu     sync.Mutex
 	states map[int32]*parleyv1.PartitionState
 	events map[string]int64 // the last sequence, by partition of the calls
-	err    error
+	// tenures are the sequences at which a partition got a next owner.
+	tenures map[int32][]int64
+	err     error
 	// expected are the blows from which a partition has not recovered, recoveries all that are measured.
 	expected   map[int32][]expectation
 	recoveries []*Recovery
@@ -38,7 +40,7 @@ type observer struct {
 func newObserver(brokers []string, t schemas.Topics, c *checks) (*observer, error) {
 	o := &observer{
 		topics: t, checks: c, states: make(map[int32]*parleyv1.PartitionState), events: make(map[string]int64),
-		expected: make(map[int32][]expectation),
+		tenures: make(map[int32][]int64), expected: make(map[int32][]expectation),
 	}
 	var err error
 	o.client, err = kgo.NewClient(
@@ -89,6 +91,11 @@ func (o *observer) state(r *kgo.Record) {
 	} else {
 		o.checks.held(ruleForward)
 	}
+	if before != nil {
+		for range now.Fence - before.Fence {
+			o.tenures[r.Partition] = append(o.tenures[r.Partition], before.Sequence)
+		}
+	}
 	o.states[r.Partition] = now
 	o.progress(r.Partition, now)
 }
@@ -128,6 +135,8 @@ func header(r *kgo.Record, key string) string {
 // totals are the sums over all partitions.
 type totals struct {
 	accepted, resent, open, ended, events int64
+	// untold are the deliveries that have not ended.
+	untold int64
 }
 
 // total returns the sums of what was read so far.
@@ -139,6 +148,7 @@ func (o *observer) total() (t totals, err error) {
 		t.resent += s.Resent
 		t.open += s.Open
 		t.events += s.Sequence
+		t.untold += s.Deliveries
 		t.ended += ended(s)
 	}
 	return t, o.err

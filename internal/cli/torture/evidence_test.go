@@ -83,13 +83,7 @@ func judge(e *evidence) []rule {
 	for _, look := range []func(){e.results, e.order, e.executions, e.fences, e.reasons, e.commands} {
 		look()
 	}
-	var broken []rule
-	for _, one := range e.checks.order {
-		if one.broken > 0 {
-			broken = append(broken, one.rule)
-		}
-	}
-	return broken
+	return broken(e.checks)
 }
 
 // Each rule is broken by what it is there for, and by nothing else.

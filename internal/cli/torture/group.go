@@ -112,7 +112,7 @@ func newGroup(ctx context.Context, cfg Config, dir string) (*group, error) {
 			"--kafka-brokers", strings.Join(m.network.brokers.Addrs(), ","), "--advertise-addr", m.network.door.Addr(), "--clickhouse-dsn", g.engines.ClickHouseDSN(), "--routes", routes,
 			"--topic-prefix", g.prefix, "--partitions", fmt.Sprint(partitions), "--result-partitions", fmt.Sprint(resultPartitions),
 			"--session-timeout", cfg.Session.String(), "--part-timeout", partTimeout.String(), "--forward-grace", forwardGrace.String(),
-			"--secret", secret, "--auth", "none", "--log-format", "text",
+			"--callback-allow", "127.0.0.1/32", "--secret", secret, "--auth", "none", "--log-format", "text",
 		}
 		if len(cfg.Brokers) == 0 {
 			m.args = append(m.args, "--replication", "1")

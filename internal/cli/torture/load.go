@@ -99,7 +99,7 @@ func (r *run) post(ctx context.Context, some []sending, key string) error {
 func (r *run) lines(some []sending) ([]byte, error) {
 	var all bytes.Buffer
 	for _, s := range some {
-		line, err := s.call.json(s.spelling)
+		line, err := s.call.json(s.spelling, r.receiver.at)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +112,7 @@ func (r *run) lines(some []sending) ([]byte, error) {
 
 // produce writes a call to the log itself.
 func (r *run) produce(ctx context.Context, s sending) error {
-	value, err := s.call.json(s.spelling)
+	value, err := s.call.json(s.spelling, r.receiver.at)
 	if err != nil {
 		return err
 	}

@@ -42,14 +42,17 @@ func (c Config) bursts(at time.Duration) bool {
 func newPlan(cfg Config) (plan, error) {
 	p := plan{blows: make(map[string][]Blow)}
 	rng := rand.New(rand.NewPCG(cfg.Seed, 1))
+	asking := rand.New(rand.NewPCG(cfg.Seed, 3))
 	pause := time.Duration(storySendings / cfg.Rate * float64(time.Second))
 	for at := time.Duration(0); at < cfg.Load; at += pause {
 		s, err := newStory(rng, len(p.stories), at)
 		if err == nil {
+			s.askToBeTold(asking)
 			p.add(s)
 		}
 		if err == nil && cfg.bursts(at) && rng.Float64() < burstPart*storySendings {
 			s, err = newSingle(rng, at, routeSlow)
+			s.askToBeTold(asking)
 			p.add(s)
 		}
 		if err != nil {
@@ -85,12 +88,21 @@ func (p *plan) strike(rng *rand.Rand, cfg Config) {
 	}
 	p.blowsOf(rng, cfg, VictimBackend, []Kind{Failing, Failing, Killed}, Failing)
 	p.blowsOf(rng, cfg, VictimRoutes, []Kind{Maintained}, Maintained)
+	p.blowsOf(rng, cfg, VictimReceiver, []Kind{Dead}, Dead)
 }
 
 // Between two blows a victim has this long, so that there is work under way again that the next one can hit.
 const (
 	calmMin = 3 * time.Second
 	calmMax = 12 * time.Second
+)
+
+// A receiver is dead for less than the first two pauses between attempts, and then alive for long: nobody has to be told for the fifth
+// time, for which a run would have to wait two minutes.
+const (
+	deadMax  = 4500 * time.Millisecond
+	aliveMin = 20 * time.Second
+	aliveMax = 40 * time.Second
 )
 
 // blowsOf fills the time of the load with the blows of one victim.
@@ -102,7 +114,7 @@ func (p *plan) blowsOf(rng *rand.Rand, cfg Config, victim string, kinds []Kind, 
 		}
 		b.Lasts = b.Kind.lasts(rng, cfg.Session)
 		p.blows[victim] = append(p.blows[victim], b)
-		at += b.Lasts + between(rng, calmMin, calmMax)
+		at += b.Lasts + b.Kind.calm(rng)
 	}
 }
 
@@ -119,8 +131,18 @@ func (k Kind) lasts(rng *rand.Rand, session time.Duration) time.Duration {
 			return between(rng, 200*time.Millisecond, session)
 		}
 		return session + between(rng, time.Second, 5*time.Second)
+	case Dead:
+		return between(rng, deadMax/2, deadMax)
 	}
 	return between(rng, time.Second, 4*time.Second)
+}
+
+// calm chooses how long a victim is left alone behind a blow.
+func (k Kind) calm(rng *rand.Rand) time.Duration {
+	if k == Dead {
+		return between(rng, aliveMin, aliveMax)
+	}
+	return between(rng, calmMin, calmMax)
 }
 
 // String says how large the plan is.
@@ -135,7 +157,7 @@ func (p *plan) String() string {
 // validate says which blows hit nobody, and what a run cannot do without.
 func (p *plan) validate(members []Member) error {
 	var errs []error
-	known := []string{VictimBackend, VictimRoutes}
+	known := []string{VictimBackend, VictimRoutes, VictimReceiver}
 	for _, m := range members {
 		if slices.Contains(known, m.Name) || m.Name == "" {
 			errs = append(errs, fmt.Errorf("%q is no name for a member", m.Name))
@@ -149,6 +171,8 @@ func (p *plan) validate(members []Member) error {
 				errs = append(errs, fmt.Errorf("%s is ours: what is done to it is not for Do", victim))
 			case b.Kind.ofNetwork() && (victim == VictimBackend || victim == VictimRoutes):
 				errs = append(errs, fmt.Errorf("%s has no network of its own", victim))
+			case ours && (b.Kind == Dead) != (victim == VictimReceiver):
+				errs = append(errs, fmt.Errorf("%s cannot be %s", victim, b.Kind))
 			case !ours && b.Do == nil:
 				errs = append(errs, fmt.Errorf("%s is no victim that we know: what is done to it needs a Do", victim))
 			}

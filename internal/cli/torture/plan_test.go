@@ -52,14 +52,14 @@ func TestPlanHasEverything(t *testing.T) {
 				over = b.At + b.Lasts
 			}
 		}
-		for _, kind := range []Kind{Killed, Frozen, Stopped, Failing, Maintained} {
+		for _, kind := range []Kind{Killed, Frozen, Stopped, Failing, Maintained, Dead} {
 			if kinds[kind] == 0 {
 				t.Errorf("seed %d: nobody is %s", seed, kind)
 			}
 		}
 		of := make(map[string]*call)
 		for _, s := range p.sendings {
-			line, err := s.call.json(s.spelling)
+			line, err := s.call.json(s.spelling, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,6 +86,9 @@ func TestPlanIsRefused(t *testing.T) {
 		{"nobody", []Blow{{Victim: "member-4", Kind: Killed}}, threeMembers(), false},
 		{"a member by others", []Blow{{Victim: "member-1", Kind: Killed, Do: nothing}}, threeMembers(), false},
 		{"a member that is a backend", []Blow{}, append(threeMembers(), Member{Name: VictimBackend, Roles: "ingest"}), false},
+		{"a member that is dead", []Blow{{Victim: "member-1", Kind: Dead}}, threeMembers(), false},
+		{"the receivers", []Blow{{Victim: VictimReceiver, Kind: Dead}}, threeMembers(), true},
+		{"the receivers by another blow", []Blow{{Victim: VictimReceiver, Kind: Killed}}, threeMembers(), false},
 		{"nobody stays", []Blow{}, []Member{{Name: "one", Roles: "ingest,processor,results", Leaves: time.Second}}, false},
 		{"roles apart", []Blow{}, []Member{{Name: "one", Roles: "ingest"}, {Name: "two", Roles: "processor"}, {Name: "three", Roles: "results"}}, true},
 	} {

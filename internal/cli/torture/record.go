@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,9 +24,14 @@ type row struct {
 	code     schemas.Code
 	total    int
 	accepted time.Time
+	// account and conversation say of which conversation it is; a call by itself has its own request id there.
+	account, conversation string
+	// event is the sequence of its end, as partition-sequence.
+	event string
 }
 
-const selectCalls = `SELECT digest, toString(request_id), status, error_code, total, toUnixTimestamp64Milli(accepted_at), conversation_id
+const selectCalls = `SELECT digest, toString(request_id), status, error_code, total, toUnixTimestamp64Milli(accepted_at), conversation_id,
+    account, concat(toString(partition), '-', toString(sequence))
 FROM calls ORDER BY partition, sequence`
 
 // rowsMax is more than any run has.
@@ -47,7 +53,7 @@ func (r *run) rows(ctx context.Context) ([]row, error) {
 		rows[i] = row{
 			call: r.ledger.of[cells[0]], digest: cells[0], id: cells[1],
 			status: schemas.CallStatus(cells[2]), code: schemas.Code(cells[3]), total: total, accepted: time.UnixMilli(ms),
-			again: strings.HasSuffix(cells[6], againSuffix),
+			again: strings.HasSuffix(cells[6], againSuffix), account: cells[7], conversation: cmp.Or(cells[6], cells[1]), event: cells[8],
 		}
 	}
 	return rows, nil
@@ -75,6 +81,7 @@ const (
 	ruleTwinResult       rule = "results that ClickHouse shows twice"
 	ruleTwinRow          rule = "rows of results that the view lacks or repeats"
 	ruleTwinConversation rule = "conversations that ClickHouse shows twice"
+	ruleTwinDelivery     rule = "deliveries that ClickHouse shows twice"
 	ruleConversation     rule = "conversations that ClickHouse lacks"
 	ruleAll              rule = "calls whose results ClickHouse lacks, or has too many of"
 )
@@ -89,6 +96,7 @@ var twins = []struct {
 	{ruleTwinResult, "SELECT count() - uniqExact(request_id, ordinal) FROM results"},
 	{ruleTwinRow, "SELECT (SELECT count() FROM results) - (SELECT uniqExact(partition, sequence, ordinal) FROM results_log)"},
 	{ruleTwinConversation, "SELECT count() - uniqExact(account, conversation_id) FROM conversations"},
+	{ruleTwinDelivery, "SELECT count() - uniqExact(partition, about, response_address) FROM deliveries"},
 	{ruleConversation, `SELECT count() FROM (SELECT DISTINCT account, conversation_id FROM calls WHERE conversation_id != '')
 WHERE (account, conversation_id) NOT IN (SELECT account, conversation_id FROM conversations)`},
 	{ruleAll, `SELECT count() FROM (SELECT request_id, total FROM calls) AS c

@@ -38,11 +38,11 @@ const (
 // harm returns what a breach of the rule means.
 func (r rule) harm() harm {
 	switch r {
-	case ruleResult, ruleDrain, ruleConversation, ruleAll:
+	case ruleResult, ruleDrain, ruleConversation, ruleAll, ruleTold, ruleDelivery, ruleQueueLost:
 		return loss
-	case ruleOneResult, ruleExecuted, ruleOnce, ruleExactly, ruleUntouched, ruleTwin, ruleTwinEvent, ruleTwinResult, ruleTwinRow, ruleTwinConversation:
+	case ruleOneResult, ruleExecuted, ruleOnce, ruleExactly, ruleUntouched, ruleTwin, ruleTwinEvent, ruleTwinResult, ruleTwinRow, ruleTwinConversation, ruleTwinDelivery, ruleWebhookID, ruleRepeated, ruleQueueTwice, ruleForgotten:
 		return double
-	case ruleComplete, ruleOrder, ruleKafkaOrder, ruleFence, ruleKafkaFence, ruleDense:
+	case ruleComplete, ruleOrder, ruleKafkaOrder, ruleFence, ruleKafkaFence, ruleDense, ruleQueued, rulePeeked:
 		return disorder
 	}
 	return other

@@ -1,10 +1,12 @@
 // Package torture runs Parley as a group of processes, loads it, and does to it what must not matter: it kills, freezes
-// and stops members at random, lets the backend fail, and puts routes into maintenance. Then it lets everything come to
-// its end, and holds three records against each other: what was acknowledged, what the backends saw, and what ClickHouse
+// and stops members at random, lets the backend fail, and puts routes into maintenance; who is told of ends is slow, or
+// dead for a while. Then it lets everything come to its end, and holds its records against each other: what was
+// acknowledged, what the backends saw, what came by callbacks and from the queues of subscribers, and what ClickHouse
 // shows. It is how the project shows that DESIGN section 7 is true of real processes.
 //
 //	torture ── HTTP, Kafka ──▶ member 1 … 3 ──▶ backend (HTTP; its journal), responder (Kafka; what it read)
-//	   │ starts, kills            │
+//	   │ starts, kills            │        ├──▶ receivers of callbacks
+//	   │                          │        └──▶ queues of subscribers
 //	   └─ engines: broker and ClickHouse, which are not tortured
 //
 // What is sent and what is done follows from a seed; when exactly it meets, and so what comes of it, does not.
@@ -73,6 +75,8 @@ type run struct {
 	kafka     *kgo.Client
 	responder *responder
 	observer  *observer
+	receiver  *receiver
+	queues    []*queue
 	ledger    *ledger
 	checks    *checks
 	told      told
@@ -137,6 +141,10 @@ func (r *run) torture(ctx context.Context) (report Report, err error) {
 		return report, err
 	}
 	defer r.observer.client.Close()
+	if err := r.openCallers(ctx); err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, r.receiver.close()) }()
 
 	watching, stopWatching := context.WithCancel(ctx)
 	var watchers sync.WaitGroup
@@ -144,6 +152,9 @@ func (r *run) torture(ctx context.Context) (report Report, err error) {
 	defer stopWatching()
 	for _, watch := range []func(context.Context){r.responder.run, r.observer.run, r.poll} {
 		watchers.Go(func() { watch(watching) })
+	}
+	for _, q := range r.queues {
+		watchers.Go(func() { r.drainQueue(watching, q) })
 	}
 	if err := r.inflict(ctx); err != nil {
 		return report, err
@@ -160,7 +171,24 @@ func (r *run) torture(ctx context.Context) (report Report, err error) {
 	r.pollAll(ctx, rows)
 	stopWatching()
 	watchers.Wait()
+	if err := r.forgotten(ctx); err != nil {
+		return report, err
+	}
 	return r.judge(ctx, rows)
+}
+
+// openCallers readies those who are told of what ends.
+func (r *run) openCallers(ctx context.Context) (err error) {
+	if r.receiver, err = openReceiver(ctx, r.checks); err != nil {
+		return err
+	}
+	if r.receiver.secrets, err = r.secrets(ctx); err == nil {
+		err = r.openQueues(ctx)
+	}
+	if err != nil {
+		return errors.Join(err, r.receiver.close())
+	}
+	return nil
 }
 
 // inflict sends the load, and carries out the blows meanwhile.
@@ -174,6 +202,7 @@ func (r *run) inflict(ctx context.Context) error {
 	}
 	g.Go(func() error { return r.torment(ctx, r.group.backend, nil, r.plan.blows[VictimBackend]) })
 	g.Go(func() error { return r.maintain(ctx, r.plan.blows[VictimRoutes]) })
+	g.Go(func() error { return r.desert(ctx, r.plan.blows[VictimReceiver]) })
 	for _, blows := range r.plan.blows {
 		if blows[0].Do != nil {
 			g.Go(func() error { return r.outside(ctx, blows) })
@@ -191,6 +220,11 @@ func (r *run) judge(ctx context.Context, rows []row) (Report, error) {
 	for _, look := range []func(){e.results, e.order, e.executions, e.fences, e.reasons, e.commands} {
 		look()
 	}
+	t, err := r.tellings(ctx, rows)
+	if err != nil {
+		return Report{}, err
+	}
+	t.judge()
 	if err := r.checkTwins(ctx); err != nil {
 		return Report{}, err
 	}
@@ -198,6 +232,7 @@ func (r *run) judge(ctx context.Context, rows []row) (Report, error) {
 		r.ends(&m.process)
 	}
 	r.summarize(rows, e)
+	r.print("\n%s", t)
 	report := r.report(e)
 	if r.print("\nChecking"); !r.checks.write(r.cfg.Out) {
 		return report, ErrFailed
