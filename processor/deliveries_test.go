@@ -194,6 +194,43 @@ func inWords(said []notify.Notification) string {
 	return strings.Join(words, ", ")
 }
 
+// An end is told to so many at the most. The others are not silently left out: what became of each is recorded, and shown.
+func TestTooManyReceivers(t *testing.T) {
+	t.Parallel()
+	const parts, each, most = 14, 8, 100
+	c := newCluster(t)
+	told := new(receiver)
+	p, _ := c.start(new(recorder), t.TempDir(), told.posted)
+	for k := range parts {
+		var targets []string
+		for i := range each {
+			targets = append(targets, target(fmt.Sprintf("r%d", k*each+i), schemas.RespondOnConversationComplete, ""))
+		}
+		c.send("acme/crowd", toldPart("crowd", k+1, parts, targets...))
+	}
+	var r schemas.ConversationResource
+	count := make(map[schemas.DeliveryStatus]int)
+	if !within(patience, func() bool {
+		r = await(t, p, "crowd")
+		clear(count)
+		for _, d := range r.Deliveries {
+			count[d.Status]++
+		}
+		return count[schemas.Delivered] == most
+	}) || count[schemas.Undelivered] != parts*each-most || len(r.Deliveries) != parts*each {
+		t.Errorf("deliveries: %v, want %d Delivered of %d, and the others Undelivered", count, most, parts*each)
+	}
+	for _, d := range r.Deliveries {
+		refused := d.Status == schemas.Undelivered
+		if late := d.ResponseAddress >= "https://r100/" && len(d.ResponseAddress) == len("https://r100/hook"); refused != late || refused && (d.ErrorCode != schemas.TooManyReceivers || d.Attempts != 0 || d.Message == "") {
+			t.Errorf("delivery: %+v", d)
+		}
+	}
+	if n := len(told.came()); n != most {
+		t.Errorf("%d were told, want %d", n, most)
+	}
+}
+
 // What a target asks for is what it gets, and no more.
 func TestWhatIsTold(t *testing.T) {
 	t.Parallel()

@@ -139,7 +139,7 @@ func (t *turn) callEnded(p *partTurn, call *parleyv1.Call, end *parleyv1.CallEve
 	to.add(targets, func(when schemas.RespondWhen) bool {
 		return conversation.ToldOfCall(when, schemas.CallStatus(end.Status))
 	})
-	end.Told = int32(len(to))
+	end.Told = int32(to.recorded())
 	e := &parleyv1.ResultEvent{Account: call.Account, Event: &parleyv1.ResultEvent_Call{Call: end}}
 	if err := t.event(p, e); err != nil {
 		return nil, err
@@ -160,14 +160,14 @@ func (t *turn) endConversation(p *partTurn, key schemas.ConversationKey, state c
 	if err := p.tx.EndConversation(key); err != nil {
 		return err
 	}
-	e, err := t.conversationEvent(p, key, state, len(to))
+	e, err := t.conversationEvent(p, key, state, to.recorded())
 	if err != nil {
 		return err
 	}
 	return t.tellOfConversation(p, e, calls, to)
 }
 
-// conversationEvent takes down what has become of a conversation, of which so many receivers are told.
+// conversationEvent takes down what has become of a conversation, of which so many receivers are told, or not.
 func (t *turn) conversationEvent(p *partTurn, key schemas.ConversationKey, state conversation.State, told int) (*parleyv1.ResultEvent, error) {
 	account, _, _ := key.Split()
 	c := conversationEvent(key, state)

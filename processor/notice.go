@@ -12,33 +12,8 @@ import (
 	parleyv1 "parley/schemas/parley/v1"
 )
 
-const (
-	// noticeBytesMax bounds what is kept of an end until it is told. What has no room is left out, and the receiver is told so.
-	noticeBytesMax = 2 << 20
-	// audienceMax bounds the receivers of one end: each part of a conversation may name some.
-	audienceMax = 100
-)
-
-// audience is whom the end of something is told to, each once.
-type audience []*parleyv1.ResponseTarget
-
-// add takes in those targets that hear of the end, and are not in it, while there is room.
-func (a *audience) add(targets []*parleyv1.ResponseTarget, hears func(schemas.RespondWhen) bool) {
-	for _, t := range targets {
-		if len(*a) == audienceMax || t.GetResponseType() == "None" || !hears(schemas.RespondWhen(t.GetRespondWhen())) {
-			continue
-		}
-		if !slices.ContainsFunc(*a, func(have *parleyv1.ResponseTarget) bool { return sameTelling(have, t) }) {
-			*a = append(*a, t)
-		}
-	}
-}
-
-// sameTelling reports whether two targets are one receiver that is told the same.
-func sameTelling(a, b *parleyv1.ResponseTarget) bool {
-	return a.ResponseType == b.ResponseType && a.ResponseAddress == b.ResponseAddress &&
-		withResults(a) == withResults(b) && withObjects(a) == withObjects(b) && withProperties(a) == withProperties(b)
-}
+// noticeBytesMax bounds what is kept of an end until it is told. What has no room is left out, and the receiver is told so.
+const noticeBytesMax = 2 << 20
 
 // A flag of a target counts only with the one before it (ASYNC-WIRE 11).
 func withResults(t *parleyv1.ResponseTarget) bool { return t.GetIncludeResults() }
@@ -56,7 +31,7 @@ func tellsOfConversations(call *parleyv1.Call) bool {
 
 // tellOfCall has an audience told of the end of a call, whose event has its sequence.
 func (t *turn) tellOfCall(p *partTurn, call *parleyv1.Call, e *parleyv1.ResultEvent, to audience) error {
-	if len(to) == 0 {
+	if len(to.told) == 0 {
 		return nil
 	}
 	n := t.newNotice(e, to)
@@ -72,11 +47,11 @@ func (t *turn) toldParts(p *partTurn, key schemas.ConversationKey, s conversatio
 		}
 		part, err := p.tx.Peek(key, k)
 		if err != nil {
-			return nil, nil, err
+			return nil, audience{}, err
 		}
 		call, err := part.Decode()
 		if err != nil {
-			return nil, nil, err
+			return nil, audience{}, err
 		}
 		to.add(call.GetOptions().GetSendResponseTo(), func(when schemas.RespondWhen) bool { return conversation.ToldOfConversation(when, s.End) })
 		if k > schemas.CallsPage {
@@ -84,7 +59,7 @@ func (t *turn) toldParts(p *partTurn, key schemas.ConversationKey, s conversatio
 		}
 		e, err := p.tx.TakeEndedPart(key, k)
 		if err != nil {
-			return nil, nil, err
+			return nil, audience{}, err
 		}
 		if e != nil {
 			calls = append(calls, toldCall{e, call})
@@ -101,7 +76,7 @@ type toldCall struct {
 
 // tellOfConversation has an audience told of the end of a conversation, whose event has its sequence.
 func (t *turn) tellOfConversation(p *partTurn, e *parleyv1.ResultEvent, calls []toldCall, to audience) error {
-	if len(to) == 0 {
+	if len(to.told) == 0 {
 		return nil
 	}
 	n := t.newNotice(e, to)
@@ -111,11 +86,11 @@ func (t *turn) tellOfConversation(p *partTurn, e *parleyv1.ResultEvent, calls []
 	return t.tell(p, n, to)
 }
 
-// tell keeps a notice, and has it told once it is committed.
+// tell keeps a notice, has it told once it is committed, and takes down who is not.
 func (t *turn) tell(p *partTurn, n *notice, to audience) error {
-	deliveries := make([]store.Delivery, len(to))
+	deliveries := make([]store.Delivery, len(to.told))
 	begun := t.now
-	for i, target := range to {
+	for i, target := range to.told {
 		deliveries[i] = store.Delivery{Account: n.state.Event.Account, Target: target, State: delivery.Begin(begun)}
 		p.tellings = append(p.tellings, telling{
 			id:       store.DeliveryID{Sequence: n.state.Event.Sequence, Target: int32(i)},
@@ -123,7 +98,10 @@ func (t *turn) tell(p *partTurn, n *notice, to audience) error {
 			due:      begun,
 		})
 	}
-	return p.tx.PutNotice(n.state.Event.Sequence, n.state, deliveries)
+	if err := p.tx.PutNotice(n.state.Event.Sequence, n.state, deliveries); err != nil {
+		return err
+	}
+	return t.untold(p, n.state.Event, to)
 }
 
 // notice is what is told of an end, while it is being made.
@@ -138,9 +116,9 @@ type notice struct {
 func (t *turn) newNotice(e *parleyv1.ResultEvent, to audience) *notice {
 	return &notice{
 		state:      &parleyv1.NoticeState{Event: e, Cursor: t.cursor(e).String()},
-		results:    slices.ContainsFunc(to, withResults),
-		objects:    slices.ContainsFunc(to, withObjects),
-		properties: slices.ContainsFunc(to, withProperties),
+		results:    slices.ContainsFunc(to.told, withResults),
+		objects:    slices.ContainsFunc(to.told, withObjects),
+		properties: slices.ContainsFunc(to.told, withProperties),
 		room:       noticeBytesMax,
 	}
 }

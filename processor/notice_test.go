@@ -66,7 +66,7 @@ func TestAudience(t *testing.T) {
 		target("two", false, false, false),
 	}, func(when schemas.RespondWhen) bool { return when == schemas.RespondAlways })
 	var got []string
-	for _, r := range a {
+	for _, r := range a.told {
 		words := r.ResponseAddress
 		for word, with := range map[string]bool{" results": withResults(r) && !withObjects(r), " objects": withObjects(r) && !withProperties(r), " properties": withProperties(r)} {
 			if with {
@@ -75,13 +75,17 @@ func TestAudience(t *testing.T) {
 		}
 		got = append(got, words)
 	}
-	if want := []string{"one", "one results", "one properties", "one objects", "two"}; !slices.Equal(got, want) {
+	want := []string{"one", "one results", "one properties", "one objects", "two"}
+	if !slices.Equal(got, want) {
 		t.Errorf("told are %q, want %q", got, want)
 	}
-	for i := range 2 * audienceMax {
-		a.add([]*parleyv1.ResponseTarget{target(fmt.Sprint(i), false, false, false)}, func(schemas.RespondWhen) bool { return true })
+	const beyond = 3
+	for range 2 { // whom two calls name alike counts once
+		for i := range audienceMax + untoldMax + beyond - len(want) {
+			a.add([]*parleyv1.ResponseTarget{target(fmt.Sprint(i), false, false, false)}, func(schemas.RespondWhen) bool { return true })
+		}
 	}
-	if len(a) != audienceMax {
-		t.Errorf("%d are told, want %d", len(a), audienceMax)
+	if len(a.told) != audienceMax || len(a.untold) != untoldMax || a.more != 2*beyond || a.recorded() != audienceMax+untoldMax {
+		t.Errorf("%d are told, %d are not, %d are counted, want %d, %d, %d", len(a.told), len(a.untold), a.more, audienceMax, untoldMax, 2*beyond)
 	}
 }

@@ -73,6 +73,8 @@ const (
 	// TargetRefused is of mail: the server has refused the message for good.
 	TargetRefused    Code = "TargetRefused"
 	TargetUnanswered Code = "TargetUnanswered"
+	// TooManyReceivers is of one that is not told of the end of a conversation, as its calls name too many.
+	TooManyReceivers Code = "TooManyReceivers"
 )
 
 // httpStatus holds the codes whose problem is not answered with 400.
