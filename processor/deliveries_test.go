@@ -231,6 +231,45 @@ func TestTooManyReceivers(t *testing.T) {
 	}
 }
 
+// What is told to one receiver at a time is bounded in bytes, too: it is in memory. All of it is told in the end.
+func TestLongNoticesWaitForOneAnother(t *testing.T) {
+	t.Parallel()
+	const conversations, partBytes, most = 11, 900 << 10, 16 << 20
+	c := newCluster(t)
+	var mu sync.Mutex
+	underWay, highest := 0, 0
+	goOn := make(chan struct{})
+	told := &receiver{verdict: func(n *notify.Notification) notify.Verdict {
+		mu.Lock()
+		underWay += len(n.Body)
+		highest = max(highest, underWay)
+		mu.Unlock()
+		<-goOn
+		mu.Lock()
+		underWay -= len(n.Body)
+		mu.Unlock()
+		return notify.Verdict{Kind: notify.Taken}
+	}}
+	p, _ := c.start(new(recorder), t.TempDir(), told.posted)
+	long := `"objects":[{"type":"Row","properties":{"text":"` + strings.Repeat("x", partBytes) + `"}},`
+	for i := range conversations {
+		id := fmt.Sprintf("long%d", i)
+		for k := range 2 {
+			c.send("acme/"+id, strings.Replace(toldPart(id, k+1, 2, target("one", schemas.RespondOnConversationComplete, `,"includeResults":true,"includeObjects":true`)), `"objects":[`, long, 1))
+		}
+	}
+	for i := range conversations {
+		await(t, p, fmt.Sprintf("long%d", i))
+	}
+	told.await(t, 5)
+	close(goOn)
+	told.await(t, conversations)
+	if mu.Lock(); highest > most || highest < 2*partBytes {
+		t.Errorf("%d bytes were told at once, want %d at the most", highest, most)
+	}
+	mu.Unlock()
+}
+
 // What a target asks for is what it gets, and no more.
 func TestWhatIsTold(t *testing.T) {
 	t.Parallel()

@@ -92,14 +92,17 @@ func (t *turn) tell(p *partTurn, n *notice, to audience) error {
 	begun := t.now
 	for i, target := range to.told {
 		deliveries[i] = store.Delivery{Account: n.state.Event.Account, Target: target, State: delivery.Begin(begun)}
-		p.tellings = append(p.tellings, telling{
-			id:       store.DeliveryID{Sequence: n.state.Event.Sequence, Target: int32(i)},
-			receiver: deliveries[i].Receiver(),
-			due:      begun,
-		})
 	}
 	if err := p.tx.PutNotice(n.state.Event.Sequence, n.state, deliveries); err != nil {
 		return err
+	}
+	for i, d := range deliveries {
+		p.tellings = append(p.tellings, telling{
+			id:       store.DeliveryID{Sequence: n.state.Event.Sequence, Target: int32(i)},
+			receiver: d.Receiver(),
+			bytes:    d.Bytes,
+			due:      begun,
+		})
 	}
 	return t.untold(p, n.state.Event, to)
 }

@@ -21,9 +21,12 @@ const (
 	receiverHeldMax = 256
 	// receiversMax bounds the receivers to whom something is due, as far as they are in memory.
 	receiversMax = 16_384
-	// attemptsMax bounds the attempts that are under way. Each has what it tells in memory: noticeBytesMax, and as much of JSON,
-	// at the most, most have some hundred bytes.
-	attemptsMax = 512
+	// attemptsMax bounds the attempts that are under way, attemptBytesMax what they tell, as it is in the state: in memory it is
+	// there as resources and as JSON, too. Most have some hundred bytes, none more than about noticeBytesMax.
+	attemptsMax     = 512
+	attemptBytesMax = 64 << 20
+	// receiverBytesMax bounds what is told to one receiver of it, unless that is one notice.
+	receiverBytesMax = attemptBytesMax / 4
 	// attemptTimeout bounds an attempt.
 	attemptTimeout = 15 * time.Second
 	// dueMax is how many deliveries that fall due are read at once.
@@ -50,8 +53,10 @@ type notifier struct {
 	// owned is changed by the loop alone.
 	owned     map[int32]*deliveryTenure
 	receivers map[store.Receiver]*receiverLine
-	underway  int
-	// starved are lines that could begin something but for attemptsMax, in that order.
+	// underway is how many attempts are, and bytes how much they tell.
+	underway int
+	bytes    int64
+	// starved are lines that could begin something but for attemptsMax and attemptBytesMax, in that order.
 	starved []*receiverLine
 	// hungry are lines that have run half empty and have more in the store; blocked are those that wait for lookAt: for what
 	// nobody tells of, a receiver's Retry-After, or the lease. Zero: none does.
@@ -169,7 +174,7 @@ func (n *notifier) release(partition int32, r telling) {
 	case r.due.After(now):
 		t.delay(r.due)
 	default:
-		n.admit(t, deliveryRef{partition: partition, id: r.id}, r.receiver, r.due)
+		n.admit(heldDelivery{deliveryRef{partition, r.id}, int64(r.bytes), t}, r.receiver, r.due)
 	}
 }
 
@@ -183,19 +188,19 @@ func (t *deliveryTenure) delay(until time.Time) {
 }
 
 // admit has a delivery that is due wait in the line of its receiver, or in the store if there is no room.
-func (n *notifier) admit(t *deliveryTenure, ref deliveryRef, to store.Receiver, due time.Time) {
+func (n *notifier) admit(d heldDelivery, to store.Receiver, due time.Time) {
 	l := n.receivers[to]
 	if l == nil {
 		if len(n.receivers) >= receiversMax {
 			n.crowded = true
-			t.delay(due)
+			d.tenure.delay(due)
 			return
 		}
 		l = &receiverLine{to: to, held: make(map[deliveryRef]bool), behind: make(map[int32]store.DueDelivery)}
 		n.receivers[to] = l
 		n.metrics.receivers.Set(float64(len(n.receivers)))
 	}
-	if l.take(t, ref, due) {
+	if l.take(d, due) {
 		n.begin(l)
 	}
 	n.look(l)
@@ -301,7 +306,7 @@ func (n *notifier) fallDue(partition int32, t *deliveryTenure, now time.Time) er
 			return nil
 		}
 		t.passed = d.DueDelivery
-		n.admit(t, deliveryRef{partition: partition, id: d.ID}, d.Receiver, d.At)
+		n.admit(heldDelivery{deliveryRef{partition, d.ID}, int64(d.Bytes), t}, d.Receiver, d.At)
 		if n.crowded {
 			return nil
 		}
@@ -325,10 +330,10 @@ func (n *notifier) refill(l *receiverLine, now time.Time) error {
 		}
 		delete(l.behind, partition)
 		for _, d := range due {
-			l.hold(n.owned[partition], deliveryRef{partition: partition, id: d.ID})
+			l.hold(heldDelivery{deliveryRef{partition, d.ID}, int64(d.Bytes), n.owned[partition]})
 		}
 		if len(due) == room {
-			l.behind[partition] = due[room-1]
+			l.behind[partition] = due[room-1].DueDelivery
 		}
 	}
 	return nil
@@ -337,7 +342,7 @@ func (n *notifier) refill(l *receiverLine, now time.Time) error {
 // begin makes the attempts of a line that may begin.
 func (n *notifier) begin(l *receiverLine) {
 	now := time.Now()
-	for len(l.queue) > 0 && l.busy < l.places() && !n.stopped {
+	for len(l.queue) > 0 && !l.full() && !n.stopped {
 		switch {
 		case now.Before(l.until):
 			n.block(l, l.until)
@@ -345,7 +350,7 @@ func (n *notifier) begin(l *receiverLine) {
 		case !n.leased(now):
 			n.block(l, now.Add(lookAgain))
 			return
-		case n.underway >= attemptsMax:
+		case n.full(l.queue[0]):
 			if !l.starved {
 				l.starved = true
 				n.starved = append(n.starved, l)
@@ -355,9 +360,16 @@ func (n *notifier) begin(l *receiverLine) {
 		d := l.queue[0]
 		l.queue = l.queue[1:]
 		l.busy++
+		l.bytes += d.bytes
 		n.underway++
+		n.bytes += d.bytes
 		n.group.Go(func() { n.attempt(l, d) })
 	}
+}
+
+// full reports whether an attempt at a delivery must wait for others to end.
+func (n *notifier) full(d heldDelivery) bool {
+	return n.underway >= attemptsMax || n.underway > 0 && n.bytes+d.bytes > attemptBytesMax
 }
 
 // attempt tells a receiver, and leaves word of it for the loop.
@@ -366,7 +378,9 @@ func (n *notifier) attempt(l *receiverLine, d heldDelivery) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	l.busy--
+	l.bytes -= d.bytes
 	n.underway--
+	n.bytes -= d.bytes
 	switch {
 	case d.tenure.over.Load() || n.ctx.Err() != nil:
 		// Whoever owns the partition tries again: it is not held here any more.
@@ -377,12 +391,12 @@ func (n *notifier) attempt(l *receiverLine, d heldDelivery) {
 		n.heard = append(n.heard, v)
 		n.wake()
 	}
-	n.begin(l)
-	for n.underway < attemptsMax && len(n.starved) > 0 {
+	for len(n.starved) > 0 && (len(n.starved[0].queue) == 0 || !n.full(n.starved[0].queue[0])) {
 		first := n.starved[0]
 		n.starved, first.starved = n.starved[1:], false
 		n.begin(first)
 	}
+	n.begin(l)
 	if n.crowded {
 		n.wake()
 	}

@@ -19,7 +19,9 @@ type receiverLine struct {
 	held  map[deliveryRef]bool
 	// behind is from where on the store has more that is due, of each partition.
 	behind map[int32]store.DueDelivery
-	busy   int
+	// busy is how many attempts are under way, and bytes how much they tell.
+	busy  int
+	bytes int64
 	// failing is set while the last attempt that ended had failed.
 	failing bool
 	// until is before when the receiver wants to be left alone; zero: it has not said so.
@@ -37,32 +39,34 @@ type deliveryRef struct {
 // heldDelivery is a delivery that waits for its attempt.
 type heldDelivery struct {
 	deliveryRef
+	// bytes is how long its notice is, at the most.
+	bytes  int64
 	tenure *deliveryTenure
 }
 
 // take has a delivery that is due wait; false: it is held already, or waits in the store.
-func (l *receiverLine) take(t *deliveryTenure, ref deliveryRef, due time.Time) bool {
-	if l.has(ref) {
+func (l *receiverLine) take(d heldDelivery, due time.Time) bool {
+	if l.has(d.deliveryRef) {
 		return false
 	}
-	from, waits := l.behind[ref.partition]
+	from, waits := l.behind[d.partition]
 	if !waits && len(l.held) < receiverHeldMax {
-		l.hold(t, ref)
+		l.hold(d)
 		return true
 	}
 	// The store knows times in milliseconds.
 	if before := due.Truncate(time.Millisecond).Add(-time.Millisecond); !waits || before.Before(from.At) {
-		l.behind[ref.partition] = store.DueDelivery{At: before}
+		l.behind[d.partition] = store.DueDelivery{At: before}
 	}
 	return false
 }
 
-func (l *receiverLine) hold(t *deliveryTenure, ref deliveryRef) {
-	if l.has(ref) {
+func (l *receiverLine) hold(d heldDelivery) {
+	if l.has(d.deliveryRef) {
 		return
 	}
-	l.held[ref] = false
-	l.queue = append(l.queue, heldDelivery{deliveryRef: ref, tenure: t})
+	l.held[d.deliveryRef] = false
+	l.queue = append(l.queue, d)
 }
 
 func (l *receiverLine) has(ref deliveryRef) bool {
@@ -82,6 +86,11 @@ func (l *receiverLine) drop(partition int32) {
 
 // hungry reports whether the line has run half empty, and there is more in the store.
 func (l *receiverLine) hungry() bool { return len(l.behind) > 0 && 2*len(l.held) <= receiverHeldMax }
+
+// full reports whether the first in the queue must wait for attempts of the line to end.
+func (l *receiverLine) full() bool {
+	return l.busy >= l.places() || l.busy > 0 && l.bytes+l.queue[0].bytes > receiverBytesMax
+}
 
 func (l *receiverLine) places() int {
 	if l.failing {

@@ -14,6 +14,8 @@ import (
 type telling struct {
 	id       store.DeliveryID
 	receiver store.Receiver
+	// bytes is how long the notice is, at the most.
+	bytes int32
 	// due is before when the attempt must not begin; zero: the delivery has ended.
 	due time.Time
 }
@@ -45,13 +47,13 @@ func (t *turn) told(p *partTurn, in told) error {
 		return err
 	}
 	if !known || in.attempt != d.State.Attempts+1 { // of a former tenure
-		p.tellings = append(p.tellings, telling{id: in.id, receiver: in.receiver, due: d.State.Due})
+		p.tellings = append(p.tellings, telling{id: in.id, receiver: in.receiver, bytes: d.Bytes, due: d.State.Due})
 		return nil
 	}
 	next, end := delivery.Step(d.State, delivery.Attempted{At: in.at, Verdict: in.verdict, Spread: spreadOf(p.id, in.id)})
 	if end.Status == "" {
 		d.State = next
-		p.tellings = append(p.tellings, telling{id: in.id, receiver: in.receiver, due: next.Due})
+		p.tellings = append(p.tellings, telling{id: in.id, receiver: in.receiver, bytes: d.Bytes, due: next.Due})
 		return p.tx.PutDelivery(in.id, d)
 	}
 	p.tellings = append(p.tellings, telling{id: in.id, receiver: in.receiver})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -26,7 +27,9 @@ type Delivery struct {
 	Account string
 	Target  *parleyv1.ResponseTarget
 	// Of is how many targets the notice had.
-	Of    int32
+	Of int32
+	// Bytes is how long the notice is, at the most.
+	Bytes int32
 	State delivery.State
 }
 
@@ -48,16 +51,17 @@ type DueDelivery struct {
 	ID DeliveryID
 }
 
-// PutNotice keeps what is told of an event under its sequence, and whom it is told to.
+// PutNotice keeps what is told of an event under its sequence, and whom it is told to. It sets Of and Bytes of the deliveries.
 func (t *Tx) PutNotice(sequence int64, n *parleyv1.NoticeState, deliveries []Delivery) error {
 	value, err := encode(n)
 	if err != nil {
 		return fmt.Errorf("encode notice: %w", err)
 	}
 	t.set(noticeKey(t.partition, sequence), value)
-	for i, d := range deliveries {
-		d.Of = int32(len(deliveries))
-		if err := t.PutDelivery(DeliveryID{Sequence: sequence, Target: int32(i)}, d); err != nil {
+	for i := range deliveries {
+		d := &deliveries[i]
+		d.Of, d.Bytes = int32(len(deliveries)), int32(len(value))
+		if err := t.PutDelivery(DeliveryID{Sequence: sequence, Target: int32(i)}, *d); err != nil {
 			return err
 		}
 	}
@@ -86,6 +90,8 @@ func (t *Tx) PutDelivery(id DeliveryID, d Delivery) error {
 		BegunAtMs: schemas.MilliOf(d.State.Begun),
 		ErrorCode: string(d.State.Code),
 		Message:   d.State.Message,
+
+		NoticeBytes: d.Bytes,
 	})
 	if err != nil {
 		return fmt.Errorf("encode delivery: %w", err)
@@ -187,6 +193,7 @@ func decodeDelivery(key, value []byte) (Delivery, error) {
 		Account: m.Account,
 		Target:  m.GetTarget(),
 		Of:      m.Of,
+		Bytes:   m.NoticeBytes,
 		State: delivery.State{
 			Begun:    schemas.InstantOf(m.BegunAtMs),
 			Due:      schemas.InstantOf(m.DueMs),
@@ -216,9 +223,10 @@ func (r *reader) notice(sequence int64) (*parleyv1.NoticeState, error) {
 	return n, decode(k, v, n)
 }
 
-// Due is a delivery in the order in which they fall due, and who is told.
+// Due is a delivery in the order in which they fall due, how long its notice is, and who is told.
 type Due struct {
 	DueDelivery
+	Bytes    int32
 	Receiver Receiver
 }
 
@@ -227,8 +235,8 @@ func (s *Store) Due(partition int32, after DueDelivery, limit int) ([]Due, error
 	var out []Due
 	lower := append(dueKey(partition, after), 0)
 	err := scan(s.db, lower, behind(lower[:prefixLen]), func(k, value []byte) (bool, error) {
-		account, name, _ := bytes.Cut(value, []byte{0})
-		out = append(out, Due{DueDelivery: splitDue(k[prefixLen:]), Receiver: Receiver{Account: string(account), Name: string(name)}})
+		account, name, _ := bytes.Cut(value[4:], []byte{0})
+		out = append(out, Due{splitDue(k[prefixLen:]), noticeBytes(value), Receiver{Account: string(account), Name: string(name)}})
 		return len(out) < limit, nil
 	})
 	return out, err
@@ -236,13 +244,13 @@ func (s *Store) Due(partition int32, after DueDelivery, limit int) ([]Due, error
 
 // DueOf returns the deliveries of a partition to one receiver that are due at a time, from the one behind after on, earliest
 // first, at most limit.
-func (s *Store) DueOf(partition int32, to Receiver, after DueDelivery, now time.Time, limit int) ([]DueDelivery, error) {
-	var out []DueDelivery
+func (s *Store) DueOf(partition int32, to Receiver, after DueDelivery, now time.Time, limit int) ([]Due, error) {
+	var out []Due
 	all := receiverKey(partition, to)
 	lower := append(appendDue(receiverKey(partition, to), after), 0)
 	upper := appendMilli(receiverKey(partition, to), now.Add(time.Millisecond))
-	err := scan(s.db, lower, upper, func(k, _ []byte) (bool, error) {
-		out = append(out, splitDue(k[len(all):]))
+	err := scan(s.db, lower, upper, func(k, value []byte) (bool, error) {
+		out = append(out, Due{splitDue(k[len(all):]), noticeBytes(value), to})
 		return len(out) < limit, nil
 	})
 	return out, err
@@ -275,11 +283,15 @@ func (w *writer) restoreDelivery(k, before, now []byte) error {
 // placesOf are the entries of a delivery in the indexes.
 func placesOf(partition int32, id DeliveryID, d *Delivery) [2]Change {
 	at, to := DueDelivery{At: d.State.Due, ID: id}, d.Receiver()
+	size := binary.BigEndian.AppendUint32(nil, uint32(d.Bytes))
 	return [...]Change{
-		{Key: appendDue(receiverKey(partition, to), at), Value: []byte{}},
-		{Key: dueKey(partition, at), Value: append(append([]byte(to.Account), 0), to.Name...)},
+		{Key: appendDue(receiverKey(partition, to), at), Value: size},
+		{Key: dueKey(partition, at), Value: append(append(append(slices.Clip(size), to.Account...), 0), to.Name...)},
 	}
 }
+
+// noticeBytes are what the value of a place begins with.
+func noticeBytes(value []byte) int32 { return int32(binary.BigEndian.Uint32(value)) }
 
 func noticeKey(partition int32, sequence int64) []byte {
 	return binary.BigEndian.AppendUint64(prefix(partition, kindNotice), uint64(sequence))

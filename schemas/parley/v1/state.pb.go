@@ -804,8 +804,10 @@ type DeliveryState struct {
 	// begun_at_ms is when there was something to tell.
 	BegunAtMs int64 `protobuf:"varint,6,opt,name=begun_at_ms,json=begunAtMs,proto3" json:"begun_at_ms,omitempty"`
 	// error_code and message are of the last attempt.
-	ErrorCode     string `protobuf:"bytes,7,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
-	Message       string `protobuf:"bytes,8,opt,name=message,proto3" json:"message,omitempty"`
+	ErrorCode string `protobuf:"bytes,7,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	Message   string `protobuf:"bytes,8,opt,name=message,proto3" json:"message,omitempty"`
+	// notice_bytes is how long the notice is, at the most: an erasure makes it shorter.
+	NoticeBytes   int32 `protobuf:"varint,9,opt,name=notice_bytes,json=noticeBytes,proto3" json:"notice_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -894,6 +896,13 @@ func (x *DeliveryState) GetMessage() string {
 		return x.Message
 	}
 	return ""
+}
+
+func (x *DeliveryState) GetNoticeBytes() int32 {
+	if x != nil {
+		return x.NoticeBytes
+	}
+	return 0
 }
 
 // ErasureState is a request to erase what is held of a person, under the offset of its record. It stays for an hour after its
@@ -1226,7 +1235,7 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\fNoticeCounts\x12\x14\n" +
 	"\x05total\x18\x01 \x01(\x05R\x05total\x12\x1c\n" +
 	"\tprocessed\x18\x02 \x01(\x05R\tprocessed\x12\x16\n" +
-	"\x06errors\x18\x03 \x01(\x05R\x06errors\"\xf8\x01\n" +
+	"\x06errors\x18\x03 \x01(\x05R\x06errors\"\x9b\x02\n" +
 	"\rDeliveryState\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x121\n" +
 	"\x06target\x18\x02 \x01(\v2\x19.parley.v1.ResponseTargetR\x06target\x12\x0e\n" +
@@ -1236,7 +1245,8 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\vbegun_at_ms\x18\x06 \x01(\x03R\tbegunAtMs\x12\x1d\n" +
 	"\n" +
 	"error_code\x18\a \x01(\tR\terrorCode\x12\x18\n" +
-	"\amessage\x18\b \x01(\tR\amessage\"\x8b\x02\n" +
+	"\amessage\x18\b \x01(\tR\amessage\x12!\n" +
+	"\fnotice_bytes\x18\t \x01(\x05R\vnoticeBytes\"\x8b\x02\n" +
 	"\fErasureState\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\x06R\asubject\x12\x17\n" +
