@@ -280,7 +280,11 @@ func (r *restorer) results(ctx context.Context, p *partition) error {
 			}
 			p.applied.Results = e.Offset + 1
 		}
-		return r.store.RestoreEvents(p.id, events, p.applied)
+		unreadable, err := r.store.RestoreEvents(p.id, events, p.applied)
+		for _, u := range unreadable {
+			r.cfg.Log.Error("a result cannot be read; polls do not find it here, and the sink puts it aside", "topic", r.cfg.Topics.Results, "partition", from, "error", u)
+		}
+		return err
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -160,6 +161,33 @@ func TestUnreadableNoticeStopsItsPartitionAlone(t *testing.T) {
 				t.Errorf("told of %q, want %q", n.Call.ConversationID, done)
 			}
 		})
+	}
+}
+
+// A result that cannot be read is no state: it keeps nobody from taking the partition, and its calls, over.
+func TestUnreadableResultStopsNothing(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	_, stop := c.started(new(recorder), t.TempDir())
+	stop()
+	for p := range int32(partitions) {
+		err := c.client.ProduceSync(t.Context(), &kgo.Record{
+			Topic: c.topics.Results, Partition: p % 2, Value: []byte{0xff},
+			Headers: []kgo.RecordHeader{{Key: schemas.HeaderPartition, Value: strconv.AppendInt(nil, int64(p), 10)}},
+		}).FirstErr()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := new(logBuffer)
+	p, _ := c.start(new(recorder), t.TempDir(), func(cfg *processor.Config) { cfg.Log = slog.New(slog.NewTextHandler(log, nil)) })
+	for q := range int32(partitions) {
+		id := idOn(q, 0)
+		c.send("acme/"+id, part(id, 1, 1))
+		await(t, p, id)
+	}
+	if n := strings.Count(log.String(), "a result cannot be read"); n != partitions {
+		t.Errorf("the log says it %d times, want %d: %s", n, partitions, log.String())
 	}
 }
 

@@ -26,6 +26,10 @@ func (t *Transaction) Queued() (QueuedTransaction, error) {
 		one.results([]ResultResource{r}) // its error comes again below
 		return len(one.b)
 	})
+	if q, err = t.queued(); err != nil || len(q) <= QueuedBytesMax || t.Call == nil {
+		return q, err
+	}
+	t.keep(0) // what is around them is all but as long, with escapes in every place
 	return t.queued()
 }
 

@@ -70,6 +70,21 @@ func TestQueuedTransaction(t *testing.T) {
 	}
 }
 
+// What is around the results may be long, too, where each byte is escaped: there is a bound all the same.
+func TestQueuedTransactionHasAnEnd(t *testing.T) {
+	t.Parallel()
+	e := callEvent(1, schemas.TransactionResultsMax/2)
+	c := e.GetCall()
+	c.Message, c.ConversationId, c.Results[0].Message = strings.Repeat("\x01", 2_000), strings.Repeat("\x01", 1_000), strings.Repeat("x", schemas.TransactionResultsMax-1_000)
+	q := queued(t, schemas.EventCallCompleted, e)
+	if len(q) > schemas.QueuedBytesMax {
+		t.Errorf("%d bytes", len(q))
+	}
+	if read, err := q.Transaction(1); err != nil || len(read.Call.Results) != 0 || !read.Truncated || read.Link == "" || read.Call.Message != c.Message {
+		t.Errorf("%+v, %v", read, err)
+	}
+}
+
 // As many results are there as fit, and not one less.
 func TestQueuedTransactionIsCut(t *testing.T) {
 	t.Parallel()

@@ -36,6 +36,8 @@ const (
 	BlockBytesMax = 64 << 10
 	// TransactionResultsMax bounds the results in one transaction; those beyond are cut off.
 	TransactionResultsMax = 48 << 10
+	// QueuedBytesMax bounds a transaction as it lies in a queue.
+	QueuedBytesMax = 60 << 10
 )
 
 // TransactionOf is the transaction that an event becomes, with the type that its record says. It has no id before it is in a queue.
@@ -62,11 +64,16 @@ func (t *Transaction) Cut(size func(ResultResource) int) {
 	total := 0
 	for i, r := range t.Call.Results {
 		if total += size(r); total > TransactionResultsMax {
-			t.Call.Results = t.Call.Results[:i]
-			t.Truncated, t.Link = true, "/v1/requests/"+url.PathEscape(t.Call.RequestID)
+			t.keep(i)
 			return
 		}
 	}
+}
+
+// keep leaves out all results but the first n, and says so.
+func (t *Transaction) keep(n int) {
+	t.Call.Results = t.Call.Results[:n]
+	t.Truncated, t.Link = true, "/v1/requests/"+url.PathEscape(t.Call.RequestID)
 }
 
 // TransactionBlock is what one dequeue returns, for those who read it.

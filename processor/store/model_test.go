@@ -430,8 +430,8 @@ func (m *model) restore(t *rapid.T, rest []Change, at Applied) {
 		rest = rest[n:]
 	}
 	missed := slices.DeleteFunc(slices.Clone(m.results), func(e Event) bool { return e.Offset < at.Results })
-	if err := m.store.RestoreEvents(modelPartition, missed, m.applied); err != nil {
-		t.Fatal(err)
+	if unreadable, err := m.store.RestoreEvents(modelPartition, missed, m.applied); err != nil || len(unreadable) > 0 {
+		t.Fatal(unreadable, err)
 	}
 }
 

@@ -259,20 +259,22 @@ type Event struct {
 	Value  []byte
 }
 
-// RestoreEvents keeps events that the store missed, as Tx.Finish does.
-func (s *Store) RestoreEvents(partition int32, events []Event, applied Applied) error {
+// RestoreEvents keeps events that the store missed, as Tx.Finish does. It passes over those that cannot be read, and returns an
+// error for each: the store has events for a time, as a copy, and the state does not depend on them.
+func (s *Store) RestoreEvents(partition int32, events []Event, applied Applied) (unreadable []error, _ error) {
 	b := s.db.NewBatch()
 	defer b.Close()
 	w := writer{batch: b, store: s, partition: partition}
 	for _, e := range events {
 		m := new(parleyv1.ResultEvent)
-		if err := proto.Unmarshal(e.Value, m); err != nil {
-			return fmt.Errorf("restore event %d of partition %d: %w", e.Offset, partition, err)
+		err := proto.Unmarshal(e.Value, m)
+		if err == nil {
+			err = w.finish(eventOf(m, e.Value), e.Offset, applied.At)
 		}
-		if err := w.finish(eventOf(m, e.Value), e.Offset, applied.At); err != nil {
-			return err
+		if err != nil {
+			unreadable = append(unreadable, fmt.Errorf("event at offset %d: %w", e.Offset, err))
 		}
 	}
 	w.put(Change{Key: appliedKey(partition), Value: applied.encode()})
-	return w.commit()
+	return unreadable, w.commit()
 }

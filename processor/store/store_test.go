@@ -370,14 +370,29 @@ func TestDamagedPositionIsAnError(t *testing.T) {
 	}
 }
 
-func TestDamagedEventIsAnError(t *testing.T) {
+func TestDamagedEventIsPassedOver(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	if err := s.RestoreEvents(0, []Event{{Offset: 7, Value: []byte{0xff}}}, Applied{Results: 8}); err == nil {
-		t.Error("an event that is no protobuf was kept")
+	sound := &parleyv1.ResultEvent{Account: "acme", Event: &parleyv1.ResultEvent_Conversation{Conversation: &parleyv1.ConversationEvent{ConversationId: "c"}}}
+	value, err := proto.Marshal(sound)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if a, err := s.Applied(0); err != nil || a.Results != 0 {
-		t.Errorf("position %+v, %v, want none: the batch was refused", a, err)
+	nameless, err := proto.Marshal(&parleyv1.ResultEvent{Event: &parleyv1.ResultEvent_Call{Call: &parleyv1.CallEvent{RequestId: "none"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unreadable, err := s.RestoreEvents(0, []Event{{Offset: 7, Value: []byte{0xff}}, {Offset: 8, Value: nameless}, {Offset: 9, Value: value}}, Applied{Results: 10})
+	if err != nil || len(unreadable) != 2 {
+		t.Errorf("unreadable are %v, %v, want those at 7 and 8", unreadable, err)
+	}
+	if a, err := s.Applied(0); err != nil || a.Results != 10 {
+		t.Errorf("position %+v, %v, want 10", a, err)
+	}
+	v := s.View(0)
+	defer v.Close()
+	if e, err := v.Ended(schemas.NewConversationKey("acme", "c", schemas.RequestID{})); err != nil || e == nil {
+		t.Errorf("the sound one: %v, %v", e, err)
 	}
 }
 
