@@ -208,6 +208,9 @@ func (n *notifier) admit(d heldDelivery, to store.Receiver, due time.Time) {
 
 // look takes note of a line that has room for more of the store, and forgets that of a receiver to whom nothing is due.
 func (n *notifier) look(l *receiverLine) {
+	if n.receivers[l.to] != l {
+		return // it was forgotten with a partition, and something still knew it; its receiver may have another by now
+	}
 	if l.hungry() && !l.fed {
 		l.fed = true
 		n.hungry = append(n.hungry, l)
