@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -109,10 +110,12 @@ func (f *fetcher) try(ctx context.Context, at place, bytesMax int32) (piece, err
 	return piece{records: got.Records, first: at.offset, next: max(at.offset, next), end: got.LastStableOffset}, nil
 }
 
-// fetchRequest asks for one partition, outside of any session (KIP-227), without waiting.
+// fetchRequest asks for one partition, outside of any session (KIP-227), without waiting. Its size is bounded as that of a partition, and
+// not as that of the answer: where the latter bound ends a partition, kfake, which is the embedded broker, does not say which transactions
+// in it were aborted.
 func fetchRequest(at place, id [16]byte, bytesMax int32) *kmsg.FetchRequest {
 	req := kmsg.NewPtrFetchRequest()
-	req.ReplicaID, req.SessionEpoch, req.IsolationLevel, req.MaxBytes = -1, -1, 1, bytesMax
+	req.ReplicaID, req.SessionEpoch, req.IsolationLevel, req.MaxBytes = -1, -1, 1, math.MaxInt32
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.TopicID = at.topic, id
 	p := kmsg.NewFetchRequestTopicPartition()
