@@ -51,6 +51,9 @@ func newDeliveryMetrics(r prometheus.Registerer) *deliveryMetrics {
 
 // tell counts an attempt at a delivery that began at one time, of something that was to be told since another.
 func (m *deliveryMetrics) tell(n *notify.Notification, began, since time.Time, t told) {
+	if t.verdict.Kind == notify.Later {
+		return // there was none
+	}
 	by := n.Target.GetResponseType()
 	if t.attempt == 1 {
 		m.first.Observe(seconds(since, began))

@@ -104,8 +104,11 @@ func (l *receiverLine) heard(t told) {
 	if ref := (deliveryRef{partition: t.partition, id: t.id}); l.has(ref) {
 		l.held[ref] = true
 	}
-	l.failing = t.verdict.Kind == notify.Again
-	if after := t.verdict.RetryAfter; l.failing && after > 0 {
+	later := t.verdict.Kind == notify.Later
+	if !later {
+		l.failing = t.verdict.Kind == notify.Again
+	}
+	if after := t.verdict.RetryAfter; (later || l.failing) && after > 0 {
 		l.until = t.at.Add(min(after, delivery.PauseMax))
 	}
 }

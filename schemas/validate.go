@@ -3,7 +3,6 @@ package schemas
 import (
 	"bytes"
 	"fmt"
-	"net/mail"
 	"net/url"
 	"slices"
 	"time"
@@ -268,8 +267,8 @@ func (l Limits) responseTarget(at string, r *parleyv1.ResponseTarget) *Problem {
 		if !l.Mail {
 			return problem(InvalidParameter, at+"/responseType", "nobody is told by mail here: no mail server is named (PARLEY_SMTP_URL); use HTTPPost, or poll")
 		}
-		if a, err := mail.ParseAddress(r.ResponseAddress); err != nil || a.Address != r.ResponseAddress {
-			return problem(InvalidResponseAddress, at+"/responseAddress", "an email address, as user@example.com")
+		if err := CheckMailbox(r.ResponseAddress); err != nil {
+			return problem(InvalidResponseAddress, at+"/responseAddress", "%v", err)
 		}
 	case ResponseHTTPPost:
 		u, err := url.Parse(r.ResponseAddress)

@@ -178,6 +178,12 @@ func TestValidateRefuses(t *testing.T) {
 		{"respond when", func(c *parleyv1.Call) { c.Options.SendResponseTo[0].RespondWhen = "Later" }, schemas.InvalidParameter, "/options/sendResponseTo/0/respondWhen"},
 		{"mail without domain", func(c *parleyv1.Call) { c.Options.SendResponseTo[0].ResponseAddress = "user" }, schemas.InvalidResponseAddress, "/options/sendResponseTo/0/responseAddress"},
 		{"mail with a name", func(c *parleyv1.Call) { c.Options.SendResponseTo[0].ResponseAddress = "U <user@example.com>" }, schemas.InvalidResponseAddress, "/options/sendResponseTo/0/responseAddress"},
+		{"mail with a quoted local part", func(c *parleyv1.Call) { c.Options.SendResponseTo[0].ResponseAddress = `"u s"@example.com` }, schemas.InvalidResponseAddress, "/options/sendResponseTo/0/responseAddress"},
+		{"mail in another script", func(c *parleyv1.Call) { c.Options.SendResponseTo[0].ResponseAddress = "user@exämple.com" }, schemas.InvalidResponseAddress, "/options/sendResponseTo/0/responseAddress"},
+		{"mail to an address literal", func(c *parleyv1.Call) { c.Options.SendResponseTo[0].ResponseAddress = "user@[192.0.2.1]" }, schemas.InvalidResponseAddress, "/options/sendResponseTo/0/responseAddress"},
+		{"mail with a long local part", func(c *parleyv1.Call) {
+			c.Options.SendResponseTo[0].ResponseAddress = strings.Repeat("u", 65) + "@example.com"
+		}, schemas.InvalidResponseAddress, "/options/sendResponseTo/0/responseAddress"},
 		{"relative URL", func(c *parleyv1.Call) { c.Options.SendResponseTo[0] = post("/hook") }, schemas.InvalidResponseAddress, "/options/sendResponseTo/0/responseAddress"},
 		{"URL without host", func(c *parleyv1.Call) { c.Options.SendResponseTo[0] = post("http://:80/") }, schemas.InvalidResponseAddress, "/options/sendResponseTo/0/responseAddress"},
 		{"URL of another scheme", func(c *parleyv1.Call) { c.Options.SendResponseTo[0] = post("gopher://example.com") }, schemas.InvalidResponseAddress, "/options/sendResponseTo/0/responseAddress"},

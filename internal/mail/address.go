@@ -6,14 +6,12 @@ import (
 	"net/mail"
 	"strings"
 	"unicode/utf8"
+
+	"parley/schemas"
 )
 
-// addressBytesMax is the longest path of SMTP without its brackets (RFC 5321, section 4.5.3.1.3); a name before it is cut from
-// the room of a header line.
-const (
-	addressBytesMax = 254
-	nameBytesMax    = 200
-)
+// nameBytesMax bounds a name before an address: it is cut from the room of a header line.
+const nameBytesMax = 200
 
 // Address is a mailbox, perhaps with a name. The zero value is none.
 type Address struct {
@@ -26,8 +24,8 @@ type Address struct {
 // ParseAddress reads one mailbox, as ann@example.com or Ann <ann@example.com>. The mailbox is ASCII: a domain in another script is
 // given as xn--.
 func ParseAddress(s string) (Address, error) {
-	if len(s) > addressBytesMax+nameBytesMax {
-		return Address{}, fmt.Errorf("an address has at most %d bytes, and a name before it %d", addressBytesMax, nameBytesMax)
+	if len(s) > schemas.MailboxBytesMax+nameBytesMax {
+		return Address{}, fmt.Errorf("an address has at most %d bytes, and a name before it %d", schemas.MailboxBytesMax, nameBytesMax)
 	}
 	if hasControl(s) {
 		return Address{}, errors.New("an address has no control characters")
@@ -36,12 +34,10 @@ func ParseAddress(s string) (Address, error) {
 	if err != nil {
 		return Address{}, fmt.Errorf("%.100q is not the address of one mailbox, as ann@example.com", s)
 	}
-	switch at := strings.LastIndexByte(a.Address, '@'); {
-	case !plain(a.Address):
-		return Address{}, errors.New("an address is of ASCII letters, digits and signs; a domain in another script is given as xn--")
-	case len(a.Address) > addressBytesMax || at > 64:
-		return Address{}, fmt.Errorf("an address has at most %d bytes, 64 of them before its @", addressBytesMax)
-	case hasControl(a.Name) || len(a.Name) > nameBytesMax: // an encoded word may hold anything
+	if err := schemas.CheckMailbox(a.Address); err != nil {
+		return Address{}, err
+	}
+	if hasControl(a.Name) || len(a.Name) > nameBytesMax { // an encoded word may hold anything
 		return Address{}, fmt.Errorf("the name before an address has no control characters, and at most %d bytes", nameBytesMax)
 	}
 	return Address{Name: a.Name, Mailbox: a.Address}, nil
@@ -54,14 +50,6 @@ func (a Address) String() string {
 
 // Domain is what stands behind the @.
 func (a Address) Domain() string { return a.Mailbox[strings.LastIndexByte(a.Mailbox, '@')+1:] }
-
-// plain reports whether a mailbox is of visible ASCII, without what SMTP gives a meaning of its own. Quoted local parts are
-// nobody's any more, and half the servers read them otherwise than the other half.
-func plain(mailbox string) bool {
-	return !strings.ContainsFunc(mailbox, func(r rune) bool {
-		return r <= ' ' || r >= utf8.RuneSelf || r == 0x7f || strings.ContainsRune(`"\<>(),:;[]`, r)
-	})
-}
 
 // hasControl reports whether s holds what ends a line, or anything else that is not to be seen; invalid UTF-8, too.
 func hasControl(s string) bool {

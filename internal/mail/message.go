@@ -7,6 +7,8 @@ import (
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
+
+	"parley/schemas"
 )
 
 // SubjectBytesMax bounds a subject: what is longer, nobody's list of messages shows.
@@ -102,8 +104,8 @@ func (m *Message) check() error {
 		return fmt.Errorf("a subject has at most %d bytes, this one has %d", SubjectBytesMax, len(m.Subject))
 	case m.Text == "" && m.HTML == "":
 		return errors.New("a message has a text, or HTML, or both")
-	case m.ID == "" || !plain(m.ID):
-		return errors.New("the id of a message is visible ASCII")
+	case schemas.CheckMailbox(m.ID) != nil: // RFC 5322, section 3.6.4: it is the same
+		return errors.New("the id of a message has the form of an address")
 	}
 	return nil
 }

@@ -58,7 +58,9 @@ func Begin(at time.Time) State { return State{Begun: at, Due: at} }
 
 // Step says what follows from an attempt: another, not before Due, or the end.
 func Step(s State, in Attempted) (State, End) {
-	s.Attempts++
+	if in.Verdict.Kind != notify.Later {
+		s.Attempts++
+	}
 	s.Code, s.Message = schemas.Code(clip(string(in.Verdict.Code), codeBytesMax)), clip(in.Verdict.Message, messageBytesMax)
 	end := End{Status: schemas.Undelivered, Code: s.Code, Message: s.Message, Attempts: s.Attempts, At: in.At}
 	switch in.Verdict.Kind {
@@ -66,14 +68,25 @@ func Step(s State, in Attempted) (State, End) {
 		return s, End{Status: schemas.Delivered, Attempts: s.Attempts, At: in.At}
 	case notify.Refused:
 		return s, end
+	case notify.Later:
+		s.Due = in.At.Add(min(max(in.Verdict.RetryAfter, pauseLeast), PauseMax))
+		return until(s, end)
 	}
 	s.Due = in.At.Add(max(pause(s.Attempts, in.Spread), min(in.Verdict.RetryAfter, PauseMax)))
+	return until(s, end)
+}
+
+// until ends a delivery whose time is over when it is due.
+func until(s State, end End) (State, End) {
 	if s.Due.After(s.Begun.Add(TriedFor)) {
 		end.Message = fmt.Sprintf("given up after %d attempts: %s", s.Attempts, s.Message)
 		return s, end
 	}
 	return s, End{}
 }
+
+// pauseLeast is the least that a sender has a delivery wait that it does not attempt.
+const pauseLeast = 100 * time.Millisecond
 
 // pause is the time to wait after an attempt (from 1): exponential, ±20 % by what is the delivery's own, never more than
 // PauseMax.

@@ -43,6 +43,29 @@ func TestReceiverThatNeverAnswers(t *testing.T) {
 	}
 }
 
+// What a sender does not attempt yet is no attempt, and makes the next pause no longer; the time for which a receiver is tried
+// bounds it, too.
+func TestSenderThatLetsWait(t *testing.T) {
+	t.Parallel()
+	later := func(at, pause time.Duration) delivery.Attempted {
+		return delivery.Attempted{At: epoch.Add(at), Verdict: notify.Verdict{Kind: notify.Later, RetryAfter: pause, Code: "RateLimited", Message: "m"}}
+	}
+	s := delivery.Begin(epoch)
+	for i, tt := range []struct{ asked, want time.Duration }{{0, 100 * time.Millisecond}, {time.Second, time.Second}, {1000 * time.Hour, time.Hour}} {
+		next, end := delivery.Step(s, later(0, tt.asked))
+		if end.Status != "" || next.Attempts != 0 || next.Due.Sub(epoch) != tt.want || next.Code != "RateLimited" {
+			t.Errorf("%d: %+v, %+v", i, next, end)
+		}
+		s = next
+	}
+	if next, _ := delivery.Step(s, delivery.Attempted{At: epoch, Verdict: notify.Verdict{Kind: notify.Again}}); next.Attempts != 1 || next.Due.Sub(epoch) > 1200*time.Millisecond {
+		t.Errorf("the first attempt: %+v", next)
+	}
+	if _, end := delivery.Step(s, later(delivery.TriedFor, time.Second)); end.Status != schemas.Undelivered || end.Attempts != 0 || end.Code != "RateLimited" {
+		t.Errorf("after its time: %+v", end)
+	}
+}
+
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -9,7 +9,7 @@ import (
 // Verdict is what came of an attempt to tell a receiver.
 type Verdict struct {
 	Kind Kind
-	// RetryAfter is how long the receiver asks to be left alone, by all notifications; it is used with Again. Zero: it asks
+	// RetryAfter is how long the receiver asks to be left alone, by all notifications; it is used with Again and Later. Zero: it asks
 	// for nothing, and the next attempt comes when it is usual.
 	RetryAfter time.Duration
 	// Code and Message say why the receiver has not taken it, for whoever looks at the delivery: no secrets, no text of the
@@ -28,8 +28,10 @@ const (
 	Again
 	// Refused: it will never be taken (an address that must not be reached, an SMTP 5xx). The delivery has ended.
 	Refused
+	// Later: there was no attempt, as the sender does not let the account have more now. It is made after RetryAfter.
+	Later
 )
 
 func (k Kind) String() string {
-	return [...]string{"none", "Taken", "Again", "Refused"}[k]
+	return [...]string{"none", "Taken", "Again", "Refused", "Later"}[k]
 }

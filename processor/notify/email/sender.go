@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
@@ -63,10 +64,22 @@ func (s *Sender) Send(ctx context.Context, n *notify.Notification) notify.Verdic
 	if err != nil {
 		return notify.Verdict{Kind: notify.Refused, Code: schemas.TargetForbidden, Message: err.Error()}
 	}
-	if !s.limit(n.Account).Allow() {
-		return notify.Verdict{Kind: notify.Again, Code: schemas.RateLimited, Message: "the account has had its messages for now"}
+	if wait := s.wait(n.Account); wait > 0 {
+		return notify.Verdict{Kind: notify.Later, RetryAfter: wait, Code: schemas.RateLimited, Message: "the account has had its messages for now"}
 	}
 	return verdict(s.cfg.Client.Send(ctx, s.cfg.Server, m))
+}
+
+// wait is for how long an account may have no message; zero: it may have this one.
+func (s *Sender) wait(account string) time.Duration {
+	if s.cfg.Rate <= 0 {
+		return time.Hour
+	}
+	l := s.limit(account)
+	if l.Allow() {
+		return 0
+	}
+	return time.Duration((1 - l.Tokens()) / s.cfg.Rate * float64(time.Second))
 }
 
 // limit counts the messages of an account.

@@ -203,15 +203,15 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// An account that has had its messages holds up no other.
+// An account that has had its messages holds up no other, and waits for as long as it must: that is no attempt.
 func TestRate(t *testing.T) {
 	t.Parallel()
 	s := mailtest.Start(t, mailtest.Config{})
 	e := sender(t, s, 2)
 	other := notification(false)
 	other.Account = "other"
-	for i, want := range []notify.Kind{notify.Taken, notify.Taken, notify.Again} {
-		if v := e.Send(t.Context(), notification(false)); v.Kind != want {
+	for i, want := range []notify.Kind{notify.Taken, notify.Taken, notify.Later} {
+		if v := e.Send(t.Context(), notification(false)); v.Kind != want || (v.RetryAfter > 0) != (want == notify.Later) {
 			t.Errorf("message %d: %+v", i, v)
 		}
 	}
