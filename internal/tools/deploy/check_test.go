@@ -78,8 +78,15 @@ func (o *objects) checkServices(t *testing.T) {
 		if got := o.selected(t, &meta.LabelSelector{MatchLabels: s.Spec.Selector}); len(got) != 1 {
 			t.Errorf("service %s is for the pods of %v", s.Name, got)
 		}
-		if p := s.Spec.Ports[0]; p.TargetPort != intstr.FromString("http") {
+		port := "http"
+		if s.Spec.Ports[0].Name == "smtp" {
+			port = "mail"
+		}
+		if p := s.Spec.Ports[0]; p.TargetPort != intstr.FromString(port) {
 			t.Errorf("service %s has the target port %s", s.Name, p.TargetPort.String())
+		}
+		if port == "mail" {
+			continue // it has no metrics
 		}
 		for _, m := range o.monitors {
 			selector, err := meta.LabelSelectorAsSelector(&m.Spec.Selector)
@@ -114,6 +121,13 @@ func (o *objects) checkPod(t *testing.T, w workload) {
 		t.Errorf("the pods of %s say that they are at %s, where nobody finds them", w.name, at)
 	} else if !ok && role == "processor" {
 		t.Errorf("the pods of %s do not say where they are", w.name)
+	}
+	takesMail := slices.ContainsFunc(c.Ports, func(p core.ContainerPort) bool { return p.Name == "mail" && p.ContainerPort == 2525 })
+	if is := env["PARLEY_MAIL_ADDR"] == ":2525"; is != takesMail {
+		t.Errorf("the pods of %s take mail at %q, and have a port for it: %t", w.name, env["PARLEY_MAIL_ADDR"], takesMail)
+	}
+	if served := slices.ContainsFunc(o.services, func(s core.Service) bool { return s.Spec.Ports[0].Name == "smtp" }); role == "ingest" && served != takesMail {
+		t.Errorf("the pods of %s take mail: %t, a service hands it to them: %t", w.name, takesMail, served)
 	}
 	drain, err := time.ParseDuration(env["PARLEY_DRAIN_DELAY"])
 	if err != nil {

@@ -154,6 +154,10 @@ spec:
         - name: PARLEY_TLS_KEY
           value: /etc/parley/tls/tls.key
         {{- end }}
+        {{- if and (eq .role "ingest") $values.mail.enabled }}
+        - name: PARLEY_MAIL_ADDR
+          value: ":2525"
+        {{- end }}
         {{- with ($values.resources.limits).memory }}
         - name: GOMEMLIMIT
           value: {{ include "parley.memory" . }}
@@ -162,6 +166,10 @@ spec:
       ports:
         - name: http
           containerPort: 8080
+        {{- if and (eq .role "ingest") $values.mail.enabled }}
+        - name: mail
+          containerPort: 2525
+        {{- end }}
       # It gives up by itself when Kafka does not answer within half a minute, and says so.
       startupProbe:
         {{- include "parley.probe" (dict "root" $root "path" "/healthz") | nindent 8 }}
