@@ -33,6 +33,7 @@ type answerer struct {
 	answer       func(schemas.AnswerQuery) (schemas.AnswerVerdict, error)
 	request      func(schemas.RequestQuery) (schemas.CallResource, error)
 	outage       func(schemas.RouteQuery) (schemas.RouteOutage, error)
+	deliveries   func(schemas.DeliveriesQuery) ([]schemas.EndDeliveries, error)
 	calls        func(schemas.ConversationQuery) ([]schemas.CallResource, error)
 	failed       func(schemas.FailedQuery) ([]schemas.ConversationResource, error)
 	usage        func([]string) (map[string]schemas.AccountUsage, error)
@@ -119,6 +120,15 @@ func (f *fakeSource) RouteOutage(_ context.Context, q schemas.RouteQuery) (schem
 		return schemas.RouteOutage{}, nil
 	}
 	return f.answers.outage(q)
+}
+
+func (f *fakeSource) Deliveries(_ context.Context, q schemas.DeliveriesQuery) ([]schemas.EndDeliveries, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answers.deliveries == nil {
+		return nil, schemas.ErrUnavailable
+	}
+	return f.answers.deliveries(q)
 }
 
 func (f *fakeSource) Calls(_ context.Context, q schemas.ConversationQuery) ([]schemas.CallResource, error) {

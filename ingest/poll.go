@@ -27,7 +27,7 @@ type poller struct {
 // request returns the status of a call. Its error is a *schemas.Problem or a fault of ours. "There is no such
 // request" is said only when both have said so, and never of a request whose receipt the client holds.
 func (p poller) request(ctx context.Context, q schemas.RequestQuery) (schemas.CallResource, error) {
-	return ask(ctx, p, question[schemas.CallResource]{
+	r, err := ask(ctx, p, question[schemas.CallResource]{
 		wait:     q.Wait,
 		accepted: q.Accepted != nil,
 		live: func(ctx context.Context, wait time.Duration) (schemas.CallResource, error) {
@@ -41,6 +41,10 @@ func (p poller) request(ctx context.Context, q schemas.RequestQuery) (schemas.Ca
 		final: func(r schemas.CallResource) bool { return r.Status.Final() },
 		noun:  "request",
 	})
+	if err == nil {
+		p.pending(ctx, []toldEnd{{r.Told, &r.Deliveries}})
+	}
+	return r, err
 }
 
 // inRecord is the question for the record, of a call of which the live state says how it is recorded, or nothing.
@@ -75,7 +79,15 @@ func (p poller) conversation(ctx context.Context, q schemas.ConversationQuery) (
 	if err != nil {
 		return r, err
 	}
-	return p.whole(ctx, q, r)
+	if r, err = p.whole(ctx, q, r); err != nil {
+		return r, err
+	}
+	ends := []toldEnd{{r.Told, &r.Deliveries}}
+	for i := range r.Calls {
+		ends = append(ends, toldEnd{r.Calls[i].Told, &r.Calls[i].Deliveries})
+	}
+	p.pending(ctx, ends)
+	return r, nil
 }
 
 // whole puts into a page the calls that only the record has.

@@ -107,6 +107,62 @@ func TestPollAsksTheRecordAsLiveSays(t *testing.T) {
 	}
 }
 
+// Of an end that only the record knows, the owner still knows who has not been told yet; when it cannot tell, the others are shown.
+func TestPollShowsDeliveriesThatHaveNotEnded(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	at := time.UnixMilli(3).UTC()
+	delivered := schemas.DeliveryResource{ResponseType: "HTTPPost", ResponseAddress: "https://one", Status: schemas.Delivered, Attempts: 1, CompletedAt: &at}
+	since := schemas.DeliveryResource{ResponseType: "HTTPPost", ResponseAddress: "https://two", Status: schemas.Undelivered, Attempts: 9, CompletedAt: &at}
+	pending := schemas.DeliveryResource{ResponseType: "HTTPPost", ResponseAddress: "https://three", Status: schemas.DeliveryPending, NextAttemptAt: &at}
+	h.live.tell(func(f *fakeSource) { f.err = fmt.Errorf("look up: %w", &schemas.RecordedError{}) })
+	recorded := func(receivers int) {
+		h.record.tell(func(f *fakeSource) {
+			told := schemas.Told{Partition: 2, Sequence: 7, Receivers: receivers}
+			f.err, f.call.Status, f.conversation.Status = nil, schemas.OK, schemas.ConversationComplete
+			f.call.Deliveries, f.call.Told = []schemas.DeliveryResource{delivered}, told
+			f.conversation.Deliveries, f.conversation.Told = []schemas.DeliveryResource{delivered}, told
+		})
+	}
+	asked := 0
+	owner := func(q schemas.DeliveriesQuery) ([]schemas.EndDeliveries, error) {
+		if asked++; q.Partition != 2 || !slices.Equal(q.Sequences, []int64{7}) {
+			t.Errorf("asked %+v", q)
+		}
+		same := delivered
+		return []schemas.EndDeliveries{{Sequence: 7, Deliveries: []schemas.DeliveryResource{pending, same, since}}}, nil
+	}
+	for _, tt := range []struct {
+		name      string
+		receivers int
+		owner     func(schemas.DeliveriesQuery) ([]schemas.EndDeliveries, error)
+		want      []string
+	}{
+		{"the owner tells", 3, owner, []string{"https://three", "https://one", "https://two"}},
+		{"the owner is away", 3, nil, []string{"https://one"}},
+		{"all have ended", 1, owner, []string{"https://one"}},
+	} {
+		recorded(tt.receivers)
+		h.live.tell(func(f *fakeSource) { f.answers.deliveries = tt.owner })
+		for _, path := range []string{requestsPath + someID, conversationsPath + "c"} {
+			var got struct {
+				Deliveries []schemas.DeliveryResource `json:"deliveries"`
+			}
+			h.get(t, path).decode(t, &got)
+			var addresses []string
+			for _, d := range got.Deliveries {
+				addresses = append(addresses, d.ResponseAddress)
+			}
+			if !slices.Equal(addresses, tt.want) {
+				t.Errorf("%s: GET %s shows %q, want %q", tt.name, path, addresses, tt.want)
+			}
+		}
+	}
+	if asked != 2 {
+		t.Errorf("the owner was asked %d times, want 2", asked)
+	}
+}
+
 // A page of a conversation whose first calls only the record has is put together.
 func TestPollPutsAPageTogether(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,8 @@ type Live interface {
 	Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error)
 	// RouteOutage tells why the calls of a route wait, if they do.
 	RouteOutage(ctx context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error)
+	// Deliveries tells how far telling of ends has come.
+	Deliveries(ctx context.Context, q schemas.DeliveriesQuery) ([]schemas.EndDeliveries, error)
 	// Usage tells what is held of accounts; one of which nothing is held may be left out.
 	Usage(ctx context.Context, accounts []string) (map[string]schemas.AccountUsage, error)
 	// Conversations returns the first conversations that are asked for, without their calls and in the order of their

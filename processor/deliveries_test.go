@@ -231,6 +231,31 @@ func TestTooManyReceivers(t *testing.T) {
 	}
 }
 
+// Who has not been told of an end yet is known by its place, also when nothing else is known of it any more.
+func TestDeliveriesByPlace(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	dir := t.TempDir()
+	away := &receiver{verdict: func(*notify.Notification) notify.Verdict { return notify.Verdict{Kind: notify.Again, Code: "Away"} }}
+	p, stop := c.start(new(recorder), dir, away.posted)
+	c.send("acme/c", toldPart("c", 1, 1, target("host", schemas.RespondOnCallComplete, "")))
+	r := await(t, p, "c")
+	away.await(t, 1)
+	stop()
+	purge(t, dir)
+	p, _ = c.start(new(recorder), dir, away.posted)
+	partition, sequence := placeOf(r.Calls[0].Sequence)
+	q := schemas.DeliveriesQuery{Partition: partition, Sequences: []int64{sequence, sequence + 1}}
+	var ends []schemas.EndDeliveries
+	var err error
+	if !within(patience, func() bool { ends, err = p.Deliveries(t.Context(), q); return err == nil }) {
+		t.Fatal(err)
+	}
+	if len(ends) != 2 || ends[0].Sequence != sequence || len(ends[0].Deliveries) != 1 || ends[0].Deliveries[0].Status != schemas.DeliveryPending || len(ends[1].Deliveries) != 0 {
+		t.Errorf("deliveries: %+v, want the one that is pending", ends)
+	}
+}
+
 // What is told to one receiver at a time is bounded in bytes, too: it is in memory. All of it is told in the end.
 func TestLongNoticesWaitForOneAnother(t *testing.T) {
 	t.Parallel()

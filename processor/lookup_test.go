@@ -241,6 +241,23 @@ func (c *cluster) pages(p *processor.Processor, status schemas.ConversationStatu
 	}
 }
 
+// purge has the store in a folder forget what ClickHouse has.
+func purge(t *testing.T, dir string) {
+	t.Helper()
+	s, err := store.Open(store.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for partition := range int32(partitions) {
+		if _, err := s.Purge(partition, 1_000_000, time.Now().Add(time.Hour), 1_000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestPurgedEventsAreUnavailable has the store forget what ClickHouse has: the owner knows that there was something,
 // and sends whoever asks there.
 func TestPurgedEventsAreUnavailable(t *testing.T) {
@@ -254,18 +271,7 @@ func TestPurgedEventsAreUnavailable(t *testing.T) {
 	id := uuid.MustParse(await(t, p, "c").Calls[0].RequestID)
 	await(t, p, alone.String())
 	stop()
-	s, err := store.Open(store.Config{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for partition := range int32(partitions) {
-		if _, err := s.Purge(partition, 1_000_000, time.Now().Add(time.Hour), 1_000); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	purge(t, dir)
 	p, _ = c.start(new(recorder), dir)
 	c.send("acme/new", part("new", 1, 1))
 	await(t, p, "new")

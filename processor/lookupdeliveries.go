@@ -1,9 +1,29 @@
 package processor
 
 import (
+	"context"
+
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
 )
+
+// Deliveries tells how far telling of ends has come in a partition; *schemas.NotOwnedError when that is not ours.
+func (p *Processor) Deliveries(_ context.Context, q schemas.DeliveriesQuery) ([]schemas.EndDeliveries, error) {
+	ends, err := withView(p.live, q.Partition, func(v *lookup) (ends []schemas.EndDeliveries, err error) {
+		for _, sequence := range q.Sequences {
+			d, err := v.deliveries(sequence)
+			if err != nil {
+				return nil, err
+			}
+			ends = append(ends, schemas.EndDeliveries{Sequence: sequence, Deliveries: d})
+		}
+		return ends, nil
+	})
+	if err == nil && !p.live.leased() { // another owner may have told more
+		return nil, notOwned(q.Partition)
+	}
+	return ends, err
+}
 
 // call is a call that has ended, with who is told of it.
 func (v *lookup) call(e *parleyv1.ResultEvent) (schemas.CallResource, error) {

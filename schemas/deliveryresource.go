@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"slices"
 	"time"
 
 	parleyv1 "parley/schemas/parley/v1"
@@ -31,6 +32,53 @@ func DeliveryResourceOf(d *parleyv1.DeliveryEvent) DeliveryResource {
 		Attempts:        d.GetAttempts(),
 		CompletedAt:     TimeOf(d.GetCompletedAtMs()),
 	}
+}
+
+// Told is the place of the event of an end of which somebody is told, and of how many receivers deliveries say what came of it,
+// now or later. The zero Told: nobody is.
+type Told struct {
+	Partition int32
+	Sequence  int64
+	Receivers int
+}
+
+// DeliveriesQuery asks for the deliveries of ends, as the owner of their partition knows them.
+type DeliveriesQuery struct {
+	Partition int32
+	// Sequences are those of the events of the ends.
+	Sequences []int64
+}
+
+// EndDeliveries are the deliveries of an end: those that have not ended, and those that have, as far as the owner has them still.
+type EndDeliveries struct {
+	Sequence   int64
+	Deliveries []DeliveryResource
+}
+
+// WithLive returns the deliveries that the record has of an end, with those that the owner has told since: those that have not
+// ended stand first.
+func WithLive(recorded, live []DeliveryResource) []DeliveryResource {
+	var out, ended []DeliveryResource
+	rest := slices.Clone(recorded)
+	for _, d := range live {
+		if d.Status == DeliveryPending {
+			out = append(out, d)
+			continue
+		}
+		if i := slices.IndexFunc(rest, d.is); i >= 0 {
+			rest = slices.Delete(rest, i, i+1) // it is the same
+			continue
+		}
+		ended = append(ended, d)
+	}
+	return slices.Concat(out, recorded, ended)
+}
+
+// is reports whether two deliveries that have ended say the same.
+func (d DeliveryResource) is(o DeliveryResource) bool {
+	same := d.CompletedAt != nil && o.CompletedAt != nil && d.CompletedAt.Equal(*o.CompletedAt)
+	d.CompletedAt, o.CompletedAt = nil, nil
+	return same && d == o
 }
 
 func (j *jsonText) deliveries(all []DeliveryResource) {

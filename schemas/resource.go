@@ -40,6 +40,8 @@ type CallResource struct {
 	PartsExpireAt *time.Time `json:"partsExpireAt,omitempty"`
 	// Deliveries are how far telling of the end of the call has come, a receiver each.
 	Deliveries []DeliveryResource `json:"deliveries,omitempty"`
+	// Told is set by the record, which has of Deliveries those that have ended.
+	Told Told `json:"-"`
 }
 
 // MissingMax bounds the missing sequence codes that a status lists.
@@ -100,7 +102,9 @@ type ConversationResource struct {
 	Kept *KeptResource `json:"kept,omitempty"`
 	// Deliveries are how far telling of the end of the conversation has come, a receiver each. Those of its calls stand there.
 	Deliveries []DeliveryResource `json:"deliveries,omitempty"`
-	Calls      []CallResource     `json:"calls"`
+	// Told is set by the record, which has of Deliveries those that have ended.
+	Told  Told           `json:"-"`
+	Calls []CallResource `json:"calls"`
 	// Next is the sequence code after which the next page of Calls begins; absent on the last page.
 	Next int32 `json:"next,omitempty"`
 	// InRecord are the sequence codes of this page whose calls only the record has. It is between those who answer: a

@@ -43,6 +43,7 @@ func NewHandler(cfg HandlerConfig) (*Handler, error) {
 	h.mux.Handle("POST "+pathConversation, answering(h, cfg.Owner.Conversation))
 	h.mux.Handle("POST "+pathAnswer, answering(h, ofItsOwn(cfg.Owner.Answer)))
 	h.mux.Handle("POST "+pathRouteOutage, answering(h, ofItsOwn(cfg.Owner.RouteOutage)))
+	h.mux.Handle("POST "+pathDeliveries, answering(h, ofItsOwn(cfg.Owner.Deliveries)))
 	h.mux.Handle("POST "+pathUsage, answering(h, cfg.Owner.Usage))
 	h.mux.Handle("POST "+pathConversations, answering(h, cfg.Owner.Conversations))
 	h.mux.Handle("POST "+pathErasures, answering(h, cfg.Owner.Erasures))

@@ -32,7 +32,9 @@ type fakeOwner struct {
 	verdict schemas.AnswerVerdict
 	err     error
 	outages map[string]schemas.RouteOutage // by route
-	moved   chan struct{}                  // closed when anything changes
+	// deliveries are those of any end.
+	deliveries []schemas.EndDeliveries
+	moved      chan struct{} // closed when anything changes
 
 	// usage and listed are by partition.
 	usage  map[int32]map[string]schemas.AccountUsage
@@ -144,6 +146,16 @@ func (f *fakeOwner) RouteOutage(_ context.Context, q schemas.RouteQuery) (schema
 		return schemas.RouteOutage{}, &schemas.NotOwnedError{Partitions: []int32{q.Partition}}
 	}
 	return f.outages[q.Route], f.err
+}
+
+func (f *fakeOwner) Deliveries(_ context.Context, q schemas.DeliveriesQuery) ([]schemas.EndDeliveries, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.questions = append(f.questions, questionAsked{in: []int32{q.Partition}})
+	if f.err == nil && !slices.Contains(f.owned, q.Partition) {
+		return nil, &schemas.NotOwnedError{Partitions: []int32{q.Partition}}
+	}
+	return f.deliveries, f.err
 }
 
 // owns returns the error of a question for partitions of which some are not owned, or which cannot be answered.

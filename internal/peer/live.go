@@ -186,6 +186,15 @@ func (l *Live) RouteOutage(ctx context.Context, q schemas.RouteQuery) (schemas.R
 	return search.ask(ctx, []int32{q.Partition})
 }
 
+// Deliveries tells how far telling of ends has come, as the owner of their partition knows. Nobody waits for one.
+func (l *Live) Deliveries(ctx context.Context, q schemas.DeliveriesQuery) ([]schemas.EndDeliveries, error) {
+	put := func(ctx context.Context, o Owner, _ []int32) ([]schemas.EndDeliveries, error) {
+		return o.Deliveries(ctx, q)
+	}
+	search := question[[]schemas.EndDeliveries]{live: l, put: put}
+	return search.ask(ctx, []int32{q.Partition})
+}
+
 // accountsMax is how many accounts are asked about at once: so many fit into a question.
 const accountsMax = 500
 

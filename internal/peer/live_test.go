@@ -71,6 +71,11 @@ func TestOwnerElsewhereIsAsked(t *testing.T) {
 				t.Errorf("outage of %s: %+v, %v, want %+v", name, got, err, want)
 			}
 		}
+		pending := []schemas.EndDeliveries{{Sequence: 7, Deliveries: []schemas.DeliveryResource{{ResponseAddress: "https://one", Status: schemas.DeliveryPending}}}}
+		o.change(func(f *fakeOwner) { f.deliveries = pending })
+		if got, err := l.Deliveries(t.Context(), schemas.DeliveriesQuery{Partition: 2, Sequences: []int64{7}}); err != nil || !reflect.DeepEqual(got, pending) {
+			t.Errorf("deliveries: %+v, %v, want %+v", got, err, pending)
+		}
 		for _, q := range o.asked() {
 			if len(q.in) != 1 || q.in[0] != 2 && q.in[0] != 3 {
 				t.Errorf("asked %+v, want of the one partition", q)

@@ -16,6 +16,8 @@ type Owner interface {
 	Answer(ctx context.Context, q schemas.AnswerQuery) (schemas.AnswerVerdict, error)
 	// RouteOutage is asked of the partition that the query names.
 	RouteOutage(ctx context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error)
+	// Deliveries is asked of the partition that the query names.
+	Deliveries(ctx context.Context, q schemas.DeliveriesQuery) ([]schemas.EndDeliveries, error)
 	// Usage, Conversations and Audit tell of all partitions that are asked; of none, when some of them are not owned.
 	Usage(ctx context.Context, accounts []string, in ...int32) (map[string]schemas.AccountUsage, error)
 	Conversations(ctx context.Context, q schemas.ConversationsQuery, in ...int32) ([]schemas.ConversationResource, error)
@@ -42,6 +44,10 @@ func (nobody) Answer(_ context.Context, q schemas.AnswerQuery) (schemas.AnswerVe
 
 func (nobody) RouteOutage(_ context.Context, q schemas.RouteQuery) (schemas.RouteOutage, error) {
 	return schemas.RouteOutage{}, &schemas.NotOwnedError{Partitions: []int32{q.Partition}}
+}
+
+func (nobody) Deliveries(_ context.Context, q schemas.DeliveriesQuery) ([]schemas.EndDeliveries, error) {
+	return nil, &schemas.NotOwnedError{Partitions: []int32{q.Partition}}
 }
 
 func (nobody) Usage(_ context.Context, _ []string, in ...int32) (map[string]schemas.AccountUsage, error) {

@@ -51,6 +51,10 @@ func (r remote) RouteOutage(ctx context.Context, q schemas.RouteQuery) (schemas.
 	return put[schemas.RouteOutage](ctx, r, pathRouteOutage, asked[schemas.RouteQuery]{Query: q}, 0)
 }
 
+func (r remote) Deliveries(ctx context.Context, q schemas.DeliveriesQuery) ([]schemas.EndDeliveries, error) {
+	return put[[]schemas.EndDeliveries](ctx, r, pathDeliveries, asked[schemas.DeliveriesQuery]{Query: q}, 0)
+}
+
 func (r remote) Usage(ctx context.Context, accounts []string, in ...int32) (map[string]schemas.AccountUsage, error) {
 	return put[map[string]schemas.AccountUsage](ctx, r, pathUsage, asked[[]string]{In: in, Query: accounts}, 0)
 }

@@ -18,6 +18,7 @@ const (
 	pathConversation = Path + "conversation"
 	pathAnswer       = Path + "answer"
 	pathRouteOutage  = Path + "route-outage"
+	pathDeliveries   = Path + "deliveries"
 	// of all partitions
 	pathUsage         = Path + "usage"
 	pathConversations = Path + "conversations"

@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,7 +11,7 @@ import (
 )
 
 const selectCalls = `SELECT account, conversation_id, request_id, sequence_code, calls_in_conversation, method, status,
-	error_code, message, attempts, accepted_at, started_at, completed_at, partition, sequence, content
+	error_code, message, attempts, accepted_at, started_at, completed_at, partition, sequence, content, told
 FROM calls `
 
 // The statements that select calls, and their arguments.
@@ -51,6 +50,7 @@ type callRow struct {
 	Partition           int32      `ch:"partition"`
 	Sequence            int64      `ch:"sequence"`
 	Content             uint64     `ch:"content"`
+	Told                int32      `ch:"told"`
 }
 
 // calls returns the calls of a statement with their results. They are all of one conversation, or one alone.
@@ -75,17 +75,7 @@ func (q *Query) resources(ctx context.Context, found []callRow) ([]schemas.CallR
 	for i, c := range found {
 		calls[i] = schemas.CallResourceOf(c.event(results[c.Sequence]))
 	}
-	told, err := q.deliveries(ctx, found[0].Account, found[0].conversation())
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range told {
-		i := slices.IndexFunc(found, func(c callRow) bool { return c.Partition == d.Partition && c.Sequence == d.About })
-		if i >= 0 {
-			calls[i].Deliveries = append(calls[i].Deliveries, d.resource())
-		}
-	}
-	return calls, nil
+	return calls, q.tellings(ctx, found, calls)
 }
 
 // conversation is the name that the call's conversation is known by.

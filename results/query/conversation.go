@@ -11,7 +11,7 @@ import (
 )
 
 const selectConversations = `SELECT account, conversation_id, request_id, status, error_code, message, calls_in_conversation, received, errors,
-	accepted_at, started_at, completed_at, continues, continued_by
+	accepted_at, started_at, completed_at, continues, continued_by, partition, sequence, told
 FROM conversations `
 
 // conversationByName takes the account and the ConversationID, or the request id of a call without one.
@@ -33,6 +33,9 @@ type conversationRow struct {
 	CompletedAt         time.Time  `ch:"completed_at"`
 	Continues           string     `ch:"continues"`
 	ContinuedBy         string     `ch:"continued_by"`
+	Partition           int32      `ch:"partition"`
+	Sequence            int64      `ch:"sequence"`
+	Told                int32      `ch:"told"`
 }
 
 func (q *Query) conversation(ctx context.Context, ask schemas.ConversationQuery) (schemas.ConversationResource, error) {
@@ -47,14 +50,8 @@ func (q *Query) conversation(ctx context.Context, ask schemas.ConversationQuery)
 	if r.Calls, err = q.page(ctx, ask); err != nil {
 		return schemas.ConversationResource{}, err
 	}
-	told, err := q.deliveries(ctx, ask.Account, ask.ID)
-	if err != nil {
+	if err := q.telling(ctx, found[0], &r); err != nil {
 		return schemas.ConversationResource{}, err
-	}
-	for _, d := range told {
-		if d.ofConversation() {
-			r.Deliveries = append(r.Deliveries, d.resource())
-		}
 	}
 	if len(r.Calls) > schemas.CallsPage {
 		r.Calls = r.Calls[:schemas.CallsPage]

@@ -69,7 +69,7 @@ func stored(t *testing.T, events ...*parleyv1.ResultEvent) *Query {
 			t.Fatalf("%d of %d events are stored", n, len(events))
 		case <-tick.C:
 		}
-		if err := conn.QueryRow(t.Context(), "SELECT (SELECT count() FROM calls_log) + (SELECT count() FROM conversations_log)").Scan(&n); err != nil {
+		if err := conn.QueryRow(t.Context(), "SELECT (SELECT count() FROM calls_log) + (SELECT count() FROM conversations_log) + (SELECT count() FROM deliveries_log)").Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 	}

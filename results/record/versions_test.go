@@ -347,6 +347,7 @@ var values = map[string]string{
 	"trace_id":              "lower(hex(n))",
 	"continues":             "''",
 	"continued_by":          "if(event = 3, 'order-' || toString(n) || '~2', '')",
+	"told":                  "n % 3",
 	"type":                  "'call.completed'",
 	"response_type":         "'HTTPPost'",
 	"response_address":      "'https://example.com/' || toString(n)",

@@ -55,5 +55,6 @@ func callColumns() []column[callRow] {
 		wordOf("route", func(r *callRow) string { return r.call.Route }),
 		of("content", func(r *callRow) uint64 { return r.call.Content }),
 		of("trace_id", func(r *callRow) string { return hex.EncodeToString(r.call.TraceId) }),
+		of("told", func(r *callRow) int32 { return r.call.Told }),
 	}
 }

@@ -48,5 +48,6 @@ func conversationColumns() []column[conversationRow] {
 		of("sequence", func(r *conversationRow) int64 { return r.event.Sequence }),
 		of("continues", func(r *conversationRow) string { return r.conversation.Continues }),
 		of("continued_by", func(r *conversationRow) string { return r.conversation.ContinuedBy }),
+		of("told", func(r *conversationRow) int32 { return r.conversation.Told }),
 	}
 }
