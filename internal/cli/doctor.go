@@ -18,6 +18,7 @@ import (
 	"parley/internal/doctor"
 	"parley/internal/embedded"
 	"parley/internal/grants"
+	"parley/internal/mail"
 	"parley/internal/peer"
 	"parley/internal/route"
 	"parley/internal/topics"
@@ -28,6 +29,7 @@ import (
 type doctorCmd struct {
 	topicFlags
 	clickHouseAccessFlags
+	mailAccessFlags
 
 	ClickHouseDSN     string        `name:"clickhouse-dsn" env:"PARLEY_CLICKHOUSE_DSN" secret:"" placeholder:"DSN" help:"ClickHouse. Default: the embedded one of parley serve."`
 	EmbeddedDB        string        `name:"embedded-clickhouse-addr" default:"127.0.0.1:9000" env:"PARLEY_EMBEDDED_CLICKHOUSE_ADDR" placeholder:"HOST:PORT" help:"Where the embedded ClickHouse listens."`
@@ -107,14 +109,21 @@ func (c *doctorCmd) check(ctx context.Context, stderr io.Writer) (doctor.Report,
 	if err != nil {
 		return nil, err
 	}
-	var inKafka, inClickHouse, atNodes, behind doctor.Report
+	mails, err := c.mailClient(stderr)
+	if err != nil {
+		return nil, err
+	}
+	var inKafka, inClickHouse, atNodes, behind, byMail doctor.Report
 	var asked sync.WaitGroup
 	asked.Go(func() { inKafka = kafka.Check(ctx) })
 	asked.Go(func() { inClickHouse = clickhouse.Check(ctx) })
 	asked.Go(func() { atNodes = kafka.CheckNodes(ctx, probing) })
-	asked.Go(func() { behind = c.backends(ctx, kafka.Client) })
+	asked.Go(func() { behind = c.backends(ctx, kafka.Client, mails) })
+	if c.SMTPURL != "" {
+		asked.Go(func() { byMail = doctor.CheckMail(ctx, mails, c.SMTPURL) })
+	}
 	asked.Wait()
-	all := append(append(append(inKafka, inClickHouse...), behind...), atNodes...)
+	all := slices.Concat(inKafka, inClickHouse, behind, byMail, atNodes)
 	return append(all, doctor.CheckFolder(c.DataDir, embedded.CheckFolder(c.DataDir))), nil
 }
 
@@ -207,7 +216,7 @@ func (c *doctorCmd) probing() (with peer.Probing, err error) {
 }
 
 // backends looks at the routes, if there is a file of them.
-func (c *doctorCmd) backends(ctx context.Context, client *kgo.Client) doctor.Report {
+func (c *doctorCmd) backends(ctx context.Context, client *kgo.Client, mails mail.Client) doctor.Report {
 	if c.Routes == "" {
 		return nil
 	}
@@ -225,7 +234,7 @@ func (c *doctorCmd) backends(ctx context.Context, client *kgo.Client) doctor.Rep
 	defer cancel()
 	shown, err := topics.Look(looking, client)
 	if err != nil {
-		return doctor.CheckRoutes(ctx, table, nil)
+		return doctor.CheckRoutes(ctx, table, mails, nil)
 	}
-	return doctor.CheckRoutes(ctx, table, &shown)
+	return doctor.CheckRoutes(ctx, table, mails, &shown)
 }

@@ -63,7 +63,8 @@ type serveCmd struct {
 	Secret        string   `env:"PARLEY_SECRET" secret:"" placeholder:"TEXT" help:"Signs receipts, the tokens of deferred calls, and what nodes ask one another; the same on all nodes. Default when embedded: generated in the data folder." group:"Access"`
 	CallbackAllow []string `env:"PARLEY_CALLBACK_ALLOW" sep:"," placeholder:"CIDR,..." help:"Networks that callbacks may reach although they are private; there any port and plain http are fine." group:"Access"`
 
-	SMTPURL  string  `name:"smtp-url" env:"PARLEY_SMTP_URL" secret:"" placeholder:"URL" help:"Mail server by which callers are told who ask for it (responseType email), as smtp://user:password@mail.example.com:587, the same on all nodes; smtps:// for TLS from the beginning. Default: nobody is told by mail." group:"Mail"`
+	mailAccessFlags
+
 	SMTPFrom string  `name:"smtp-from" env:"PARLEY_SMTP_FROM" placeholder:"ADDRESS" help:"Sender of those messages, as Parley <parley@example.com>; {account} in it stands for the account." group:"Mail"`
 	SMTPRate float64 `name:"smtp-rate" default:"10" env:"PARLEY_SMTP_RATE" placeholder:"N" help:"Messages a second that the targets of one account get from this node; those of ten seconds may come at once." group:"Mail"`
 
@@ -236,7 +237,7 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		Sink: node.SinkConfig{
 			BlockRows: c.SinkBlockRows, BlockBytes: int(c.SinkBlockBytes), BlockWait: c.SinkBlockWait, InsertTimeout: c.SinkInsertTimeout,
 		},
-		Mail:     node.MailConfig{URL: c.SMTPURL, From: c.SMTPFrom, Rate: c.SMTPRate},
+		Mail:     node.MailConfig{URL: c.SMTPURL, CA: c.SMTPCA, From: c.SMTPFrom, Rate: c.SMTPRate},
 		MailIn:   node.MailInConfig{Addr: c.MailAddr, To: c.MailTo},
 		Limits:   c.calls(),
 		Requests: c.requests(),

@@ -30,6 +30,7 @@ const (
 	ClickHouseAccess Check = "clickhouse-access"
 	ClickHouseClock  Check = "clickhouse-clock"
 	Routes           Check = "routes"
+	Mail             Check = "mail"
 	Nodes            Check = "nodes"
 	DataFolder       Check = "data-folder"
 )
@@ -154,6 +155,11 @@ var checks = []Described{
 		Routes, "the file of routes, and each backend: name, connection, TLS, an answer to HEAD, which carries nothing out; the topics of kafka routes",
 		"calls of this route wait",
 		"mend the route, the name service, the certificate or the backend", false,
+	},
+	{
+		Mail, "the mail server of `PARLEY_SMTP_URL`: name, connection, EHLO, TLS, whether it takes the user and the password; nothing is sent",
+		"callers are told by mail when it takes us, within a day, or not at all",
+		"start the mail server, or mend the address, the password, the certificate (`PARLEY_SMTP_CA`) or the network", false,
 	},
 	{
 		Nodes, "each node of the group, at the address that it advertises: whether it answers, and knows the same secret",

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"parley/internal/mail"
 	"parley/internal/route"
 	"parley/internal/topics"
 )
@@ -27,7 +28,7 @@ type answer struct {
 
 // CheckRoutes looks for the backends of routes. It sends HEAD, which carries nothing out (RFC 9110, section 9.2.1), and
 // follows no redirect; a mail server it greets, and sends nothing. Topics of kafka routes are looked for in c; nil: Kafka did not answer.
-func CheckRoutes(ctx context.Context, table *route.Table, c *topics.Cluster) Report {
+func CheckRoutes(ctx context.Context, table *route.Table, by mail.Client, c *topics.Cluster) Report {
 	client := &http.Client{
 		Timeout:       backendTimeout,
 		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment},
@@ -38,7 +39,7 @@ func CheckRoutes(ctx context.Context, table *route.Table, c *topics.Cluster) Rep
 		case route.Kafka:
 			return judgeRouteTopics(r, c)
 		case route.SMTP:
-			return Report{checkMailServer(ctx, r)}
+			return Report{checkRouteMail(ctx, by, r)}
 		}
 		return Report{judgeBackend(head(ctx, client, r))}
 	})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/internal/mail"
 	"parley/internal/route"
 )
 
@@ -36,7 +37,7 @@ func TestBackendsAreShownWithoutSecrets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := CheckRoutes(t.Context(), table, nil)
+			r := CheckRoutes(t.Context(), table, mail.Client{}, nil)
 			if len(r) != 1 || r[0].Verdict != tt.verdict {
 				t.Fatalf("%+v, want one that is %v", r, tt.verdict)
 			}

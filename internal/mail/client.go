@@ -15,8 +15,8 @@ import (
 
 // Client hands messages to servers. Each goes over a connection of its own. The zero value is ready; it is safe for concurrent use.
 type Client struct {
-	// Trust verifies servers; nil: as the system does.
-	Trust *tls.Config
+	// TLS is how a server is verified that is reached now, by its host; nil: as the system does.
+	TLS func(host string) *tls.Config
 	// Name is the name that it says hello with. Empty: localhost.
 	Name string
 }
@@ -62,11 +62,10 @@ func (c Client) with(ctx context.Context, to Server, do func(*smtp.Client) error
 }
 
 func (c Client) begin(ctx context.Context, to Server, conn net.Conn) (*smtp.Client, error) {
-	config := new(tls.Config)
-	if c.Trust != nil {
-		config = c.Trust.Clone()
+	config := &tls.Config{ServerName: to.Host}
+	if c.TLS != nil {
+		config = c.TLS(to.Host)
 	}
-	config.ServerName = to.Host
 	var session *smtp.Client
 	var err error
 	switch to.Security {

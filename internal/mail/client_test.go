@@ -46,7 +46,7 @@ func send(t *testing.T, c mail.Client, to mail.Server, m *mail.Message) error {
 }
 
 // certified is a server's TLS, and what a client trusts.
-func certified(t *testing.T) (server, trust *tls.Config) {
+func certified(t *testing.T) (server *tls.Config, trust func(host string) *tls.Config) {
 	t.Helper()
 	authority, err := testkit.NewAuthority()
 	if err != nil {
@@ -60,7 +60,9 @@ func certified(t *testing.T) (server, trust *tls.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}}, &tls.Config{RootCAs: authority.Pool()}
+	return &tls.Config{Certificates: []tls.Certificate{pair}}, func(host string) *tls.Config {
+		return &tls.Config{RootCAs: authority.Pool(), ServerName: host}
+	}
 }
 
 func TestSend(t *testing.T) {
@@ -80,7 +82,7 @@ func TestSend(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := mailtest.Start(t, tt.cfg)
-			if err := send(t, mail.Client{Trust: trust}, at(t, s, tt.scheme, tt.user, tt.query), note()); err != nil {
+			if err := send(t, mail.Client{TLS: trust}, at(t, s, tt.scheme, tt.user, tt.query), note()); err != nil {
 				t.Fatal(err)
 			}
 			taken := s.Taken()
@@ -137,7 +139,7 @@ func TestSendFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := mailtest.Start(t, tt.cfg)
-			err := send(t, mail.Client{Trust: trust}, at(t, s, tt.scheme, tt.user, tt.query), note())
+			err := send(t, mail.Client{TLS: trust}, at(t, s, tt.scheme, tt.user, tt.query), note())
 			e, ok := errors.AsType[*mail.SendError](err)
 			if !ok {
 				t.Fatalf("error %v", err)

@@ -67,6 +67,7 @@ func TestMailSettings(t *testing.T) {
 		},
 		"PARLEY_SMTP_FROM is set": {From: good.From},
 		"PARLEY_SMTP_RATE":        {URL: good.URL, From: good.From},
+		"PARLEY_SMTP_CA":          {CA: "nowhere.pem"},
 	} {
 		err := c.check()
 		if well := strings.TrimSpace(setting) == ""; well != (err == nil) || !well && !strings.HasPrefix(err.Error(), setting) {

@@ -11,7 +11,6 @@ import (
 
 	"parley/ingest"
 	"parley/internal/egress"
-	"parley/internal/mail"
 	"parley/internal/peer"
 	"parley/processor"
 	"parley/processor/executor"
@@ -139,8 +138,12 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 		UserAgent: "parley/" + n.cfg.Version,
 	})
 	senders := map[string]notify.Sender{schemas.ResponseHTTPPost: callbacks.Send}
+	mails, err := n.cfg.Mail.client(n.log)
+	if err != nil {
+		return nil, err
+	}
 	if n.cfg.Mail.URL != "" {
-		byMail, err := n.cfg.Mail.sender()
+		byMail, err := n.cfg.Mail.sender(mails)
 		if err != nil {
 			return nil, err
 		}
@@ -158,7 +161,7 @@ func (n *node) openProcessor() (*processor.Processor, error) {
 		StoreDir:           filepath.Join(n.cfg.DataDir, "processor"),
 		Routes:             n.routes,
 		Senders:            senders,
-		Executor:           executor.ByType{HTTP: http, Mail: executor.NewSMTP(mail.Client{})},
+		Executor:           executor.ByType{HTTP: http, Mail: executor.NewSMTP(mails)},
 		Paused:             n.paused,
 		Tokens:             n.tokens,
 		Limits:             n.cfg.Limits,
