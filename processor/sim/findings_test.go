@@ -32,8 +32,9 @@ type findings struct {
 	// held then.
 	erasures map[place]*parleyv1.ErasureState
 	parts    []heldPart
-	// states are the last of each partition's own records in the changelog.
-	states map[int32]*parleyv1.PartitionState
+	// states are the last of each partition's own records in the changelog, tenures the sequences at which it got a next owner.
+	states  map[int32]*parleyv1.PartitionState
+	tenures map[int32][]int64
 }
 
 // place is where a record of parley.calls stands.
@@ -76,7 +77,7 @@ func (e event) of() string {
 
 // findings reads back what the run has left in the log.
 func (w *world) findings() *findings {
-	f := &findings{history: w.history, plan: w.plan, polls: w.polls, dead: make(map[place]int), requests: make(map[string]int), receiver: w.receiver, untold: make(map[string]bool), erasures: make(map[place]*parleyv1.ErasureState), states: make(map[int32]*parleyv1.PartitionState)}
+	f := &findings{history: w.history, plan: w.plan, polls: w.polls, dead: make(map[place]int), requests: make(map[string]int), receiver: w.receiver, untold: make(map[string]bool), erasures: make(map[place]*parleyv1.ErasureState), states: make(map[int32]*parleyv1.PartitionState), tenures: make(map[int32][]int64)}
 	for _, r := range w.broker.read(w.t, w.broker.names.Calls) {
 		f.arrived = append(f.arrived, f.arrival(r))
 	}
@@ -111,6 +112,9 @@ func (w *world) findings() *findings {
 			s := new(parleyv1.PartitionState)
 			if err := proto.Unmarshal(r.Value[1:], s); err != nil {
 				w.fail("the state can be read", "", "%v", err)
+			}
+			if before := f.states[r.Partition]; before != nil && s.Fence > before.Fence {
+				f.tenures[r.Partition] = append(f.tenures[r.Partition], before.Sequence)
 			}
 			f.states[r.Partition] = s
 		}

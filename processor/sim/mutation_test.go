@@ -30,6 +30,30 @@ var mutations = []mutation{
 		"		t.delay(r.due)\n	default:",
 		"	default:",
 	}}},
+	{"what attempts had to say goes with a turn that is aborted", []edit{{
+		"processor/loop.go",
+		"		l.notifier.put(tellings)\n",
+		"",
+	}}},
+	{"a delivery that has ended is held for ever", []edit{{
+		"processor/notifier.go",
+		"		l.letGo(deliveryRef{partition: partition, id: r.id})\n		n.look(l)\n",
+		"		n.look(l)\n",
+	}}},
+	{"what waits behind a full line is forgotten", []edit{
+		{"processor/notifier.go", "	receiverHeldMax = 256\n", "	receiverHeldMax = 2\n"},
+		{"processor/receiverline.go", "return len(l.behind) > 0 && ", "return len(l.behind) < 0 && "},
+	}},
+	{"deliveries are restored, and nobody knows when they are due", []edit{{
+		"processor/store/delivery.go",
+		"	for i, v := range [...][]byte{before, now} {\n",
+		"	for i, v := range [...][]byte{nil, nil} {\n",
+	}}},
+	{"a notice is forgotten with the first of its deliveries", []edit{{
+		"processor/store/delivery.go",
+		"	for i := range d.Of {\n",
+		"	for i := range d.Of * 0 {\n",
+	}}},
 	{"release before commit", []edit{
 		{
 			"processor/loop.go",

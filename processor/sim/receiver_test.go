@@ -84,6 +84,15 @@ func (f *findings) deliveries(no verdict) {
 		if delivered := d.Status == string(schemas.Delivered); delivered != (f.receiver.taken[what] > 0) || !delivered && f.receiver.came[what] == 0 {
 			no("who is said to have been told was", e.of(), "%s is %s; it came %d times, and was taken %d", what, d.Status, f.receiver.came[what], f.receiver.taken[what])
 		}
+		owners := 0 // behind the event: each may repeat an attempt of which the one before it has recorded nothing
+		for _, at := range f.tenures[e.Partition] {
+			if at >= d.About {
+				owners++
+			}
+		}
+		if came := f.receiver.came[what]; came > int(d.Attempts)+owners {
+			no("an attempt is made again by a next owner alone", e.of(), "%s came %d times, by %d attempts and %d next owners", what, came, d.Attempts, owners)
+		}
 	}
 	for _, e := range f.events {
 		for address, concerned := range e.concerns() {
