@@ -45,6 +45,7 @@ type optionsJSON struct {
 	ScheduledTime       *time.Time     `json:"scheduledTime"`
 	StartBy             *time.Time     `json:"startBy"`
 	SendResponseTo      []responseJSON `json:"sendResponseTo"`
+	Properties          jsontext.Value `json:"properties"`
 }
 
 type responseJSON struct {
@@ -114,6 +115,7 @@ func (o *optionsJSON) proto() *parleyv1.Options {
 		FailOn:              o.FailOn,
 		ScheduledTimeMs:     unixMilli(o.ScheduledTime),
 		StartByMs:           unixMilli(o.StartBy),
+		Properties:          presentJSON(o.Properties),
 	}
 	for _, r := range o.SendResponseTo {
 		out.SendResponseTo = append(out.SendResponseTo, &parleyv1.ResponseTarget{

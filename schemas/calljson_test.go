@@ -23,7 +23,8 @@ const everyMember = `{
     "conversationId": "order-1234", "sequenceCode": 1, "callsInConversation": 3,
     "scheduledTime": "2026-12-01T08:00:00Z", "startBy": "2026-12-01T10:00:00.5+01:00", "priority": "High", "failOn": "Never",
     "sendResponseTo": [{"responseType": "HTTPPost", "responseAddress": "https://example.com/hook",
-      "respondWhen": "OnConversationComplete", "includeResults": true, "includeObjects": true, "onlyIncludeBase": true}]
+      "respondWhen": "OnConversationComplete", "includeResults": true, "includeObjects": true, "onlyIncludeBase": true}],
+    "properties": {"Client": {"ID": 7}}
   }
 }`
 
@@ -46,6 +47,7 @@ func TestDecodeCallReadsEveryMember(t *testing.T) {
 				ResponseType: "HTTPPost", ResponseAddress: "https://example.com/hook",
 				RespondWhen: "OnConversationComplete", IncludeResults: true, IncludeObjects: true, OnlyIncludeBase: true,
 			}},
+			Properties: []byte(`{"Client": {"ID": 7}}`),
 		},
 	}
 	if got := decode(t, everyMember); !proto.Equal(got, want) {

@@ -34,12 +34,30 @@ func Content(call *parleyv1.Call) (uint64, error) {
 		}
 		field(string(properties))
 	}
-	options, err := proto.MarshalOptions{Deterministic: true}.Marshal(call.GetOptions())
+	asked, err := canonicalOptions(call.GetOptions())
+	if err != nil {
+		return 0, err
+	}
+	options, err := proto.MarshalOptions{Deterministic: true}.Marshal(asked)
 	if err != nil {
 		return 0, fmt.Errorf("encode options: %w", err)
 	}
 	field(string(options))
 	return max(1, binary.BigEndian.Uint64(h.Sum(nil))), nil
+}
+
+// canonicalOptions are options whose properties are canonical.
+func canonicalOptions(o *parleyv1.Options) (*parleyv1.Options, error) {
+	if len(o.GetProperties()) == 0 {
+		return o, nil
+	}
+	properties, err := canonical(o.Properties)
+	if err != nil {
+		return nil, fmt.Errorf("canonicalize properties of options: %w", err)
+	}
+	o = proto.CloneOf(o)
+	o.Properties = properties
+	return o, nil
 }
 
 func canonical(properties []byte) (jsontext.Value, error) {

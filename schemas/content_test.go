@@ -63,6 +63,7 @@ func TestContentDiffers(t *testing.T) {
 		"sequence code":       func(c *parleyv1.Call) { c.Options.SequenceCode = new(int32(1)) },
 		"scheduled at zero":   func(c *parleyv1.Call) { c.Options.ScheduledTimeMs = new(int64(0)) },
 		"priority":            func(c *parleyv1.Call) { c.Options.Priority = "High" },
+		"its properties":      func(c *parleyv1.Call) { c.Options.Properties = []byte(`{"Client":1}`) },
 		"no options":          func(c *parleyv1.Call) { c.Options = nil },
 	}
 	seen := make(map[uint64]string)

@@ -56,6 +56,7 @@ func optionsJSONOf(o *parleyv1.Options) optionsJSON {
 		FailOn:              o.FailOn,
 		ScheduledTime:       timeOfMilli(o.ScheduledTimeMs),
 		StartBy:             timeOfMilli(o.StartByMs),
+		Properties:          orAbsent(o.Properties),
 	}
 	for _, r := range o.SendResponseTo {
 		out.SendResponseTo = append(out.SendResponseTo, responseJSON{

@@ -77,6 +77,10 @@ func (l Limits) validate(call *parleyv1.Call, now time.Time, valid validJSON) *P
 	if p := l.objects(call.Objects, valid); p != nil {
 		return p
 	}
+	if p := propertiesProblem(call.GetOptions().GetProperties(), valid); p != nil {
+		p.Pointer = "/options/properties"
+		return p
+	}
 	return l.options(call.GetOptions(), now)
 }
 
@@ -124,13 +128,19 @@ func (l Limits) object(o *parleyv1.Object, valid validJSON) *Problem {
 			return p
 		}
 	}
-	if len(o.Properties) == 0 {
-		return nil
-	}
-	if v := jsontext.Value(o.Properties); !bytes.HasPrefix(bytes.TrimLeft(v, " \t\r\n"), []byte("{")) || !valid(v) {
-		return problem(InvalidBody, "/properties", "properties are a JSON object")
+	if p := propertiesProblem(o.Properties, valid); p != nil {
+		p.Pointer = "/properties"
+		return p
 	}
 	return nil
+}
+
+// propertiesProblem returns a problem without a pointer, unless properties are absent or an object.
+func propertiesProblem(v jsontext.Value, valid validJSON) *Problem {
+	if len(v) == 0 || bytes.HasPrefix(bytes.TrimLeft(v, " \t\r\n"), []byte("{")) && valid(v) {
+		return nil
+	}
+	return problem(InvalidBody, "", "properties are a JSON object")
 }
 
 // name returns a problem without a pointer.

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
 )
 
 // What a backend is sent is what openapi.yaml says.
@@ -34,9 +35,12 @@ func TestRequestsAreAsDocumented(t *testing.T) {
 	seen := make(chan seenRequest, 1)
 	r := routeTo(serve(t, func(_ http.ResponseWriter, r *http.Request) { seen <- see(r) }))
 	x := newHTTP(t)
+	chosen := batch(1)[0]
+	chosen.Call.Options = &parleyv1.Options{Properties: []byte(`{"SaveOptions":{"SaveOption":[]}}`)}
 	for name, send := range map[string]func(){
-		"one call": func() { x.Execute(t.Context(), r, batch(1)[0]) },
-		"a batch":  func() { x.ExecuteBatch(t.Context(), r, batch(3)) },
+		"one call":                              func() { x.Execute(t.Context(), r, batch(1)[0]) },
+		"a call with properties of its options": func() { x.Execute(t.Context(), r, chosen) },
+		"a batch":                               func() { x.ExecuteBatch(t.Context(), r, batch(3)) },
 	} {
 		send()
 		got := <-seen
@@ -46,6 +50,9 @@ func TestRequestsAreAsDocumented(t *testing.T) {
 		}
 		if err := schema.Validate(value); err != nil {
 			t.Errorf("%s: %s is not as documented: %v", name, got.body, err)
+		}
+		if with := strings.Contains(got.body, `"options":{"SaveOptions":{"SaveOption":[]}}`); with != strings.Contains(name, "options") {
+			t.Errorf("%s: %s", name, got.body)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
@@ -43,6 +44,8 @@ type requestJSON struct {
 	DeferredToken string `json:"deferredToken,omitzero"`
 	Fence         int64  `json:"fence,omitzero"`
 	Traceparent   string `json:"traceparent,omitzero"`
+	// Options are the properties of the call's options, as they were received.
+	Options jsontext.Value `json:"options,omitzero"`
 }
 
 // body is the request as it goes alone.
@@ -67,6 +70,7 @@ func (req Request) json() requestJSON {
 		Attempt:             req.Attempt,
 		Method:              c.Method,
 		Action:              c.Action,
+		Options:             c.GetOptions().GetProperties(),
 	}
 }
 

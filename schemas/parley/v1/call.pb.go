@@ -269,8 +269,11 @@ type Options struct {
 	ScheduledTimeMs *int64            `protobuf:"varint,7,opt,name=scheduled_time_ms,json=scheduledTimeMs,proto3,oneof" json:"scheduled_time_ms,omitempty"`
 	StartByMs       *int64            `protobuf:"varint,8,opt,name=start_by_ms,json=startByMs,proto3,oneof" json:"start_by_ms,omitempty"`
 	SendResponseTo  []*ResponseTarget `protobuf:"bytes,9,rep,name=send_response_to,json=sendResponseTo,proto3" json:"send_response_to,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// properties is a JSON object as its text: what else the caller says of how the call is to be carried out, which means
+	// nothing here and is handed to who carries it out. Empty: nothing.
+	Properties    []byte `protobuf:"bytes,10,opt,name=properties,proto3" json:"properties,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Options) Reset() {
@@ -362,6 +365,13 @@ func (x *Options) GetStartByMs() int64 {
 func (x *Options) GetSendResponseTo() []*ResponseTarget {
 	if x != nil {
 		return x.SendResponseTo
+	}
+	return nil
+}
+
+func (x *Options) GetProperties() []byte {
+	if x != nil {
+		return x.Properties
 	}
 	return nil
 }
@@ -483,7 +493,7 @@ const file_parley_v1_call_proto_rawDesc = "" +
 	"\n" +
 	"properties\x18\b \x01(\fR\n" +
 	"properties\x12\x16\n" +
-	"\x06erased\x18\t \x01(\x05R\x06erased\"\xf3\x03\n" +
+	"\x06erased\x18\t \x01(\x05R\x06erased\"\x93\x04\n" +
 	"\aOptions\x12!\n" +
 	"\frequest_type\x18\x01 \x01(\tR\vrequestType\x12,\n" +
 	"\x0fconversation_id\x18\x02 \x01(\tH\x00R\x0econversationId\x88\x01\x01\x12(\n" +
@@ -493,7 +503,11 @@ const file_parley_v1_call_proto_rawDesc = "" +
 	"\afail_on\x18\x06 \x01(\tR\x06failOn\x12/\n" +
 	"\x11scheduled_time_ms\x18\a \x01(\x03H\x03R\x0fscheduledTimeMs\x88\x01\x01\x12#\n" +
 	"\vstart_by_ms\x18\b \x01(\x03H\x04R\tstartByMs\x88\x01\x01\x12C\n" +
-	"\x10send_response_to\x18\t \x03(\v2\x19.parley.v1.ResponseTargetR\x0esendResponseToB\x12\n" +
+	"\x10send_response_to\x18\t \x03(\v2\x19.parley.v1.ResponseTargetR\x0esendResponseTo\x12\x1e\n" +
+	"\n" +
+	"properties\x18\n" +
+	" \x01(\fR\n" +
+	"propertiesB\x12\n" +
 	"\x10_conversation_idB\x10\n" +
 	"\x0e_sequence_codeB\x18\n" +
 	"\x16_calls_in_conversationB\x14\n" +
