@@ -31,9 +31,9 @@ func TestContentIsEqual(t *testing.T) {
 	t.Run("identity", func(t *testing.T) {
 		t.Parallel()
 		call := decode(t, tests["no spaces"])
-		call.Account, call.RequestId, call.Digest = "acme", "018f4c1e-7c1a-7b5e-9d55-0242ac120002", []byte("digest")
+		call.Account, call.RequestId, call.Digest, call.Soap = "acme", "018f4c1e-7c1a-7b5e-9d55-0242ac120002", []byte("digest"), true
 		if got := content(t, call); got != want {
-			t.Errorf("content %x, want %x: who sent it, and in which bytes, is not what it asks for", got, want)
+			t.Errorf("content %x, want %x: who sent it, how, and in which bytes, is not what it asks for", got, want)
 		}
 	})
 }

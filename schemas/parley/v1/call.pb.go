@@ -39,8 +39,11 @@ type Call struct {
 	Digest []byte `protobuf:"bytes,7,opt,name=digest,proto3" json:"digest,omitempty"`
 	// traceparent and tracestate are the trace that the call belongs to (W3C Trace Context). Empty: none. They are not part
 	// of what a call asks for: a resend may have others.
-	Traceparent   string `protobuf:"bytes,8,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
-	Tracestate    string `protobuf:"bytes,9,opt,name=tracestate,proto3" json:"tracestate,omitempty"`
+	Traceparent string `protobuf:"bytes,8,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	Tracestate  string `protobuf:"bytes,9,opt,name=tracestate,proto3" json:"tracestate,omitempty"`
+	// soap is set when the call came by SOAP: whom it names to be told of its end is told in the forms of that interface. It is
+	// not part of what a call asks for.
+	Soap          bool `protobuf:"varint,10,opt,name=soap,proto3" json:"soap,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -136,6 +139,13 @@ func (x *Call) GetTracestate() string {
 		return x.Tracestate
 	}
 	return ""
+}
+
+func (x *Call) GetSoap() bool {
+	if x != nil {
+		return x.Soap
+	}
+	return false
 }
 
 // Object is what a call acts on.
@@ -467,7 +477,7 @@ var File_parley_v1_call_proto protoreflect.FileDescriptor
 
 const file_parley_v1_call_proto_rawDesc = "" +
 	"\n" +
-	"\x14parley/v1/call.proto\x12\tparley.v1\"\xa4\x02\n" +
+	"\x14parley/v1/call.proto\x12\tparley.v1\"\xb8\x02\n" +
 	"\x04Call\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x1d\n" +
 	"\n" +
@@ -480,7 +490,9 @@ const file_parley_v1_call_proto_rawDesc = "" +
 	"\vtraceparent\x18\b \x01(\tR\vtraceparent\x12\x1e\n" +
 	"\n" +
 	"tracestate\x18\t \x01(\tR\n" +
-	"tracestate\"\x93\x02\n" +
+	"tracestate\x12\x12\n" +
+	"\x04soap\x18\n" +
+	" \x01(\bR\x04soap\"\x93\x02\n" +
 	"\x06Object\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12!\n" +
 	"\fcustomer_key\x18\x02 \x01(\tR\vcustomerKey\x12%\n" +
