@@ -160,6 +160,8 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 		get(path, takes(s.getWSDL, "wsdl"))
 	}
 	get(essWSDLPath, takes(s.getWSDL))
+	get(partnerWSDLPath, s.getPartnerWSDL)
+	get(partnerFaultPath, s.getPartnerFault)
 	if s.peers != nil {
 		e.POST(peer.Path+":question", echo.WrapHandler(s.peers))
 	}

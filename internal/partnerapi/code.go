@@ -1,7 +1,7 @@
 package partnerapi
 
 import (
-	"fmt"
+	"cmp"
 	"strconv"
 
 	"parley/schemas"
@@ -98,17 +98,14 @@ func Error(code schemas.Code, message string) (number int, text string) {
 		return r.number, join(r.text, message)
 	}
 	if n, err := strconv.ParseInt(string(code), 10, 32); err == nil && n != 0 {
-		return int(n), join(message, "")
+		return int(n), cmp.Or(message, string(code))
 	}
-	return Failed, join(fmt.Sprintf("Async API Error: %s", code), message)
+	return Failed, join(join("Async API Error", string(code)), message)
 }
 
 // join is a text, and what there is to add.
 func join(text, more string) string {
-	switch {
-	case text == "":
-		return more
-	case more == "":
+	if more == "" {
 		return text
 	}
 	return text + ": " + more

@@ -1,6 +1,7 @@
 package partnerapi
 
 import (
+	"slices"
 	"strings"
 
 	parleyv1 "parley/schemas/parley/v1"
@@ -46,11 +47,12 @@ const (
 	BaseOnly
 )
 
-// AppendObject appends an object as an element, whose xsi:type is the type of the object.
+// AppendObject appends an object as an element, whose xsi:type is the type of the object, if it has one.
 func AppendObject(b []byte, o *parleyv1.Object, element string, extent Extent) []byte {
 	t := TypeOf(o.Type)
-	all := []field{{typeMember, textValue(o.Type)}}
+	var all []field
 	for _, f := range [...]struct{ name, text string }{
+		{TypeMember, o.Type},
 		{PartnerKey, o.PartnerKey},
 		{ID, o.Id},
 		{ObjectID, o.ObjectId},
@@ -76,13 +78,7 @@ func AppendObject(b []byte, o *parleyv1.Object, element string, extent Extent) [
 // ofBase are those of the members of an object that every object has.
 func ofBase(all []field) []field {
 	base := Lookup("APIObject")
-	kept := all[:1] // the type
-	for _, f := range all[1:] {
-		if base.place(f.name) >= 0 {
-			kept = append(kept, f)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(all, func(f field) bool { return f.name != TypeMember && base.place(f.name) < 0 })
 }
 
 // fromColumns are the members of an ObjectExtension whose properties are given: columns, and what has an "@" before its name.
@@ -90,7 +86,7 @@ func fromColumns(properties []field) []field {
 	var members []field
 	var columns []value
 	for _, f := range properties {
-		if name, ok := strings.CutPrefix(f.name, attributeMark); ok {
+		if name, ok := strings.CutPrefix(f.name, AttributeMark); ok {
 			members = append(members, field{name, f.value})
 			continue
 		}
@@ -113,7 +109,7 @@ func column(f field) value {
 	out := value{kind: '{', members: []field{{Name, textValue(f.name)}, {Value, f.value}}}
 	if f.value.kind == 'n' {
 		out.members[1].value = textValue("")
-		out.members = append(out.members, field{typeMember, textValue(NullAPIProperty)})
+		out.members = append(out.members, field{TypeMember, textValue(NullAPIProperty)})
 	}
 	return out
 }

@@ -102,16 +102,17 @@ func dataExtension(special string) bool {
 // the call ended.
 func ResultsOf(c *schemas.CallResource) []Result {
 	if len(c.Results) == 0 {
-		return []Result{resultOf(c, &schemas.ResultResource{Status: c.Status})}
+		return []Result{ResultOf(c, &schemas.ResultResource{Status: c.Status})}
 	}
 	all := make([]Result, len(c.Results))
 	for i := range all {
-		all[i] = resultOf(c, &c.Results[i])
+		all[i] = ResultOf(c, &c.Results[i])
 	}
 	return all
 }
 
-func resultOf(c *schemas.CallResource, r *schemas.ResultResource) Result {
+// ResultOf is the result of one object of a call, which need not have ended.
+func ResultOf(c *schemas.CallResource, r *schemas.ResultResource) Result {
 	out := Result{
 		StatusCode:     StatusOK,
 		StatusMessage:  r.Message,

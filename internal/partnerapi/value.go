@@ -38,7 +38,7 @@ func readObject(text []byte) []field {
 	d := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	v, err := readValue(d)
 	if _, end := d.ReadToken(); err != nil || !errors.Is(end, io.EOF) || v.kind != '{' {
-		return []field{{textMember, textValue(string(text))}}
+		return []field{{TextMember, textValue(string(text))}}
 	}
 	return v.members
 }
@@ -84,10 +84,12 @@ func readValue(d *jsontext.Decoder) (value, error) {
 
 // The names of what is no element, in objects of JSON.
 const (
-	attributeMark = "@"
-	typeMember    = "@type"
-	textMember    = "#text"
-	nilAttribute  = ` xsi:nil="true"/>`
+	// AttributeMark stands before the names of attributes, and before those of the members of an ObjectExtension that are no columns.
+	AttributeMark = "@"
+	// TypeMember is the type of an element, where it is not the declared one.
+	TypeMember = "@type"
+	// TextMember is text beside elements or attributes.
+	TextMember = "#text"
 )
 
 // append appends an element of declared type t, which may be nil; an array as an element for each item.
@@ -102,7 +104,7 @@ func (v value) append(b []byte, element string, t *Type) []byte {
 		}
 		return b
 	case 'n':
-		return append(appendName(append(b, '<'), element), nilAttribute...)
+		return append(appendName(append(b, '<'), element), ` xsi:nil="true"/>`...)
 	case '{':
 		return appendMembers(b, element, t, v.members)
 	}
@@ -117,20 +119,32 @@ func (v value) append(b []byte, element string, t *Type) []byte {
 // appendMembers appends an element that holds members.
 func appendMembers(b []byte, element string, t *Type, members []field) []byte {
 	b = appendName(append(b, '<'), element)
+	var names map[string]bool // of attributes: XML has each once
 	for _, f := range members {
-		if f.name == typeMember && f.value.kind == '"' {
-			b = appendType(b, f.value.text)
-			if named := Lookup(f.value.text); named != nil {
-				t = named
-			}
-		} else if f.isAttribute() {
-			b = appendAttribute(b, attributeName(f.name), f.value.text)
+		if !f.isAttribute() {
+			continue
+		}
+		name := attributeName(f.name)
+		if names[name] {
+			continue
+		}
+		if names == nil {
+			names = map[string]bool{}
+		}
+		names[name] = true
+		if f.name != TypeMember {
+			b = append(AppendText(append(append(append(b, ' '), name...), '=', '"'), f.value.text), '"')
+			continue
+		}
+		b = appendType(b, f.value.text)
+		if named := Lookup(f.value.text); named != nil {
+			t = named
 		}
 	}
 	body := append(b, '>')
 	for _, f := range inOrder(members, t) {
 		switch {
-		case f.name == textMember && f.value.isText():
+		case f.name == TextMember && f.value.isText():
 			body = AppendText(body, f.value.text)
 		case !f.isAttribute():
 			m, _ := t.Member(f.name)
@@ -148,32 +162,30 @@ func (v value) isText() bool { return v.kind != '{' && v.kind != '[' && v.kind !
 
 // isAttribute says whether a member of an object is an attribute of the element, or its type.
 func (f field) isAttribute() bool {
-	return strings.HasPrefix(f.name, attributeMark) && f.value.isText()
+	return strings.HasPrefix(f.name, AttributeMark) && f.value.isText()
 }
 
 // attributeName is the name of an attribute whose member is given: see AttributeMember.
 func attributeName(member string) string {
-	if member == attributeMark+typeMember {
-		return typeMember[len(attributeMark):]
+	switch member {
+	case TypeMember:
+		return "xsi:type"
+	case AttributeMark + TypeMember:
+		return TypeMember[len(AttributeMark):]
 	}
-	return strings.TrimPrefix(member, attributeMark)
+	return string(appendName(nil, strings.TrimPrefix(member, AttributeMark)))
 }
 
-// AttributeMember is the member of an object in JSON that has an attribute. TypeMember is that of the type of an element.
+// AttributeMember is the member of an object in JSON that is an attribute in XML. One by the name of type is not taken for a TypeMember.
 func AttributeMember(attribute string) string {
-	if member := attributeMark + attribute; member != typeMember {
+	if member := AttributeMark + attribute; member != TypeMember {
 		return member
 	}
-	return attributeMark + typeMember
+	return AttributeMark + TypeMember
 }
 
 func appendType(b []byte, name string) []byte {
 	return append(appendName(append(b, ` xsi:type="`...), name), '"')
-}
-
-func appendAttribute(b []byte, name, text string) []byte {
-	b = appendName(append(b, ' '), name)
-	return append(AppendText(append(b, '=', '"'), text), '"')
 }
 
 // inOrder are members as the schema wants them: those that t knows in its order, then all others in theirs.
