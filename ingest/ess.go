@@ -28,11 +28,11 @@ func (s *Server) postESS(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := soap.Decode(body)
-	if err != nil {
-		return fault(c, r.Version, soap.Fault{Caller: true, Unversioned: errors.Is(err, soap.ErrVersion), Text: err.Error()})
+	r, err := soap.Decode(c.Request().Header, body)
+	if f, ok := errors.AsType[soap.Fault](err); ok {
+		return fault(c, r.Version, f)
 	}
-	o, err := ess.Read(r)
+	o, err := ess.Read(&r.Body)
 	if _, known := errors.AsType[*ess.Exception](err); err != nil && !known {
 		return fault(c, r.Version, soap.Fault{Caller: true, Text: err.Error()})
 	}
@@ -50,16 +50,16 @@ func (s *Server) postESS(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Blob(http.StatusOK, r.Version.ContentType(), soap.Answer(r.Version, answer))
+	return c.Blob(http.StatusOK, r.Version.ContentType(), soap.Answer(r.Version, nil, []byte(answer)))
 }
 
 // withToken is a request as who shows its UsernameToken would make it otherwise: the password is an API key.
 func withToken(r *http.Request, asked soap.Request) *http.Request {
-	if asked.Password == "" {
+	if asked.Credentials.Password == "" {
 		return r
 	}
 	with := r.Clone(r.Context())
-	with.Header.Set(echo.HeaderAuthorization, "Bearer "+asked.Password)
+	with.Header.Set(echo.HeaderAuthorization, "Bearer "+asked.Credentials.Password)
 	return with
 }
 

@@ -173,8 +173,8 @@ func TestESSFaults(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	for name, tt := range map[string]struct{ body, want string }{
-		"no XML":               {"{}", "<faultcode>soapenv:Client</faultcode>"},
-		"another envelope":     {`<Envelope xmlns="urn:a"><Body><dequeue/></Body></Envelope>`, "<faultcode>soapenv:VersionMismatch</faultcode>"},
+		"no XML":               {"{}", "<faultcode>soap:Client</faultcode>"},
+		"another envelope":     {`<Envelope xmlns="urn:a"><Body><dequeue/></Body></Envelope>`, "<faultcode>soap:VersionMismatch</faultcode>"},
 		"an unknown operation": {`<s:Envelope xmlns:s="` + envelope11 + `"><s:Body><enqueue/></s:Body></s:Envelope>`, "there is no operation"},
 	} {
 		r := h.do(t, http.MethodPost, essShortPath, []byte(tt.body), "Content-Type", "text/xml")

@@ -37,21 +37,21 @@ const (
 	largeIDMax = 99_999_999_999_999_999
 )
 
-// Read reads what a request asks. Its error is an *Exception, or says that there is no such operation.
-func Read(r soap.Request) (Operation, error) {
-	switch r.Operation {
+// Read reads what is asked. Its namespace is not looked at: samples leave it out. Its error is an *Exception, or says that there is no such operation.
+func Read(asked *soap.Element) (Operation, error) {
+	switch asked.Name.Local {
 	case Dequeue:
-		return readDequeue(r)
+		return readDequeue(asked)
 	case Dequeue2:
-		return readDequeue2(r)
+		return readDequeue2(asked)
 	case GetSubscriberInfo:
-		return readGetSubscriberInfo(r)
+		return readGetSubscriberInfo(asked)
 	}
-	return Operation{}, fmt.Errorf("there is no operation %.100q; there are %s, %s and %s", r.Operation, Dequeue, Dequeue2, GetSubscriberInfo)
+	return Operation{}, fmt.Errorf("there is no operation %.100q; there are %s, %s and %s", asked.Name.Local, Dequeue, Dequeue2, GetSubscriberInfo)
 }
 
-func readDequeue(r soap.Request) (Operation, error) {
-	f := fields{request: r, codes: dequeueCodes}
+func readDequeue(asked *soap.Element) (Operation, error) {
+	f := fields{of: asked, codes: dequeueCodes}
 	o := Operation{
 		Name:          Dequeue,
 		Subscriber:    schemas.SubscriberID(f.number("subscriberId", 0, int64(schemas.SubscriberIDMax), f.codes.subscriber)),
@@ -63,8 +63,8 @@ func readDequeue(r soap.Request) (Operation, error) {
 	return o, f.err
 }
 
-func readDequeue2(r soap.Request) (Operation, error) {
-	f := fields{request: r, codes: dequeueCodes}
+func readDequeue2(asked *soap.Element) (Operation, error) {
+	f := fields{of: asked, codes: dequeueCodes}
 	o := Operation{
 		Name:          Dequeue2,
 		Subscriber:    schemas.SubscriberID(f.number("subscriberId", 0, int64(schemas.SubscriberIDMax), f.codes.subscriber)),
@@ -77,8 +77,8 @@ func readDequeue2(r soap.Request) (Operation, error) {
 	return o, f.err
 }
 
-func readGetSubscriberInfo(r soap.Request) (Operation, error) {
-	f := fields{request: r, codes: infoCodes}
+func readGetSubscriberInfo(asked *soap.Element) (Operation, error) {
+	f := fields{of: asked, codes: infoCodes}
 	o := Operation{
 		Name:       GetSubscriberInfo,
 		Subscriber: schemas.SubscriberID(f.number("subscriberID", 1, int64(schemas.SubscriberIDMax), f.codes.subscriber)),
@@ -87,11 +87,11 @@ func readGetSubscriberInfo(r soap.Request) (Operation, error) {
 	return o, f.err
 }
 
-// fields reads the parameters of a request, and keeps the first error, an *Exception.
+// fields reads the parameters of an operation, and keeps the first error, an *Exception.
 type fields struct {
-	request soap.Request
-	codes   codes
-	err     error
+	of    *soap.Element
+	codes codes
+	err   error
 }
 
 // number is a parameter that must be there, and within bounds.
@@ -99,8 +99,8 @@ func (f *fields) number(name string, least, most int64, outside string) int64 {
 	if f.err != nil {
 		return 0
 	}
-	text, ok := f.request.Parameter(name)
-	if !ok || text == "" {
+	text := f.of.Child(name).Value()
+	if text == "" {
 		f.err = &Exception{Code: f.codes.missing, Text: fmt.Sprintf("Required field not specified: %s.", name), Caller: true}
 		return 0
 	}

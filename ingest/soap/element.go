@@ -8,20 +8,21 @@ import (
 
 // Element is an XML element, its names resolved.
 type Element struct {
-	// Name is the namespace and the local name.
+	// Name has the namespace, "" without one, and the local name.
 	Name xml.Name
-	// Type is what xsi:type names, its prefix resolved; zero: nothing.
+	// Type is what xsi:type names; zero: it names nothing.
 	Type xml.Name
 	// Nil is xsi:nil.
 	Nil bool
-	// Attrs are without declarations of namespaces, and without those of xsi; their names are resolved.
+	// Attrs are the others, but for those that declare namespaces, or say where schemas are.
 	Attrs []xml.Attr
 	// Text is the character data directly in it, as it stands.
 	Text     string
 	Children []Element
 }
 
-// Child is the first child with a local name, in whatever namespace; nil: there is none. The nil Element has no children.
+// Child is the first child with a local name; nil: there is none. Namespaces are not looked at: many who write them leave
+// them out.
 func (e *Element) Child(local string) *Element {
 	for c := range e.All(local) {
 		return c
@@ -29,21 +30,21 @@ func (e *Element) Child(local string) *Element {
 	return nil
 }
 
-// All are the children with a local name, in whatever namespace.
+// All are the children with a local name, in order. An element that is nil has none.
 func (e *Element) All(local string) iter.Seq[*Element] {
 	return func(yield func(*Element) bool) {
 		if e == nil {
 			return
 		}
 		for i := range e.Children {
-			if c := &e.Children[i]; c.Name.Local == local && !yield(c) {
+			if e.Children[i].Name.Local == local && !yield(&e.Children[i]) {
 				return
 			}
 		}
 	}
 }
 
-// Value is the text without white space around it. That of the nil Element, and of one that is xsi:nil, is empty.
+// Value is the text without white space around it; "" of an element that is nil, or is not there.
 func (e *Element) Value() string {
 	if e == nil || e.Nil {
 		return ""

@@ -1,12 +1,11 @@
-// Package soap reads and writes SOAP envelopes, of version 1.1 (W3C Note, 8 May 2000) and 1.2 (W3C Recommendation, 27 April
-// 2007): one operation in the body, and who asks as a UsernameToken (WS-Security). It knows nothing of what is asked.
 package soap
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"mime"
+	"net/http"
 	"strings"
 )
 
@@ -25,6 +24,11 @@ const (
 	namespace12 = "http://www.w3.org/2003/05/soap-envelope"
 )
 
+const (
+	contentType11 = "text/xml"
+	contentType12 = "application/soap+xml"
+)
+
 func (v Version) namespace() string {
 	if v == V12 {
 		return namespace12
@@ -35,82 +39,104 @@ func (v Version) namespace() string {
 // ContentType is that of messages.
 func (v Version) ContentType() string {
 	if v == V12 {
-		return "application/soap+xml; charset=utf-8"
+		return contentType12 + "; charset=utf-8"
 	}
-	return "text/xml; charset=utf-8"
+	return contentType11 + "; charset=utf-8"
+}
+
+// VersionOf is the version that the head of a request speaks of: an answer to what cannot be read is in it.
+func VersionOf(h http.Header) Version {
+	if media, _, err := mime.ParseMediaType(h.Get("Content-Type")); err == nil && media == contentType12 {
+		return V12
+	}
+	return V11
 }
 
 // Request is what an envelope asks.
 type Request struct {
 	Version Version
-	// Username and Password are those of the UsernameToken; empty: there is none.
-	Username, Password string
-	// Operation is the local name of the only element in the body. Its namespace is not looked at: samples leave it out.
-	Operation string
-
-	parameters []parameter
-}
-
-// Parameter is the text of the first child of the operation with a local name, without white space around it. false: there is
-// none, or it is nil.
-func (r Request) Parameter(name string) (string, bool) {
-	for _, p := range r.parameters {
-		if p.XMLName.Local == name {
-			nothing := p.Nil == "true" || p.Nil == "1"
-			return strings.TrimSpace(p.Text), !nothing
-		}
-	}
-	return "", false
-}
-
-type envelope struct {
-	XMLName xml.Name
-	Token   token     `xml:"Header>Security>UsernameToken"`
-	Body    *struct { // nil: there is none
-		Operations []operation `xml:",any"`
-	} `xml:"Body"`
-}
-
-type token struct {
-	Username string
-	Password string
-}
-
-type operation struct {
-	XMLName    xml.Name
-	Parameters []parameter `xml:",any"`
-}
-
-type parameter struct {
-	XMLName xml.Name
-	Nil     string `xml:"http://www.w3.org/2001/XMLSchema-instance nil,attr"`
-	Text    string `xml:",chardata"`
+	// Action is what is to be done, as the SOAPAction header, the action of SOAP 1.2's content type, or the Action of
+	// WS-Addressing says, in that order; "": none of them does.
+	Action string
+	// MessageID is that of WS-Addressing; "": there is none.
+	MessageID   string
+	Credentials Credentials
+	// Body is the only element in the body.
+	Body Element
+	// Text is Body as it stands in the document, but in UTF-8.
+	Text []byte
 }
 
 // ErrVersion says that an envelope is of no version of SOAP that is known here.
 var ErrVersion = errors.New("the root is no Envelope of SOAP 1.1 or 1.2")
 
-// Decode reads an envelope. Whatever the error, Version is how it is to be answered.
-func Decode(text []byte) (Request, error) {
-	var e envelope
-	if bytes.Contains(text, []byte("<!DOCTYPE")) {
-		return Request{}, errors.New("a SOAP message has no DOCTYPE (SOAP 1.1, section 3)")
+// Decode reads the head and the body of an HTTP request. Its error is a Fault; Version is how it is to be answered whatever
+// the error. Header and Body may stand in any order.
+func Decode(h http.Header, body []byte) (Request, error) {
+	r := Request{Version: VersionOf(h)}
+	if err := r.decode(body); err != nil {
+		return r, Fault{Caller: true, Unversioned: errors.Is(err, ErrVersion), Text: err.Error()}
 	}
-	if err := xml.Unmarshal(text, &e); err != nil {
-		return Request{}, fmt.Errorf("decode XML: %w", err)
+	if action := actionOf(h, r.Version); action != "" {
+		r.Action = action
 	}
-	r := Request{Username: e.Token.Username, Password: e.Token.Password}
-	switch e.XMLName {
+	return r, nil
+}
+
+func (r *Request) decode(body []byte) error {
+	text, err := decodeText(body)
+	if err != nil {
+		return err
+	}
+	var operation span
+	root, err := readDocument(text, operation.mark)
+	if err != nil {
+		return err
+	}
+	switch root.Name {
 	case xml.Name{Space: namespace11, Local: "Envelope"}:
+		r.Version = V11
 	case xml.Name{Space: namespace12, Local: "Envelope"}:
 		r.Version = V12
 	default:
-		return r, ErrVersion
+		return fmt.Errorf("%w, but %s in the namespace %q", ErrVersion, root.Name.Local, root.Name.Space)
 	}
-	if e.Body == nil || len(e.Body.Operations) != 1 {
-		return r, errors.New("the Body has one element, which is the operation")
+	asked := root.Child("Body")
+	if asked == nil || len(asked.Children) != 1 {
+		return errors.New("the envelope has one Body, and that one element, which is what is asked for")
 	}
-	o := e.Body.Operations[0]
-	r.Operation, r.parameters = o.XMLName.Local, o.Parameters
-	return r, nil
+	r.Body, r.Text = asked.Children[0], text[operation.begin:operation.end]
+	head := root.Child("Header")
+	r.Action, r.MessageID = head.Child("Action").Value(), head.Child("MessageID").Value()
+	r.Credentials = credentialsOf(head)
+	return nil
+}
+
+// span is where the element in the body stands in the document.
+type span struct {
+	begin, end int64
+	inBody     bool
+}
+
+func (s *span) mark(e *Element, around int, begin, end int64) {
+	switch {
+	case around == 1:
+		s.inBody = e.Name.Local == "Body"
+	case around == 2 && s.inBody:
+		if s.begin == 0 {
+			s.begin = begin
+		}
+		s.end = end
+	}
+}
+
+// actionOf is the action that the head of a request names; "": none.
+func actionOf(h http.Header, v Version) string {
+	if action := strings.Trim(h.Get("SOAPAction"), "\" \t"); action != "" {
+		return action
+	}
+	if _, parameters, err := mime.ParseMediaType(h.Get("Content-Type")); v == V12 && err == nil {
+		return parameters["action"]
+	}
+	return ""
 }
