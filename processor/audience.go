@@ -17,7 +17,7 @@ const (
 // audience is whom the end of something is told to, each once.
 type audience struct {
 	// told are told of it; untold are not, as there are too many.
-	told, untold []*parleyv1.ResponseTarget
+	told, untold []target
 	// more is how often receivers were named beyond those.
 	more int
 	has  map[receiverKey]struct{}
@@ -26,16 +26,16 @@ type audience struct {
 // receiverKey is a receiver, and what it is told.
 type receiverKey struct {
 	responseType, address        string
-	results, objects, properties bool
+	results, objects, base, soap bool
 }
 
 // add takes in those targets that hear of the end, and are not in it, while there is room.
-func (a *audience) add(targets []*parleyv1.ResponseTarget, hears func(schemas.RespondWhen) bool) {
+func (a *audience) add(targets []target, hears func(schemas.RespondWhen) bool) {
 	for _, t := range targets {
 		if t.GetResponseType() == "None" || !hears(schemas.RespondWhen(t.GetRespondWhen())) {
 			continue
 		}
-		one := receiverKey{t.ResponseType, t.ResponseAddress, withResults(t), withObjects(t), withProperties(t)}
+		one := receiverKey{t.ResponseType, t.ResponseAddress, t.withResults(), t.withObjects(), t.withBase(), t.soap}
 		if _, known := a.has[one]; known {
 			continue
 		}

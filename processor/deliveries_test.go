@@ -10,6 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"parley/internal/topics"
 	"parley/processor"
 	"parley/processor/conversation"
 	"parley/processor/executor"
@@ -554,4 +558,64 @@ func TestReceiverIsLeftAlone(t *testing.T) {
 	}
 	c.send("acme/b", toldPart("b", 1, 1, target("busy", schemas.RespondAlways, "")))
 	told.await(t, 3)
+}
+
+// Each receiver is told in the form of the call that names it, at each attempt, by whoever asks for a conversation.
+func TestSOAPIsToldItsOwnForm(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	told := &receiver{verdict: func(n *notify.Notification) notify.Verdict {
+		if n.Attempt == 1 {
+			return notify.Verdict{Kind: notify.Again, Code: schemas.TargetNotTaking}
+		}
+		return notify.Verdict{Kind: notify.Taken}
+	}}
+	p, _ := c.start(&backend{answer: refusing("a-2")}, t.TempDir(), told.posted)
+	base := `,"includeResults":true,"includeObjects":true,"onlyIncludeBase":true`
+	send := func(seq int, soap bool, targets ...string) {
+		t.Helper()
+		call, problem := schemas.DecodeCall([]byte(strings.Replace(toldPart("a", seq, 2, targets...), `"type":"Row",`, `"type":"Row","properties":{"a":[1]},`, 1)))
+		if problem != nil {
+			t.Fatal(problem)
+		}
+		call.Soap = soap
+		value, err := proto.Marshal(call)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &kgo.Record{
+			Topic: c.topics.Calls, Partition: topics.Partition("acme/a", partitions), Key: []byte("acme/a"), Value: value,
+			Headers: []kgo.RecordHeader{{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentProtobuf)}},
+		}
+		if err := c.client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(1, true, target("same", schemas.RespondOnConversationComplete, ""), target("base", schemas.RespondOnConversationComplete, base))
+	send(2, false, target("same", schemas.RespondOnConversationComplete, ""), target("base", schemas.RespondOnConversationComplete, base))
+	await(t, p, "a")
+	var got []string
+	for _, n := range told.await(t, 8) {
+		said := fmt.Sprintf("%s soap=%t %d", strings.TrimPrefix(n.Target.ResponseAddress, "https://"), n.Soap, n.Attempt)
+		if n.Soap != (len(n.Body) == 0) || n.Soap != (n.FirstError != nil) {
+			t.Errorf("%s: body %s, first error %v", said, n.Body, n.FirstError)
+		}
+		if n.FirstError != nil && (n.FirstError.Status != schemas.Error || n.FirstError.ErrorCode == "") {
+			t.Errorf("%s: first error %+v", said, n.FirstError)
+		}
+		for _, call := range n.Conversation.Calls {
+			for _, r := range call.Results {
+				said += " " + string(r.Object.Properties)
+			}
+		}
+		got = append(got, said)
+	}
+	slices.Sort(got)
+	want := []string{
+		"base/hook soap=false 1  ", "base/hook soap=false 2  ", `base/hook soap=true 1 {"a":[1]} {"a":[1]}`, `base/hook soap=true 2 {"a":[1]} {"a":[1]}`,
+		"same/hook soap=false 1", "same/hook soap=false 2", "same/hook soap=true 1", "same/hook soap=true 2",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }

@@ -136,7 +136,7 @@ func (t *turn) endCall(p *partTurn, key schemas.ConversationKey, state conversat
 // callEnded takes the event of a call's end down, and has those of its targets told who are to be.
 func (t *turn) callEnded(p *partTurn, call *parleyv1.Call, end *parleyv1.CallEvent, targets []*parleyv1.ResponseTarget) (*parleyv1.ResultEvent, error) {
 	var to audience
-	to.add(targets, func(when schemas.RespondWhen) bool {
+	to.add(targetsOf(call, targets), func(when schemas.RespondWhen) bool {
 		return conversation.ToldOfCall(when, schemas.CallStatus(end.Status))
 	})
 	end.Told = int32(to.recorded())

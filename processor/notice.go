@@ -15,12 +15,30 @@ import (
 // noticeBytesMax bounds what is kept of an end until it is told. What has no room is left out, and the receiver is told so.
 const noticeBytesMax = 2 << 20
 
-// A flag of a target counts only with the one before it (ASYNC-WIRE 11).
-func withResults(t *parleyv1.ResponseTarget) bool { return t.GetIncludeResults() }
-func withObjects(t *parleyv1.ResponseTarget) bool { return withResults(t) && t.GetIncludeObjects() }
-func withProperties(t *parleyv1.ResponseTarget) bool {
-	return withObjects(t) && !t.GetOnlyIncludeBase()
+// target is one receiver, and the form in which it is told.
+type target struct {
+	*parleyv1.ResponseTarget
+	// soap is set when the call that names it came by SOAP.
+	soap bool
 }
+
+// targetsOf are targets that a call names.
+func targetsOf(call *parleyv1.Call, named []*parleyv1.ResponseTarget) []target {
+	out := make([]target, len(named))
+	for i, t := range named {
+		out[i] = target{t, call.Soap}
+	}
+	return out
+}
+
+// A flag of a target counts only with the one before it (ASYNC-WIRE 11).
+func (t target) withResults() bool { return t.GetIncludeResults() }
+func (t target) withObjects() bool { return t.withResults() && t.GetIncludeObjects() }
+func (t target) withBase() bool    { return t.withObjects() && t.GetOnlyIncludeBase() }
+
+// withProperties reports whether the properties of objects are told. What a call by SOAP calls the base of an object has members
+// that stand in properties here: the form leaves out the others.
+func (t target) withProperties() bool { return t.withObjects() && (t.soap || !t.GetOnlyIncludeBase()) }
 
 // tellsOfConversations reports whether a target of a call is told of ends of conversations.
 func tellsOfConversations(call *parleyv1.Call) bool {
@@ -53,7 +71,7 @@ func (t *turn) toldParts(p *partTurn, key schemas.ConversationKey, s conversatio
 		if err != nil {
 			return nil, audience{}, err
 		}
-		to.add(call.GetOptions().GetSendResponseTo(), func(when schemas.RespondWhen) bool { return conversation.ToldOfConversation(when, s.End) })
+		to.add(targetsOf(call, call.GetOptions().GetSendResponseTo()), func(when schemas.RespondWhen) bool { return conversation.ToldOfConversation(when, s.End) })
 		if k > schemas.CallsPage {
 			continue
 		}
@@ -91,7 +109,7 @@ func (t *turn) tell(p *partTurn, n *notice, to audience) error {
 	deliveries := make([]store.Delivery, len(to.told))
 	begun := t.now
 	for i, target := range to.told {
-		deliveries[i] = store.Delivery{Account: n.state.Event.Account, Target: target, State: delivery.Begin(begun)}
+		deliveries[i] = store.Delivery{Account: n.state.Event.Account, Target: target.ResponseTarget, Soap: target.soap, State: delivery.Begin(begun)}
 	}
 	if err := p.tx.PutNotice(n.state.Event.Sequence, n.state, deliveries); err != nil {
 		return err
@@ -112,16 +130,25 @@ type notice struct {
 	state *parleyv1.NoticeState
 	// results, objects and properties are set when somebody is to have them.
 	results, objects, properties bool
+	// first is set when somebody is to have the first result that failed, whatever else.
+	first bool
 	// room is what is left of noticeBytesMax.
 	room int
 }
 
 func (t *turn) newNotice(e *parleyv1.ResultEvent, to audience) *notice {
+	n := noticeFor(to)
+	n.state = &parleyv1.NoticeState{Event: e, Cursor: t.cursor(e).String()}
+	return n
+}
+
+// noticeFor is an empty notice for an audience.
+func noticeFor(to audience) *notice {
 	return &notice{
-		state:      &parleyv1.NoticeState{Event: e, Cursor: t.cursor(e).String()},
-		results:    slices.ContainsFunc(to.told, withResults),
-		objects:    slices.ContainsFunc(to.told, withObjects),
-		properties: slices.ContainsFunc(to.told, withProperties),
+		results:    slices.ContainsFunc(to.told, target.withResults),
+		objects:    slices.ContainsFunc(to.told, target.withObjects),
+		properties: slices.ContainsFunc(to.told, target.withProperties),
+		first:      slices.ContainsFunc(to.told, func(t target) bool { return t.soap }),
 		room:       noticeBytesMax,
 	}
 }
@@ -146,7 +173,7 @@ func (n *notice) take(e *parleyv1.ResultEvent, call *parleyv1.Call) *parleyv1.Re
 	if n.results && n.fits(e) {
 		return e
 	}
-	return withoutResults(e)
+	return n.withoutResults(e)
 }
 
 // payload are the objects of a call, none if there is no room.
@@ -172,15 +199,21 @@ func (n *notice) fits(m proto.Message) bool {
 	return true
 }
 
-// withoutResults is the event of a call without its results.
-func withoutResults(e *parleyv1.ResultEvent) *parleyv1.ResultEvent {
+// withoutResults is the event of a call without its results, but for the first that failed if somebody is to have it.
+func (n *notice) withoutResults(e *parleyv1.ResultEvent) *parleyv1.ResultEvent {
 	call := e.GetCall()
 	results := call.Results
 	call.Results = nil
 	short := proto.CloneOf(e)
 	call.Results = results
+	if i := slices.IndexFunc(results, failed); n.first && i >= 0 && n.fits(results[i]) {
+		short.GetCall().Results = results[i : i+1]
+	}
 	return short
 }
+
+// failed reports whether an object did not end well.
+func failed(r *parleyv1.ObjectResult) bool { return schemas.ResultStatus(r.GetStatus()) != schemas.OK }
 
 func withoutProperties(objects []*parleyv1.Object) *parleyv1.NoticePayload {
 	out := &parleyv1.NoticePayload{Objects: make([]*parleyv1.Object, len(objects))}

@@ -47,42 +47,74 @@ func TestNoticeHasAnEnd(t *testing.T) {
 	}
 }
 
+// Whoever is told by a form hears of the first object that failed, whether results are told or not.
+func TestNoticeKeepsTheFirstError(t *testing.T) {
+	t.Parallel()
+	ended := func() *parleyv1.ResultEvent {
+		return &parleyv1.ResultEvent{Event: &parleyv1.ResultEvent_Call{Call: &parleyv1.CallEvent{
+			Results: []*parleyv1.ObjectResult{{Status: "OK"}, {Status: "Error", ErrorCode: "NoStock"}, {Status: "Error", ErrorCode: "Other"}},
+		}}}
+	}
+	for _, tt := range []struct {
+		name string
+		to   target
+		room int
+		want int
+	}{
+		{"by JSON", target{new(parleyv1.ResponseTarget), false}, noticeBytesMax, 0},
+		{"by SOAP", target{new(parleyv1.ResponseTarget), true}, noticeBytesMax, 1},
+		{"by SOAP without room", target{new(parleyv1.ResponseTarget), true}, 1, 0},
+		{"by SOAP with results", target{&parleyv1.ResponseTarget{IncludeResults: true}, true}, noticeBytesMax, 3},
+	} {
+		n := noticeFor(audience{told: []target{tt.to}})
+		n.state, n.room = new(parleyv1.NoticeState), tt.room
+		e := ended()
+		kept := n.take(e, new(parleyv1.Call)).GetCall().Results
+		if len(kept) != tt.want || len(e.GetCall().Results) != 3 || tt.want == 1 && kept[0].ErrorCode != "NoStock" {
+			t.Errorf("%s: kept %v", tt.name, kept)
+		}
+	}
+}
+
 // A receiver is told the same once, whatever it was named for.
 func TestAudience(t *testing.T) {
 	t.Parallel()
-	target := func(address string, results, objects, base bool) *parleyv1.ResponseTarget {
-		return &parleyv1.ResponseTarget{ResponseType: "HTTPPost", ResponseAddress: address, RespondWhen: "Always", IncludeResults: results, IncludeObjects: objects, OnlyIncludeBase: base}
+	told := func(address string, results, objects, base bool) target {
+		return target{&parleyv1.ResponseTarget{ResponseType: "HTTPPost", ResponseAddress: address, RespondWhen: "Always", IncludeResults: results, IncludeObjects: objects, OnlyIncludeBase: base}, false}
 	}
+	bySOAP := told("one", false, false, false)
+	bySOAP.soap = true
 	var a audience
-	a.add([]*parleyv1.ResponseTarget{
-		{ResponseType: "None", RespondWhen: "Always"},
-		{ResponseType: "HTTPPost", ResponseAddress: "deaf", RespondWhen: "Never"},
-		target("one", false, false, false),
-		target("one", false, true, true), // includes nothing either
-		target("one", true, false, false),
-		target("one", true, false, true),
-		target("one", true, true, false),
-		target("one", true, true, true),
-		target("two", false, false, false),
+	a.add([]target{
+		{&parleyv1.ResponseTarget{ResponseType: "None", RespondWhen: "Always"}, false},
+		{&parleyv1.ResponseTarget{ResponseType: "HTTPPost", ResponseAddress: "deaf", RespondWhen: "Never"}, false},
+		told("one", false, false, false),
+		told("one", false, true, true), // includes nothing either
+		told("one", true, false, false),
+		told("one", true, false, true),
+		told("one", true, true, false),
+		told("one", true, true, true),
+		told("two", false, false, false),
+		bySOAP,
 	}, func(when schemas.RespondWhen) bool { return when == schemas.RespondAlways })
 	var got []string
 	for _, r := range a.told {
 		words := r.ResponseAddress
-		for word, with := range map[string]bool{" results": withResults(r) && !withObjects(r), " objects": withObjects(r) && !withProperties(r), " properties": withProperties(r)} {
+		for word, with := range map[string]bool{" results": r.withResults() && !r.withObjects(), " objects": r.withObjects() && !r.withProperties(), " properties": r.withProperties(), " by SOAP": r.soap} {
 			if with {
 				words += word
 			}
 		}
 		got = append(got, words)
 	}
-	want := []string{"one", "one results", "one properties", "one objects", "two"}
+	want := []string{"one", "one results", "one properties", "one objects", "two", "one by SOAP"}
 	if !slices.Equal(got, want) {
 		t.Errorf("told are %q, want %q", got, want)
 	}
 	const beyond = 3
 	for range 2 { // whom two calls name alike counts once
 		for i := range audienceMax + untoldMax + beyond - len(want) {
-			a.add([]*parleyv1.ResponseTarget{target(fmt.Sprint(i), false, false, false)}, func(schemas.RespondWhen) bool { return true })
+			a.add([]target{told(fmt.Sprint(i), false, false, false)}, func(schemas.RespondWhen) bool { return true })
 		}
 	}
 	if len(a.told) != audienceMax || len(a.untold) != untoldMax || a.more != 2*beyond || a.recorded() != audienceMax+untoldMax {

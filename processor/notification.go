@@ -42,41 +42,62 @@ func (n *notifier) notification(ref deliveryRef, l *receiverLine) (*notify.Notif
 		ID:          deliveryName(kept.Event, ref.id.Target),
 		Account:     d.Account,
 		Target:      d.Target,
+		Soap:        d.Soap,
 		Type:        eventType(kept.Event),
 		Sequence:    schemas.SequenceOf(kept.Event),
 		Cursor:      cursor,
 		Attempt:     of.attempt,
 		Traceparent: kept.Traceparent,
 	}
-	body := schemas.Callback{Type: note.Type, Sequence: note.Sequence, Cursor: note.Cursor, Truncated: kept.Truncated && withResults(d.Target)}
+	to := target{d.Target, d.Soap}
+	note.Truncated = kept.Truncated && to.withResults()
 	if c := kept.Event.GetCall(); c != nil {
-		call := toldResource(kept.Event, kept, 0, d.Target)
+		call := toldResource(kept.Event, kept, 0, to)
 		note.Call, note.Timestamp = &call, time.UnixMilli(c.CompletedAtMs).UTC()
 		of.requestID, of.conversationID = c.RequestId, c.ConversationId
 	} else {
 		c := kept.Event.GetConversation()
 		conversation := schemas.ConversationResourceOf(kept.Event)
 		for i, call := range kept.Calls {
-			conversation.Calls = append(conversation.Calls, toldResource(call, kept, i, d.Target))
+			conversation.Calls = append(conversation.Calls, toldResource(call, kept, i, to))
 		}
 		note.Conversation, note.Timestamp = &conversation, time.UnixMilli(c.CompletedAtMs).UTC()
 		of.requestID, of.conversationID = c.RequestId, c.ConversationId
 	}
 	of.eventType = note.Type
-	body.Timestamp, body.Call, body.Conversation = note.Timestamp, note.Call, note.Conversation
+	if note.Soap {
+		note.FirstError = firstError(append([]*parleyv1.ResultEvent{kept.Event}, kept.Calls...))
+		return note, of, nil
+	}
+	body := schemas.Callback{
+		Type: note.Type, Sequence: note.Sequence, Cursor: note.Cursor, Truncated: note.Truncated,
+		Timestamp: note.Timestamp, Call: note.Call, Conversation: note.Conversation,
+	}
 	note.Body, err = body.AppendJSON(nil)
 	return note, of, err
 }
 
+// firstError is the first result that is not OK of those that are kept of events; nil: all are.
+func firstError(events []*parleyv1.ResultEvent) *schemas.ResultResource {
+	for _, e := range events {
+		for _, r := range e.GetCall().GetResults() {
+			if failed(r) {
+				return &schemas.ResultResource{Status: schemas.ResultStatus(r.Status), ErrorCode: schemas.Code(r.ErrorCode), Message: r.Message}
+			}
+		}
+	}
+	return nil
+}
+
 // toldResource is a call as a target is told of it, by its event, which has a place among the calls of a notice.
-func toldResource(e *parleyv1.ResultEvent, kept *parleyv1.NoticeState, at int, to *parleyv1.ResponseTarget) schemas.CallResource {
+func toldResource(e *parleyv1.ResultEvent, kept *parleyv1.NoticeState, at int, to target) schemas.CallResource {
 	r := schemas.CallResourceOf(e)
 	counts := kept.Counts[at]
 	r.Total, r.Processed, r.Errors = int(counts.Total), int(counts.Processed), int(counts.Errors)
-	if !withResults(to) {
+	if !to.withResults() || len(r.Results) < r.Total { // some that others are to have, or what there was room for
 		r.Results = []schemas.ResultResource{}
 	}
-	if !withObjects(to) || at >= len(kept.Payloads) {
+	if !to.withObjects() || at >= len(kept.Payloads) {
 		return r
 	}
 	objects := kept.Payloads[at].Objects
@@ -88,7 +109,7 @@ func toldResource(e *parleyv1.ResultEvent, kept *parleyv1.NoticeState, at int, t
 	return r
 }
 
-func objectResource(o *parleyv1.Object, to *parleyv1.ResponseTarget) *schemas.ObjectResource {
+func objectResource(o *parleyv1.Object, to target) *schemas.ObjectResource {
 	r := &schemas.ObjectResource{
 		Type:          o.Type,
 		CustomerKey:   o.CustomerKey,
@@ -98,7 +119,7 @@ func objectResource(o *parleyv1.Object, to *parleyv1.ResponseTarget) *schemas.Ob
 		ObjectID:      o.ObjectId,
 		CorrelationID: o.CorrelationId,
 	}
-	if withProperties(to) && len(o.Properties) > 0 {
+	if to.withProperties() && len(o.Properties) > 0 {
 		r.Properties = o.Properties
 	}
 	return r

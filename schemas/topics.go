@@ -114,3 +114,6 @@ const (
 	ContentJSON     = "application/json"
 	ContentProtobuf = "application/x-protobuf"
 )
+
+// ContentForm is the content type of a callback that whom a call by SOAP has named is sent.
+const ContentForm = "application/x-www-form-urlencoded"

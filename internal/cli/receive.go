@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -37,7 +38,8 @@ func (*receiveCmd) Help() string {
   parley receive
   curl -d '{"method":"Create","objects":[{"type":"Order","customerKey":"1"}],"options":{"sendResponseTo":[{"responseType":"HTTPPost","responseAddress":"http://127.0.0.1:9191/","respondWhen":"OnCallComplete"}]}}' localhost:8080/v1/calls
 
-A callback that comes again, as when its answer was lost, is printed and not counted again.
+A callback that comes again, as when its answer was lost, is printed and not counted again. One of a call by SOAP is a form:
+its line begins with "form", and has the status and the error code of that interface.
 
 It ends with 0, with 1 when one was refused or not all have come in time. docs/webhooks.md has receivers in Go, Python and JavaScript to begin with.`
 }
@@ -158,16 +160,46 @@ func (r *reception) refused(why error) {
 
 // printCallback prints what a person wants to know of a callback.
 func printCallback(w io.Writer, c receive.Callback) {
-	var told schemas.Callback
-	if err := json.Unmarshal(c.Body, &told); err != nil {
+	words := wordsOfDocument
+	if c.Form {
+		words = wordsOfForm
+	}
+	said, err := words(c.Body)
+	if err != nil {
 		fmt.Fprintf(w, "signed, but no callback: %.200q\n", c.Body)
 		return
 	}
-	said := []string{told.Sequence, told.Type, aboutCallback(told)}
 	if c.Again {
 		said = append(said, "(again)")
 	}
 	fmt.Fprintln(w, strings.Join(said, " "))
+}
+
+// wordsOfDocument are of a JSON document.
+func wordsOfDocument(body []byte) ([]string, error) {
+	var told schemas.Callback
+	err := json.Unmarshal(body, &told)
+	return []string{told.Sequence, told.Type, aboutCallback(told)}, err
+}
+
+// wordsOfForm are of a form, as whom a call by SOAP has named is told.
+func wordsOfForm(body []byte) ([]string, error) {
+	told, err := url.ParseQuery(string(body))
+	if err == nil && !told.Has("OverallStatusCode") {
+		err = errors.New("no OverallStatusCode")
+	}
+	about := "conversation " + told.Get("ConversationID")
+	switch id, part := told.Get("RequestID"), told.Get("SequenceCode"); {
+	case part != "":
+		about = fmt.Sprintf("call %s of %s", part, told.Get("ConversationID"))
+	case id != "":
+		about = "call " + id
+	}
+	about += ": " + told.Get("OverallStatusCode")
+	if code := told.Get("ErrorCode"); code != "" {
+		about += ", " + code
+	}
+	return []string{"form", about}, err
 }
 
 // aboutCallback says what ended, and how.

@@ -26,6 +26,8 @@ type DeliveryID struct {
 type Delivery struct {
 	Account string
 	Target  *parleyv1.ResponseTarget
+	// Soap is set when the call that names the target came by SOAP.
+	Soap bool
 	// Of is how many targets the notice had.
 	Of int32
 	// Bytes is how long the notice is, at the most.
@@ -82,15 +84,15 @@ func (t *Tx) ReplaceNotice(sequence int64, n *parleyv1.NoticeState) error {
 // PutDelivery keeps how far a delivery of a notice has come.
 func (t *Tx) PutDelivery(id DeliveryID, d Delivery) error {
 	value, err := encode(&parleyv1.DeliveryState{
-		Account:   d.Account,
-		Target:    d.Target,
-		Of:        d.Of,
-		Attempts:  d.State.Attempts,
-		DueMs:     schemas.MilliOf(d.State.Due),
-		BegunAtMs: schemas.MilliOf(d.State.Begun),
-		ErrorCode: string(d.State.Code),
-		Message:   d.State.Message,
-
+		Account:     d.Account,
+		Target:      d.Target,
+		Of:          d.Of,
+		Attempts:    d.State.Attempts,
+		DueMs:       schemas.MilliOf(d.State.Due),
+		BegunAtMs:   schemas.MilliOf(d.State.Begun),
+		ErrorCode:   string(d.State.Code),
+		Message:     d.State.Message,
+		Soap:        d.Soap,
 		NoticeBytes: d.Bytes,
 	})
 	if err != nil {
@@ -192,6 +194,7 @@ func decodeDelivery(key, value []byte) (Delivery, error) {
 	return Delivery{
 		Account: m.Account,
 		Target:  m.GetTarget(),
+		Soap:    m.Soap,
 		Of:      m.Of,
 		Bytes:   m.NoticeBytes,
 		State: delivery.State{

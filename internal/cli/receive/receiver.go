@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parley/internal/webhook"
+	"parley/schemas"
 )
 
 // Config is what a Receiver is made of. Every field is required.
@@ -28,7 +29,9 @@ type Callback struct {
 	ID string
 	// Again: its ID came before.
 	Again bool
-	Body  []byte
+	// Form: Body is a form, as whom a call by SOAP has named is told, else a JSON document.
+	Form bool
+	Body []byte
 }
 
 // Receiver is an http.Handler that takes callbacks.
@@ -64,7 +67,8 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	id := request.Header.Get(webhook.HeaderID)
-	r.cfg.Took(Callback{ID: id, Again: r.again(id), Body: body})
+	form := request.Header.Get("Content-Type") == schemas.ContentForm
+	r.cfg.Took(Callback{ID: id, Again: r.again(id), Form: form, Body: body})
 	w.WriteHeader(r.cfg.Answer)
 }
 

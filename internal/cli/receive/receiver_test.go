@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"parley/internal/webhook"
+	"parley/schemas"
 )
 
 // signed is a callback that is signed now.
@@ -25,11 +27,15 @@ func TestReceiver(t *testing.T) {
 	var refused []error
 	receiver := New(Config{
 		Secrets: []webhook.Secret{young, old}, Answer: http.StatusAccepted,
-		Took:    func(c Callback) { took = append(took, c.ID+" "+string(c.Body)+" "+strconv.FormatBool(c.Again)) },
+		Took: func(c Callback) {
+			took = append(took, fmt.Sprintf("%s %s again=%t form=%t", c.ID, c.Body, c.Again, c.Form))
+		},
 		Refused: func(why error) { refused = append(refused, why) },
 	})
 	changed := signed("c", "{}", young)
 	changed.Body = http.NoBody
+	form := signed("f", "StatusCode=OK", young)
+	form.Header.Set("Content-Type", schemas.ContentForm)
 	large := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("a", bodyBytesMax+1)))
 	for _, tt := range []struct {
 		name    string
@@ -37,9 +43,10 @@ func TestReceiver(t *testing.T) {
 		status  int
 		took    string
 	}{
-		{"signed", signed("a", `{"n":1}`, young), http.StatusAccepted, `a {"n":1} false`},
-		{"signed by the older one", signed("b", "{}", old), http.StatusAccepted, "b {} false"},
-		{"again", signed("a", `{"n":1}`, old), http.StatusAccepted, `a {"n":1} true`},
+		{"signed", signed("a", `{"n":1}`, young), http.StatusAccepted, `a {"n":1} again=false form=false`},
+		{"signed by the older one", signed("b", "{}", old), http.StatusAccepted, "b {} again=false form=false"},
+		{"again", signed("a", `{"n":1}`, old), http.StatusAccepted, `a {"n":1} again=true form=false`},
+		{"a form", form, http.StatusAccepted, "f StatusCode=OK again=false form=true"},
 		{"by somebody else", signed("c", "{}", webhook.NewSecret()), http.StatusUnauthorized, ""},
 		{"changed", changed, http.StatusUnauthorized, ""},
 		{"not signed", httptest.NewRequest(http.MethodPost, "/", nil), http.StatusUnauthorized, ""},

@@ -1,6 +1,6 @@
 // Package email tells receivers by mail (ResponseType email): what has ended, as text and as HTML that a person reads, and with
 // IncludeResults the results as Results.zip with Results.xml in it, as the original service has it, and as results.json, the body of
-// a callback. What an attempt comes to:
+// a callback, unless a call by SOAP has named the receiver. What an attempt comes to:
 //
 //	the mail server has taken it             taken; what follows, a bounce say, is not heard of
 //	5xx to sender, receiver or message       refused

@@ -41,7 +41,7 @@ func notification(includeResults bool) *notify.Notification {
 	return &notify.Notification{
 		ID: "d-1", Account: "acme", Type: schemas.EventCallFailed, Sequence: "3-1041", Cursor: "c", Attempt: 1,
 		Timestamp: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC),
-		Target:    &parleyv1.ResponseTarget{ResponseType: schemas.ResponseEmail, ResponseAddress: "ann@example.org", IncludeResults: includeResults},
+		Target:    &parleyv1.ResponseTarget{ResponseType: schemas.ResponseEmail, ResponseAddress: "ann@example.org", IncludeResults: includeResults, IncludeObjects: includeResults},
 		Call: &schemas.CallResource{
 			RequestID: "0190", Account: "acme", ConversationID: "order\r\nBcc: eve@example.com", SequenceCode: 2, CallsInConversation: 3,
 			Method: "Create", Status: schemas.HasErrors, Total: 1, Processed: 1, Errors: 1,
@@ -135,26 +135,46 @@ func checkResults(t *testing.T, packed string) {
 	}
 	defer r.Close()
 	var x struct {
-		XMLName xml.Name `xml:"http://exacttarget.com/wsdl/partnerAPI Results"`
-		Message []struct {
-			RequestID, OverallStatusCode string
-			SequenceCode                 int
-			Item                         []struct {
-				CorrelationID, StatusCode, ErrorCode, StatusMessage string
-				Object                                              struct{ CustomerKey, Properties string }
-			} `xml:"ResultDetail>ResultItem"`
-		} `xml:"ResultMessage"`
+		XMLName  xml.Name `xml:"http://exacttarget.com/wsdl/partnerAPI Results"`
+		Response []struct {
+			Results []struct {
+				StatusCode, StatusMessage string
+				ErrorCode                 int
+				Object                    struct {
+					CustomerKey string
+					N           int `xml:"n"`
+				}
+			}
+			RequestID, OverallStatus string
+		} `xml:"http://exacttarget.com/wsdl/partnerAPI CreateResponse"`
 	}
 	if err := xml.NewDecoder(r).Decode(&x); err != nil {
 		t.Fatal(err)
 	}
-	if len(x.Message) != 1 || x.Message[0].RequestID != "0190" || x.Message[0].OverallStatusCode != "HasErrors" || x.Message[0].SequenceCode != 2 || len(x.Message[0].Item) != 1 {
+	if len(x.Response) != 1 || x.Response[0].RequestID != "0190" || x.Response[0].OverallStatus != "Has Errors" || len(x.Response[0].Results) != 1 {
 		t.Fatalf("Results.xml: %+v", x)
 	}
-	if i := x.Message[0].Item[0]; i.CorrelationID != "a" || i.StatusCode != "Error" || i.ErrorCode != "NoStock" || i.StatusMessage != "none & gone" ||
-		i.Object.CustomerKey != "<b>" || i.Object.Properties != `{"n": 1}` {
-		t.Errorf("item %+v", i)
+	if r := x.Response[0].Results[0]; r.StatusCode != "Error" || r.ErrorCode != 204 || !strings.Contains(r.StatusMessage, "NoStock: none & gone") ||
+		r.Object.CustomerKey != "<b>" || r.Object.N != 1 {
+		t.Errorf("result %+v", r)
 	}
+}
+
+// Whom a call by SOAP has named gets the results in the form of that interface alone.
+func TestSendBySOAP(t *testing.T) {
+	t.Parallel()
+	s := mailtest.Start(t, mailtest.Config{})
+	n := notification(true)
+	n.Soap, n.Body = true, nil
+	if v := sender(t, s, 1).Send(t.Context(), n); v.Kind != notify.Taken {
+		t.Fatalf("verdict %+v", v)
+	}
+	m := s.Taken()[0].Parse(t)
+	got := parts(t, m.Header.Get("Content-Type"), m.Body)
+	if len(got) != 3 || got[2].name != "Results.zip" {
+		t.Fatalf("parts %+v", got)
+	}
+	checkResults(t, got[2].content)
 }
 
 // Without IncludeResults there is a notification, and no more.

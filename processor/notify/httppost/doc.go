@@ -1,5 +1,5 @@
-// Package httppost tells receivers by POST (ResponseType HTTPPost): the JSON document of a notification, signed as Standard
-// Webhooks has it with every good secret of the account, to an address that a caller has named and that package egress lets
+// Package httppost tells receivers by POST (ResponseType HTTPPost): the JSON document of a notification, or the form of the original
+// service when a call by SOAP has named the receiver, signed as Standard Webhooks has it with every good secret of the account, to an address that a caller has named and that package egress lets
 // it reach. What the answer means:
 //
 //	2xx                  taken

@@ -88,13 +88,17 @@ func (s *Sender) request(ctx context.Context, n *notify.Notification) (*http.Req
 	if err != nil {
 		return nil, err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, n.Target.ResponseAddress, bytes.NewReader(n.Body))
+	body, contentType := n.Body, schemas.ContentJSON
+	if n.Soap {
+		body, contentType = form(n), schemas.ContentForm
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, n.Target.ResponseAddress, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	now := time.Now()
-	webhook.Sign(r.Header, n.ID, now, n.Body, secrets.Signing(now)...)
-	r.Header["Content-Type"] = []string{schemas.ContentJSON}
+	webhook.Sign(r.Header, n.ID, now, body, secrets.Signing(now)...)
+	r.Header["Content-Type"] = []string{contentType}
 	r.Header["User-Agent"] = []string{s.userAgent}
 	telemetry.Trace{Traceparent: n.Traceparent}.SetHeader(r.Header)
 	return r, nil

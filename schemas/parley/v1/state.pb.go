@@ -589,7 +589,8 @@ func (x *AnswerState) GetEarly() []byte {
 // told have been, or were given up. It holds no more than its targets ask for.
 type NoticeState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// event is of the call or the conversation; a call's results are empty unless somebody is to have them.
+	// event is of the call or the conversation; of a call's results there is at most the first that failed unless somebody is to
+	// have them.
 	Event *ResultEvent `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
 	// calls are the events of those of a conversation, of the first 100 sequence codes, in their order.
 	Calls []*ResultEvent `protobuf:"bytes,2,rep,name=calls,proto3" json:"calls,omitempty"`
@@ -807,7 +808,9 @@ type DeliveryState struct {
 	ErrorCode string `protobuf:"bytes,7,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
 	Message   string `protobuf:"bytes,8,opt,name=message,proto3" json:"message,omitempty"`
 	// notice_bytes is how long the notice is, at the most: an erasure makes it shorter.
-	NoticeBytes   int32 `protobuf:"varint,9,opt,name=notice_bytes,json=noticeBytes,proto3" json:"notice_bytes,omitempty"`
+	NoticeBytes int32 `protobuf:"varint,9,opt,name=notice_bytes,json=noticeBytes,proto3" json:"notice_bytes,omitempty"`
+	// soap is set when the call that names the target came by SOAP.
+	Soap          bool `protobuf:"varint,10,opt,name=soap,proto3" json:"soap,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -903,6 +906,13 @@ func (x *DeliveryState) GetNoticeBytes() int32 {
 		return x.NoticeBytes
 	}
 	return 0
+}
+
+func (x *DeliveryState) GetSoap() bool {
+	if x != nil {
+		return x.Soap
+	}
+	return false
 }
 
 // ErasureState is a request to erase what is held of a person, under the offset of its record. It stays for an hour after its
@@ -1235,7 +1245,7 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\fNoticeCounts\x12\x14\n" +
 	"\x05total\x18\x01 \x01(\x05R\x05total\x12\x1c\n" +
 	"\tprocessed\x18\x02 \x01(\x05R\tprocessed\x12\x16\n" +
-	"\x06errors\x18\x03 \x01(\x05R\x06errors\"\x9b\x02\n" +
+	"\x06errors\x18\x03 \x01(\x05R\x06errors\"\xaf\x02\n" +
 	"\rDeliveryState\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x121\n" +
 	"\x06target\x18\x02 \x01(\v2\x19.parley.v1.ResponseTargetR\x06target\x12\x0e\n" +
@@ -1246,7 +1256,9 @@ const file_parley_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"error_code\x18\a \x01(\tR\terrorCode\x12\x18\n" +
 	"\amessage\x18\b \x01(\tR\amessage\x12!\n" +
-	"\fnotice_bytes\x18\t \x01(\x05R\vnoticeBytes\"\x8b\x02\n" +
+	"\fnotice_bytes\x18\t \x01(\x05R\vnoticeBytes\x12\x12\n" +
+	"\x04soap\x18\n" +
+	" \x01(\bR\x04soap\"\x8b\x02\n" +
 	"\fErasureState\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\x06R\asubject\x12\x17\n" +
