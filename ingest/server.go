@@ -162,6 +162,9 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	get(essWSDLPath, takes(s.getWSDL))
 	get(partnerWSDLPath, s.getPartnerWSDL)
 	get(partnerFaultPath, s.getPartnerFault)
+	e.POST(tokenPath, s.postToken)
+	e.POST(firstTokenPath, s.postFirstToken)
+	get(soapEndpointPath, s.getSOAPEndpoint)
 	if s.peers != nil {
 		e.POST(peer.Path+":question", echo.WrapHandler(s.peers))
 	}

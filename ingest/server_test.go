@@ -207,7 +207,7 @@ func TestInternalShowsNothing(t *testing.T) {
 	}
 }
 
-type panics struct{}
+type panics struct{ OpenAccess }
 
 func (panics) Caller(*http.Request) (account.Caller, *schemas.Problem) { panic("secret of the house") }
 

@@ -305,6 +305,10 @@ type authFunc func(*http.Request) (account.Caller, *schemas.Problem)
 
 func (f authFunc) Caller(r *http.Request) (account.Caller, *schemas.Problem) { return f(r) }
 
+func (f authFunc) Grant(string) (string, []account.Scope, *schemas.Problem) {
+	return "", nil, unauthenticated("nobody is given a token here")
+}
+
 // Who may only read drains a queue, and makes none.
 func TestSubscribersNeedScopes(t *testing.T) {
 	t.Parallel()

@@ -9,12 +9,12 @@ import (
 )
 
 // authenticator says who makes a request. What an operator should know of it is logged.
-func (n *node) authenticator() ingest.Authenticator {
+func (n *node) authenticator() (ingest.Authenticator, error) {
 	if n.cfg.Auth == AuthNone {
 		if !loopback(n.cfg.HTTPAddr) {
 			n.log.Warn("whoever reaches this node may act on every account; PARLEY_AUTH=keys asks for API keys", slog.String("address", n.http.Addr().String()))
 		}
-		return ingest.OpenAccess{}
+		return ingest.OpenAccess{}, nil
 	}
 	if len(n.control.Keys()) == 0 {
 		n.log.Warn("there is no API key yet, and nobody is answered without one; parley keys create ACCOUNT makes one")
@@ -22,7 +22,11 @@ func (n *node) authenticator() ingest.Authenticator {
 	if !loopback(n.cfg.HTTPAddr) && !n.cfg.secure() {
 		n.log.Warn("API keys are sent in clear to this address; set PARLEY_TLS_CERT and PARLEY_TLS_KEY, unless a proxy in front of it speaks TLS", slog.String("address", n.http.Addr().String()))
 	}
-	return ingest.NewKeyAccess(n.control, time.Now)
+	tokens, err := account.NewAccessTokens(n.secret)
+	if err != nil {
+		return nil, err
+	}
+	return ingest.NewKeyAccess(n.control, tokens, time.Now), nil
 }
 
 // accountLimits are within what the calls of an account are taken.

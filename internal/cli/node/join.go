@@ -81,13 +81,17 @@ func (n *node) openIngest(conn driver.Conn, peers peers, erase eraser) error {
 	if err != nil {
 		return err
 	}
+	auth, err := n.authenticator()
+	if err != nil {
+		return err
+	}
 	s, err := ingest.New(ingest.Config{
 		Client:          n.kafka,
 		Topics:          n.topics,
 		Partitions:      n.layout.Partitions,
 		Secret:          n.secret,
 		Routes:          n.routes,
-		Auth:            n.authenticator(),
+		Auth:            auth,
 		AccountLimits:   n.accountLimits,
 		Tokens:          n.tokens,
 		Live:            peers.live,
