@@ -1,11 +1,14 @@
 package exacttarget_test
 
 import (
+	"encoding/xml"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
 
 	"parley/ingest/exacttarget"
+	"parley/ingest/soap"
 	"parley/internal/partnerapi"
 	parleyv1 "parley/schemas/parley/v1"
 )
@@ -71,13 +74,13 @@ func TestObject(t *testing.T) {
 		},
 	} {
 		e := element(t, c.xml)
-		got := exacttarget.Object(&e)
+		got := exacttarget.Object(e)
 		if !proto.Equal(got, c.want) {
 			t.Errorf("%s:\n%s, want\n%s", name, got, c.want)
 			continue
 		}
 		again := element(t, string(partnerapi.AppendObject(nil, got, "Objects", partnerapi.WholeObject)))
-		if back := exacttarget.Object(&again); !sameContent(t, back, got) {
+		if back := exacttarget.Object(again); !sameContent(t, back, got) {
 			t.Errorf("%s: written and read again it is\n%s, was\n%s", name, back, got)
 		}
 	}
@@ -86,7 +89,55 @@ func TestObject(t *testing.T) {
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	e := element(t, `<Options><SaveOptions><SaveOption><PropertyName>*</PropertyName><SaveAction>UpdateAdd</SaveAction></SaveOption></SaveOptions><Client><ID>5</ID></Client><Priority>3</Priority><Other>x</Other></Options>`)
-	if got, want := string(exacttarget.Members(&e, "CreateOptions")), `{"SaveOptions":{"SaveOption":[{"PropertyName":"*","SaveAction":"UpdateAdd"}]},"Client":{"ID":5},"Priority":3,"Other":"x"}`; got != want {
+	if got, want := string(exacttarget.Members(e, "CreateOptions")), `{"SaveOptions":{"SaveOption":[{"PropertyName":"*","SaveAction":"UpdateAdd"}]},"Client":{"ID":5},"Priority":3,"Other":"x"}`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+}
+
+// Objects that the schema knows, and all that a client may make of them, are the same objects when they have been written and read again.
+func TestObjectsComeBack(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		o := someObject(r)
+		text := string(partnerapi.AppendObject(nil, exacttarget.Object(o), "Objects", partnerapi.WholeObject))
+		if want, got := exacttarget.Object(o), exacttarget.Object(element(t, text)); !sameContent(t, got, want) {
+			t.Fatalf("%+v is\n%s, and written and read again\n%s, by\n%s", o, want, got, text)
+		}
+	})
+}
+
+// someObject is an element as a client could have sent it.
+func someObject(r *rapid.T) *soap.Element {
+	types := []string{"Order", "Subscriber", "TriggeredSend", "DataExtensionObject", "List", "EmailSendDefinition", "ImportDefinition"}
+	e := someElement(r, partnerapi.Member{Name: "Objects", Type: partnerapi.TypeOf(rapid.SampledFrom(types).Draw(r, "type"))}, 4)
+	e.Type = xml.Name{Space: partnerapi.Namespace, Local: rapid.SampledFrom(types).Draw(r, "type named")}
+	return e
+}
+
+// someElement is one of a declared type, or something else in its place.
+func someElement(r *rapid.T, m partnerapi.Member, depth int) *soap.Element {
+	e := &soap.Element{Name: xml.Name{Space: partnerapi.Namespace, Local: m.Name}}
+	if rapid.IntRange(0, 15).Draw(r, "nil") == 0 {
+		e.Nil = true
+		return e
+	}
+	if rapid.IntRange(0, 9).Draw(r, "attributes") == 0 {
+		e.Attrs = []xml.Attr{{Name: xml.Name{Local: rapid.SampledFrom([]string{"type", "id", "x"}).Draw(r, "attribute")}, Value: rapid.StringMatching(`[ -~é\n]{0,4}`).Draw(r, "value")}}
+	}
+	if rapid.IntRange(0, 9).Draw(r, "types") == 0 {
+		e.Type = xml.Name{Space: partnerapi.Namespace, Local: rapid.SampledFrom([]string{"DataExtension", "NullAPIProperty", "Strange"}).Draw(r, "type")}
+	}
+	complexType := m.Type != nil && m.Type.Kind == partnerapi.Complex
+	if depth == 0 || !complexType && rapid.IntRange(0, 9).Draw(r, "text") > 0 {
+		e.Text = rapid.OneOf(rapid.StringMatching(`[ -~]{0,8}`), rapid.SampledFrom([]string{"true", "0", "7", " 7", "007", "1.5", "2026-12-01T08:00:00Z", "Active"})).Draw(r, "text")
+		return e
+	}
+	members := []partnerapi.Member{{Name: "Unheard"}, {Name: "Name"}, {Name: "Value"}}
+	if complexType {
+		members = append(members, m.Type.Members...)
+	}
+	for _, of := range rapid.SliceOfN(rapid.SampledFrom(members), 0, 5).Draw(r, "members") {
+		e.Children = append(e.Children, *someElement(r, of, depth-1))
+	}
+	return e
 }

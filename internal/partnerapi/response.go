@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"parley/schemas"
+	parleyv1 "parley/schemas/parley/v1"
 )
 
 // Response is what is answered to a request that asks for a call, and what a call that was queued is later said to have come to.
@@ -77,6 +78,7 @@ func appendResponse(b []byte, r *Response, declarations string) []byte {
 }
 
 // AppendDetail appends the ResultDetailXML of a call that has ended: the element of its response, which is a document of its own.
+// Of an object that is not included it has the CorrelationID, and the CustomerKey, all the same: they tell what a result is of.
 // A call of which nothing but its refusal is known has no method; it is told as a Create.
 func AppendDetail(b []byte, c *schemas.CallResource, extent Extent) []byte {
 	return appendDetail(b, c, extent, defaultNamespace+instancePrefix)
@@ -87,8 +89,19 @@ func appendDetail(b []byte, c *schemas.CallResource, extent Extent, declarations
 	r.Method = cmp.Or(r.Method, "Create")
 	for i := range r.Results {
 		r.Results[i].Extent = extent
+		if r.Results[i].Object == nil && i < len(c.Results) {
+			r.Results[i].Object = reference(&c.Results[i])
+		}
 	}
 	return appendResponse(b, &r, declarations)
+}
+
+// reference is what tells the object of a result from others, where the object is not included; nil: nothing does.
+func reference(r *schemas.ResultResource) *parleyv1.Object {
+	if r.CustomerKey == "" && r.CorrelationID == "" {
+		return nil
+	}
+	return &parleyv1.Object{Type: r.ObjectType, CustomerKey: r.CustomerKey, CorrelationId: r.CorrelationID}
 }
 
 // AppendDetails appends calls that have ended as one document, Results, in their order: what the end of a conversation came to, and

@@ -140,16 +140,14 @@ func done(method string) string {
 	return method + "d" // as Created, Updated
 }
 
-// objectOf is the object of a result, or what a result has of it; nil: it has nothing.
+// objectOf is the object of a result; nil: it is not included.
 func objectOf(r *schemas.ResultResource) *parleyv1.Object {
-	if o := r.Object; o != nil {
-		return &parleyv1.Object{
-			Type: o.Type, CustomerKey: o.CustomerKey, SubscriberKey: o.SubscriberKey, PartnerKey: o.PartnerKey, Id: o.ID,
-			ObjectId: o.ObjectID, CorrelationId: o.CorrelationID, Properties: o.Properties,
-		}
-	}
-	if r.CustomerKey == "" && r.CorrelationID == "" {
+	o := r.Object
+	if o == nil {
 		return nil
 	}
-	return &parleyv1.Object{Type: r.ObjectType, CustomerKey: r.CustomerKey, CorrelationId: r.CorrelationID}
+	return &parleyv1.Object{
+		Type: o.Type, CustomerKey: o.CustomerKey, SubscriberKey: o.SubscriberKey, PartnerKey: o.PartnerKey, Id: o.ID,
+		ObjectId: o.ObjectID, CorrelationId: o.CorrelationID, Properties: o.Properties,
+	}
 }
