@@ -57,6 +57,7 @@ func (p *pages) make() (d documents, err error) {
 func limitsInForce(l schemas.Limits, r RequestLimits) map[string]int64 {
 	const (
 		post    = "/paths/~1v1~1calls/post/"
+		partner = "/paths/~1Service.asmx/post/"
 		objects = "/components/schemas/"
 	)
 	calls, name, id, parts := int64(r.RequestCallsMax), int64(l.NameBytesMax), int64(l.ConversationIDBytesMax), int64(l.PartsMax)
@@ -64,6 +65,7 @@ func limitsInForce(l schemas.Limits, r RequestLimits) map[string]int64 {
 		post + "x-limits/callBytes":                                            int64(l.CallBytesMax),
 		post + "x-limits/requestBytes":                                         r.RequestBytesMax,
 		post + "x-limits/requestCalls":                                         calls,
+		partner + "x-limits/envelopeBytes":                                     int64(partnerVerbosity * l.CallBytesMax),
 		post + "requestBody/content/application~1json/schema/oneOf/1/maxItems": calls,
 		objects + "Call/properties/action/maxLength":                           name,
 		objects + "Call/properties/objects/maxItems":                           int64(l.ObjectsMax),

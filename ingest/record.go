@@ -42,6 +42,8 @@ type sender struct {
 	many bool
 	// trace is the one that the calls belong to.
 	trace telemetry.Trace
+	// decode reads a call that is not JSON, and whose bytes are bounded already. Nil: it is JSON.
+	decode func(received []byte) (*parleyv1.Call, *schemas.Problem)
 }
 
 // queued is a call on its way to the log.
@@ -99,16 +101,7 @@ func keyedContent(id schemas.RequestID, call *parleyv1.Call) (uint64, error) {
 
 // decode returns the valid call that was received.
 func (r *recorder) decode(from sender, received []byte) (*parleyv1.Call, error) {
-	if len(received) > r.limits.CallBytesMax {
-		return nil, &schemas.Problem{
-			Code:   schemas.TooLarge,
-			Detail: fmt.Sprintf("a call has at most %d bytes, this one has %d; send its objects in several calls", r.limits.CallBytesMax, len(received)),
-		}
-	}
-	call, p := schemas.DecodeCall(received)
-	if p == nil {
-		p = reserved(call)
-	}
+	call, p := r.read(from, received)
 	if p == nil {
 		call.Account = from.account
 		p = r.limits.ValidateDecoded(call, from.at)
@@ -123,6 +116,35 @@ func (r *recorder) decode(from sender, received []byte) (*parleyv1.Call, error) 
 		return nil, p
 	}
 	return call, nil
+}
+
+// read returns the call that was received, whatever it asks. In JSON its bytes are counted; those of another form say little of
+// how long it is in a record.
+func (r *recorder) read(from sender, received []byte) (call *parleyv1.Call, p *schemas.Problem) {
+	if from.decode != nil {
+		if call, p = from.decode(received); p == nil {
+			p = r.fits(proto.Size(call))
+		}
+		return call, p
+	}
+	if p = r.fits(len(received)); p != nil {
+		return nil, p
+	}
+	if call, p = schemas.DecodeCall(received); p == nil {
+		p = reserved(call)
+	}
+	return call, p
+}
+
+// fits refuses a call that is too long.
+func (r *recorder) fits(bytes int) *schemas.Problem {
+	if bytes <= r.limits.CallBytesMax {
+		return nil
+	}
+	return &schemas.Problem{
+		Code:   schemas.TooLarge,
+		Detail: fmt.Sprintf("a call has at most %d bytes, this one has %d; send its objects in several calls", r.limits.CallBytesMax, bytes),
+	}
 }
 
 // reachable refuses a call that wants callbacks where none go, as far as the URLs tell: so who sends it learns of it now, and

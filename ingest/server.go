@@ -38,7 +38,8 @@ type Server struct {
 	changingSecrets sync.Mutex
 	eraser          Eraser
 	subscribers     Subscribers
-	routeWatch      RouteWatch // nil: nothing is known
+	partner         map[string]partnerOperation // as partnerOperations returned them
+	routeWatch      RouteWatch                  // nil: nothing is known
 	receipts        receipts
 	tokens          *token.Signer
 	budget          *budget
@@ -116,6 +117,7 @@ func New(cfg Config) (*Server, error) {
 		now:             cfg.Now,
 		log:             cfg.Log,
 	}
+	s.partner = s.partnerOperations()
 	s.handler = s.routes(promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{}))
 	return s, nil
 }
@@ -126,6 +128,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) routes(metrics http.Handler) http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
+	e.Pre(inAnyCase)
 	e.Use(s.observe, s.recovered, sameOrigin(), s.patient)
 	get := func(path string, h echo.HandlerFunc) {
 		e.GET(path, h)
@@ -165,6 +168,8 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	e.POST(tokenPath, s.postToken)
 	e.POST(firstTokenPath, s.postFirstToken)
 	get(soapEndpointPath, s.getSOAPEndpoint)
+	e.POST(partnerPath, s.faulty(s.postPartner))
+	get(partnerPath, s.getPartnerWSDL)
 	if s.peers != nil {
 		e.POST(peer.Path+":question", echo.WrapHandler(s.peers))
 	}

@@ -44,6 +44,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"produce":  produce,
 	"ready":    awaitReady,
 	"secretid": secretID,
+	"soap":     askPartner,
 	"stranger": beStranger,
 	"until":    until,
 }

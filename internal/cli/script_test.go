@@ -181,3 +181,25 @@ func makeCalls(ts *testscript.TestScript, _ bool, args []string) {
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
 }
+
+// askPartner is "soap OPERATION FILE": it asks the script's server for an operation of the partner API, with the API key of the
+// script as who uses WS-Security shows it, and prints the answer. The file holds what stands in the body, in the namespace of the API,
+// with TOMORROW in the place of a time that is to come.
+func askPartner(ts *testscript.TestScript, _ bool, args []string) {
+	const envelope = `<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns="http://exacttarget.com/wsdl/partnerAPI"><soapenv:Header>` +
+		`<wsse:Security soapenv:mustUnderstand="1" xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"><wsse:UsernameToken><wsse:Username>ann</wsse:Username><wsse:Password>%s</wsse:Password></wsse:UsernameToken></wsse:Security>` +
+		`</soapenv:Header><soapenv:Body>%s</soapenv:Body></soapenv:Envelope>`
+	operation := strings.ReplaceAll(strings.TrimSpace(ts.ReadFile(args[1])), "TOMORROW", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
+	body := fmt.Sprintf(envelope, ts.Getenv("PARLEY_API_KEY"), operation)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+ts.Getenv("PARLEY_HTTP_ADDR")+"/Service.asmx", strings.NewReader(body))
+	ts.Check(err)
+	r.Header.Set("Content-Type", "text/xml; charset=utf-8")
+	r.Header.Set("SOAPAction", strconv.Quote(args[0]))
+	resp, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer resp.Body.Close()
+	_, err = io.Copy(ts.Stdout(), resp.Body)
+	ts.Check(err)
+}
