@@ -13,6 +13,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"go.yaml.in/yaml/v3"
 
+	"parley/internal/partnerapi/partnerapitest"
 	"parley/processor/notify"
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
@@ -168,6 +169,9 @@ func TestFormHasResults(t *testing.T) {
 		got, order := posted(t, n)
 		if !slices.Equal(order, formFields) {
 			t.Errorf("%s: fields %q", tt.name, order)
+		}
+		if err := partnerapitest.Check([]byte(got.Get("ResultDetailXML"))); err != nil {
+			t.Errorf("%s: ResultDetailXML is not as the schema has it: %v", tt.name, err)
 		}
 		var d detail
 		if err := xml.Unmarshal([]byte(got.Get("ResultDetailXML")), &d); err != nil {
