@@ -15,6 +15,7 @@ import (
 	"parley/internal/account"
 	"parley/internal/control"
 	"parley/internal/partnerapi"
+	"parley/internal/partnerapi/partnerapitest"
 	"parley/internal/topics"
 	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
@@ -66,6 +67,9 @@ func (h *harness) partnerText(t testing.TB, envelope string, header ...string) (
 	var a partnerAnswers
 	if err := xml.Unmarshal(r.body, &a); err != nil {
 		t.Fatalf("%v in %s", err, r.body)
+	}
+	if err := partnerapitest.Check(r.body); err != nil {
+		t.Errorf("%v in %s", err, r.body)
 	}
 	return r, a
 }

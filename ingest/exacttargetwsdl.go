@@ -22,7 +22,7 @@ const (
 
 // getPartnerWSDL describes the partner API, at the host that it was asked for.
 func (s *Server) getPartnerWSDL(c echo.Context) error {
-	location := partnerapi.AppendText(nil, c.Scheme()+"://"+c.Request().Host+partnerPath)
+	location := partnerapi.AppendText(nil, origin(c)+partnerPath)
 	return c.Blob(http.StatusOK, mimeXML, []byte(strings.Replace(schemas.PartnerAPI(), schemas.PartnerAPIAddress, string(location), 1)))
 }
 

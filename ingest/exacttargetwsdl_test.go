@@ -9,7 +9,7 @@ import (
 func TestPartnerWSDL(t *testing.T) {
 	t.Parallel()
 	h := start(t)
-	for _, path := range []string{partnerWSDLPath} {
+	for _, path := range []string{partnerWSDLPath, partnerPath + "?wsdl", partnerPath + "?WSDL"} {
 		r := h.get(t, path)
 		var d struct {
 			XMLName    xml.Name

@@ -22,14 +22,18 @@ func element(t testing.TB, text string) *soap.Element {
 }
 
 // sameContent says whether calls of one object ask for the same.
-func sameContent(t testing.TB, x, y *parleyv1.Object) bool {
+func sameContent(t *testing.T, x, y *parleyv1.Object) bool {
 	t.Helper()
-	var contents [2]uint64
-	for i, o := range []*parleyv1.Object{x, y} {
-		var err error
-		if contents[i], err = schemas.Content(&parleyv1.Call{Objects: []*parleyv1.Object{o}}); err != nil {
-			t.Fatalf("%s: %v", o, err)
-		}
+	of := func(o *parleyv1.Object) *parleyv1.Call { return &parleyv1.Call{Objects: []*parleyv1.Object{o}} }
+	return contentOf(t, of(x)) == contentOf(t, of(y))
+}
+
+// contentOf is what a call asks for.
+func contentOf(t *testing.T, call *parleyv1.Call) uint64 {
+	t.Helper()
+	content, err := schemas.Content(call)
+	if err != nil {
+		t.Fatalf("%s: %v", call, err)
 	}
-	return contents[0] == contents[1]
+	return content
 }
