@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/trace"
 
+	"parley/ingest/exacttarget"
 	"parley/internal/account"
 	"parley/internal/egress"
 	"parley/internal/route"
@@ -61,6 +62,8 @@ type Config struct {
 	RouteWatch RouteWatch
 	// Ready asks after the things that /readyz reports. Nil: there are none.
 	Ready ReadyFunc
+	// Version is of the program, as callers are told who ask for it.
+	Version exacttarget.Version
 	// Limits bound one call. Zero: schemas.DefaultLimits.
 	Limits schemas.Limits
 	// RequestLimits bound what is taken at a time. Zero fields: as in DefaultRequestLimits.

@@ -38,6 +38,12 @@ func (s *Server) partnerOperations() map[string]partnerOperation {
 		exacttarget.UpdateRequest:  {"Update", account.Submit, s.partnerCall},
 		exacttarget.DeleteRequest:  {"Delete", account.Submit, s.partnerDelete},
 		exacttarget.PerformRequest: {"Perform", account.Submit, s.partnerCall},
+
+		exacttarget.RetrieveRequest:     {"Retrieve", account.Read, s.partnerRetrieve},
+		exacttarget.DescribeRequest:     {"Describe", account.Read, s.partnerDescribe},
+		exacttarget.SystemStatusRequest: {"GetSystemStatus", account.Read, s.partnerStatus},
+		exacttarget.VersionInfoRequest:  {"VersionInfo", account.Read, s.partnerVersion},
+		exacttarget.ExtractRequest:      {"Extract", account.Read, s.partnerExtract},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func (s *Server) getExtract(c echo.Context) error {
 	if p != nil {
 		return p
 	}
-	q, p := extractQuery(c, s.recorder.log.Partitions)
+	q, p := extractQuery(c.QueryParams(), s.recorder.log.Partitions)
 	if p != nil {
 		return p
 	}
@@ -85,33 +86,33 @@ func (s *Server) getExtract(c echo.Context) error {
 }
 
 // extractQuery reads what is asked for, of the caller's account, in a log of so many partitions.
-func extractQuery(c echo.Context, partitions int32) (q schemas.ExtractQuery, p *schemas.Problem) {
+func extractQuery(asked url.Values, partitions int32) (q schemas.ExtractQuery, p *schemas.Problem) {
 	q.Format = schemas.ExtractCSV
-	if text := c.QueryParam("format"); text != "" {
+	if text := asked.Get("format"); text != "" {
 		if q.Format = schemas.ExtractFormat(text); !slices.Contains(schemas.ExtractFormats(), q.Format) {
 			return q, invalid("format is one of %v, not %.100q", schemas.ExtractFormats(), text)
 		}
 	}
-	if q.Columns, p = resultColumns(c.QueryParam("columns")); p != nil {
+	if q.Columns, p = resultColumns(asked.Get("columns")); p != nil {
 		return q, p
 	}
-	if q.After, p = placedPosition("cursor", c.QueryParam("cursor"), partitions); p != nil {
+	if q.After, p = placedPosition("cursor", asked.Get("cursor"), partitions); p != nil {
 		return q, p
 	}
-	if text := c.QueryParam("until"); text != "" {
+	if text := asked.Get("until"); text != "" {
 		until, p := placedPosition("until", text, partitions)
 		if p != nil {
 			return q, p
 		}
 		q.Until = &until
 	}
-	if q.From, q.To, p = endPeriod(c); p != nil {
+	if q.From, q.To, p = endPeriod(asked); p != nil {
 		return q, p
 	}
-	if q.ConversationID = c.QueryParam("conversationId"); !utf8.ValidString(q.ConversationID) {
+	if q.ConversationID = asked.Get("conversationId"); !utf8.ValidString(q.ConversationID) {
 		return q, invalid("conversationId is not UTF-8")
 	}
-	q.Statuses, p = resultStatuses(c.QueryParam("status"))
+	q.Statuses, p = resultStatuses(asked.Get("status"))
 	return q, p
 }
 

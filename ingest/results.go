@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -87,7 +88,7 @@ func resultsFilter(c echo.Context) (f schemas.ResultsFilter, p *schemas.Problem)
 	if f.Statuses, p = resultStatuses(c.QueryParam("status")); p != nil {
 		return f, p
 	}
-	f.From, f.To, p = endPeriod(c)
+	f.From, f.To, p = endPeriod(c.QueryParams())
 	return f, p
 }
 
@@ -95,11 +96,11 @@ func resultsFilter(c echo.Context) (f schemas.ResultsFilter, p *schemas.Problem)
 const canonicalUUID = 36
 
 // endPeriod reads when calls ended that are asked for.
-func endPeriod(c echo.Context) (from, to time.Time, p *schemas.Problem) {
-	if from, p = instant("from", c.QueryParam("from")); p != nil {
+func endPeriod(asked url.Values) (from, to time.Time, p *schemas.Problem) {
+	if from, p = instant("from", asked.Get("from")); p != nil {
 		return from, to, p
 	}
-	if to, p = instant("to", c.QueryParam("to")); p != nil {
+	if to, p = instant("to", asked.Get("to")); p != nil {
 		return from, to, p
 	}
 	if !to.IsZero() && !from.Before(to) {

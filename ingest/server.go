@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel/trace"
 
+	"parley/ingest/exacttarget"
 	"parley/ingest/publish"
 	"parley/internal/peer"
 	"parley/internal/token"
@@ -38,8 +39,9 @@ type Server struct {
 	changingSecrets sync.Mutex
 	eraser          Eraser
 	subscribers     Subscribers
+	routeWatch      RouteWatch // nil: nothing is known
+	version         exacttarget.Version
 	partner         map[string]partnerOperation // as partnerOperations returned them
-	routeWatch      RouteWatch                  // nil: nothing is known
 	receipts        receipts
 	tokens          *token.Signer
 	budget          *budget
@@ -97,6 +99,7 @@ func New(cfg Config) (*Server, error) {
 		eraser:          cfg.Eraser,
 		subscribers:     cfg.Subscribers,
 		routeWatch:      cfg.RouteWatch,
+		version:         cfg.Version,
 		receipts:        newReceipts(cfg.Secret),
 		tokens:          cfg.Tokens,
 		budget:          b,

@@ -10,13 +10,13 @@ import (
 // Place is where an answer begins.
 type Place struct {
 	// Named counts the requests or conversations that the filter names and that lie before it.
-	Named int `json:"i,omitempty"`
+	Named int `json:"i,omitzero"`
 	// SequenceCode is that of the last call of a conversation that lies before it.
-	SequenceCode int32 `json:"s,omitempty"`
+	SequenceCode int32 `json:"s,omitzero"`
 	// Objects counts those of a call that lie before it.
-	Objects int `json:"o,omitempty"`
+	Objects int `json:"o,omitzero"`
 	// Cursor is a schemas.Cursor, where the record is searched.
-	Cursor string `json:"c,omitempty"`
+	Cursor string `json:"c,omitzero"`
 }
 
 // continuationMax bounds the text of a continuation: nothing that we make is longer.

@@ -61,7 +61,7 @@ func appendProperty(b []byte, m partnerapi.Member, results *resultType) []byte {
 	if results != nil {
 		p, _ := results.property(m.Name)
 		retrievable = p.value != nil
-		filterable = retrievable && p.kind != kindDetail
+		filterable = retrievable && !p.told
 	}
 	b = append(b, `<Properties><PartnerKey xsi:nil="true"/><ObjectID xsi:nil="true"/>`...)
 	b = partnerapi.AppendElement(b, "Name", m.Name)

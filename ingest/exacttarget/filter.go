@@ -22,13 +22,13 @@ const (
 // Filter says which objects a Retrieve asks for: a comparison, or, when Logical is set, what several of them have in common.
 type Filter struct {
 	// Logical is AND or OR (LogicalOperators); empty: it is a comparison.
-	Logical  string   `json:"l,omitempty"`
-	Operands []Filter `json:"f,omitempty"`
+	Logical  string   `json:"l,omitzero"`
+	Operands []Filter `json:"f,omitzero"`
 
-	Property string `json:"p,omitempty"`
+	Property string `json:"p,omitzero"`
 	// Operator is one of SimpleOperators.
-	Operator string   `json:"o,omitempty"`
-	Values   []string `json:"v,omitempty"`
+	Operator string   `json:"o,omitzero"`
+	Values   []string `json:"v,omitzero"`
 }
 
 // The values of LogicalOperators.
@@ -131,7 +131,7 @@ func (f *Filter) checkWithin(t *resultType, parts, bytes *int) error {
 
 func (f *Filter) checkSimple(t *resultType) error {
 	p, ok := t.property(f.Property)
-	if !ok || p.value == nil || p.kind == kindDetail {
+	if !ok || p.value == nil || p.told {
 		return refuse("the Filter Property %.100q is none that a %s is found by", f.Property, t.name)
 	}
 	f.Property = p.name

@@ -24,6 +24,8 @@ type property struct {
 	kind kind
 	// value is what an object has there, in canonical form; empty: nothing. nil: no object has anything.
 	value func(*Row) string
+	// told says that objects are not found by it.
+	told bool
 	// always says that the member stands in every answer, whatever is asked for.
 	always bool
 	// nillable says that it is nil where it is always and has no value.
@@ -48,9 +50,9 @@ var resultTypes = sync.OnceValue(func() []resultType {
 		newResultType(resultMessage, true, map[string]property{
 			"OverallStatusCode":   {value: func(r *Row) string { return r.StatusCode }},
 			"ResultType":          {value: func(*Row) string { return partnerapi.Asynchronous }},
-			"ResultDetailXML":     {kind: kindDetail, value: func(r *Row) string { return r.detail() }},
+			"ResultDetailXML":     {kind: kindDetail, told: true, value: func(r *Row) string { return r.detail() }},
 			"SequenceCode":        {kind: kindNumber, value: func(r *Row) string { return number(int(r.SequenceCode)) }},
-			"CallsInConversation": {kind: kindNumber, value: func(r *Row) string { return number(int(r.CallsInConversation)) }},
+			"CallsInConversation": {kind: kindNumber, told: true, value: func(r *Row) string { return number(int(r.CallsInConversation)) }},
 		}),
 	}
 })

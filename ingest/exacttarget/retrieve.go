@@ -29,11 +29,11 @@ const (
 type Retrieval struct {
 	// Type is ResultItem or ResultMessage.
 	Type       string   `json:"t"`
-	Properties []string `json:"p,omitempty"`
-	Filter     *Filter  `json:"f,omitempty"`
+	Properties []string `json:"p,omitzero"`
+	Filter     *Filter  `json:"f,omitzero"`
 	// Size bounds the objects of an answer, from 1 to retrievedMax.
 	Size int   `json:"n"`
-	From Place `json:"a"`
+	From Place `json:"a,omitzero"`
 
 	result *resultType
 	wanted map[string]bool
@@ -95,6 +95,17 @@ func (q *Retrieval) check() error {
 	if q.Size < 1 || q.Size > retrievedMax {
 		q.Size = retrievedMax
 	}
+	if err := q.want(); err != nil {
+		return err
+	}
+	if q.Filter == nil {
+		return nil
+	}
+	return q.Filter.check(q.result)
+}
+
+// want takes note of the properties that are wanted; when none are named, of all but the document, which is for who asks for it.
+func (q *Retrieval) want() error {
 	q.wanted = map[string]bool{}
 	for _, name := range q.Properties {
 		p, ok := q.result.property(name)
@@ -103,17 +114,14 @@ func (q *Retrieval) check() error {
 		}
 		q.wanted[p.name] = true
 	}
-	if len(q.Properties) == 0 {
-		for _, p := range q.result.properties {
-			q.wanted[p.name] = p.kind != kindDetail // which is for who asks for it
-		}
-	}
-	q.Properties = slices.Sorted(maps.Keys(q.wanted))
-	q.Properties = slices.DeleteFunc(q.Properties, func(name string) bool { return !q.wanted[name] })
-	if q.Filter == nil {
+	if len(q.Properties) > 0 {
+		q.Properties = slices.Sorted(maps.Keys(q.wanted))
 		return nil
 	}
-	return q.Filter.check(q.result)
+	for _, p := range q.result.properties {
+		q.wanted[p.name] = p.kind != kindDetail
+	}
+	return nil
 }
 
 // PerCall says that each call has one object, not each of its objects.
@@ -160,12 +168,20 @@ func (p *Page) AddCall(c *schemas.CallResource, at Place) bool {
 }
 
 // AddWhole takes what a call has come to, whether there is room or not.
-func (p *Page) AddWhole(c *schemas.CallResource) { p.add(p.rows(c)) }
+func (p *Page) AddWhole(c *schemas.CallResource) {
+	rows := p.rows(c)
+	for i := range rows {
+		if p.q.Filter.takes(p.q.result, &rows[i]) {
+			p.append(&rows[i])
+		}
+	}
+}
 
-// AddRecorded takes the results of objects that a search has found, whether there is room or not.
+// AddRecorded takes what a search has found, whether there is room or not; of a ResultMessage, whole calls.
 func (p *Page) AddRecorded(found []schemas.RecordedResult) {
-	for i := range found {
-		p.add(recorded(&found[i]))
+	calls := recorded(found)
+	for i := range calls {
+		p.AddWhole(&calls[i])
 	}
 }
 
@@ -175,14 +191,6 @@ func (p *Page) rows(c *schemas.CallResource) []Row {
 		return []Row{message(c)}
 	}
 	return items(c)
-}
-
-func (p *Page) add(rows []Row) {
-	for i := range rows {
-		if p.q.Filter.takes(p.q.result, &rows[i]) {
-			p.append(&rows[i])
-		}
-	}
 }
 
 func (p *Page) append(r *Row) {

@@ -65,15 +65,35 @@ func rowOf(c *schemas.CallResource) Row {
 	return row
 }
 
-// recorded is the row of a result that a search has found.
-func recorded(r *schemas.RecordedResult) []Row {
-	return items(&schemas.CallResource{
-		RequestID: r.RequestID.String(), ConversationID: r.ConversationID, Method: r.Method, AcceptedAt: r.AcceptedAt, CompletedAt: r.CompletedAt,
-		Results: []schemas.ResultResource{{
+// recorded are the calls that results belong to which a search has found, those of a call side by side. How many calls their
+// conversations have is not known by them.
+func recorded(found []schemas.RecordedResult) []schemas.CallResource {
+	var calls []schemas.CallResource
+	for i := range found {
+		r := &found[i]
+		if i == 0 || r.RequestID != found[i-1].RequestID {
+			calls = append(calls, schemas.CallResource{
+				RequestID: r.RequestID.String(), ConversationID: r.ConversationID, SequenceCode: r.SequenceCode, Method: r.Method,
+				Status: schemas.OK, AcceptedAt: r.AcceptedAt, CompletedAt: r.CompletedAt,
+			})
+		}
+		c := &calls[len(calls)-1]
+		c.Results = append(c.Results, schemas.ResultResource{
 			Ordinal: int(r.Ordinal), CorrelationID: r.CorrelationID, ObjectType: r.ObjectType, CustomerKey: r.CustomerKey,
 			Status: r.Status, ErrorCode: r.ErrorCode, Message: r.Message,
-		}},
-	})
+		})
+		if r.Status != schemas.OK {
+			c.Errors++
+		}
+		switch c.Errors {
+		case 0:
+		case len(c.Results):
+			c.Status = schemas.Error
+		default:
+			c.Status = schemas.HasErrors
+		}
+	}
+	return calls
 }
 
 // detail is what the call came to, as the response to it would have been.

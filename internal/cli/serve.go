@@ -222,6 +222,7 @@ func (c *serveCmd) config(log *slog.Logger, stderr io.Writer) (node.Config, erro
 		Secret:                     c.Secret,
 		Instance:                   cmp.Or(c.Instance, host),
 		Version:                    version(),
+		VersionDate:                versionDate(),
 		CallbackAllow:              allowed,
 		PartTimeout:                c.PartTimeout,
 		ForwardGrace:               c.ForwardGrace,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"parley/internal/embedded/chdb"
 )
@@ -19,4 +20,18 @@ func version() string {
 		return info.Main.Version
 	}
 	return "(unknown version)"
+}
+
+// versionDate is when the commit was made that the program was built from. Zero: that is not known.
+func versionDate() time.Time {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return time.Time{}
+	}
+	for _, s := range info.Settings {
+		if at, err := time.Parse(time.RFC3339, s.Value); s.Key == "vcs.time" && err == nil {
+			return at
+		}
+	}
+	return time.Time{}
 }

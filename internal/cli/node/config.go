@@ -112,6 +112,8 @@ type Config struct {
 	Accounts account.Limits
 	// Version is that of the program.
 	Version string
+	// VersionDate is when the commit was made that it was built from. Zero: that is not known.
+	VersionDate time.Time
 	// Spans takes the spans that the node makes, and is shut down with it. Nil: none are made.
 	Spans sdktrace.SpanExporter
 	// Log is told what an operator should know. Required.

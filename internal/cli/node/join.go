@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"parley/ingest"
+	"parley/ingest/exacttarget"
 	"parley/internal/egress"
 	"parley/internal/peer"
 	"parley/processor"
@@ -104,6 +105,7 @@ func (n *node) openIngest(conn driver.Conn, peers peers, erase eraser) error {
 		Callbacks:       n.control,
 		Egress:          egress.New(n.cfg.CallbackAllow),
 		RouteWatch:      peers.routes,
+		Version:         exacttarget.Version{Name: n.cfg.Version, Date: n.cfg.VersionDate},
 		Ready:           n.ready(conn),
 		Tracer:          n.tracer,
 		Log:             n.log,
