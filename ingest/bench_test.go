@@ -52,6 +52,22 @@ func BenchmarkPostNDJSON(b *testing.B) {
 	compare(b, load{Lines: benchLines, Clients: benchClients})
 }
 
+// BenchmarkPostSOAP posts one part of a conversation a request, as JSON and by SOAP, and says what share of the rate of the one
+// the other reaches (of-json).
+func BenchmarkPostSOAP(b *testing.B) {
+	broker := startBenchBroker(b)
+	var plain float64
+	b.Run("json", func(b *testing.B) {
+		plain = send(b, broker, benchServer(b, broker), load{Lines: 1, Clients: benchClients})
+	})
+	b.Run("soap", func(b *testing.B) {
+		rate := send(b, broker, benchServer(b, broker), load{Lines: 1, SOAP: true, Clients: benchClients})
+		if plain > 0 {
+			b.ReportMetric(rate/plain, "of-json")
+		}
+	})
+}
+
 // BenchmarkOpenSingle posts one part of a conversation a request, at fixed rates.
 func BenchmarkOpenSingle(b *testing.B) {
 	for _, rate := range []float64{1000, 3000, 5000, 10000} {
@@ -153,6 +169,7 @@ func benchServer(b *testing.B, broker benchBroker) string {
 		Maintenances: new(fakeControl),
 		Callbacks:    new(fakeCallbacks),
 		Eraser:       new(fakeEraser),
+		Subscribers:  new(fakeSubscribers),
 		Tokens:       startSigner(b),
 		Live:         unknowing(),
 		Record:       unknowing(),

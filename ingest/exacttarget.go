@@ -153,15 +153,14 @@ func (s *Server) faulty(h echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // inAnyCase has the paths that the clients of the partner API write in one case or another served in each.
-func inAnyCase(next echo.HandlerFunc) echo.HandlerFunc {
+func inAnyCase(h http.Handler) http.Handler {
 	paths := []string{partnerPath, partnerWSDLPath, partnerFaultPath}
-	return func(c echo.Context) error {
-		u := c.Request().URL
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, path := range paths {
-			if len(u.Path) == len(path) && u.Path != path && strings.EqualFold(u.Path, path) {
-				u.Path, u.RawPath = path, ""
+			if len(r.URL.Path) == len(path) && r.URL.Path != path && strings.EqualFold(r.URL.Path, path) {
+				r.URL.Path, r.URL.RawPath = path, ""
 			}
 		}
-		return next(c)
-	}
+		h.ServeHTTP(w, r)
+	})
 }

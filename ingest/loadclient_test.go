@@ -23,6 +23,8 @@ type load struct {
 	Address string
 	// Lines is how many calls a body has: 1, a call; more, NDJSON.
 	Lines int
+	// SOAP: the call of each body goes to the partner API, in an envelope.
+	SOAP bool
 	// Requests is how many are sent in all.
 	Requests int
 	// Clients is how many connections there are; each waits for an answer before it sends again.
@@ -96,7 +98,7 @@ func (l load) idle() ([]net.Conn, error) {
 		if _, err := conn.Write(appendRequest(nil, int64(i), 1)); err != nil {
 			return nil, err
 		}
-		if err := readAccepted(bufio.NewReader(conn)); err != nil {
+		if err := readAccepted(bufio.NewReader(conn), "202"); err != nil {
 			return nil, err
 		}
 		all[i] = conn
@@ -112,18 +114,25 @@ func (l load) client(began time.Time, next *atomic.Int64, took []time.Duration) 
 	}
 	defer conn.Close()
 	var request []byte
-	answers := bufio.NewReader(conn)
+	answers, accepted := bufio.NewReader(conn), "202"
+	if l.SOAP {
+		accepted = "200"
+	}
 	for n := next.Add(1) - 1; n < int64(l.Requests); n = next.Add(1) - 1 {
 		sent := time.Now()
 		if l.Rate > 0 {
 			sent = began.Add(time.Duration(float64(n) / l.Rate * float64(time.Second)))
 			<-time.After(time.Until(sent))
 		}
-		request = appendRequest(request[:0], n, l.Lines)
+		if l.SOAP {
+			request = appendEnvelope(request[:0], n)
+		} else {
+			request = appendRequest(request[:0], n, l.Lines)
+		}
 		if _, err := conn.Write(request); err != nil {
 			return err
 		}
-		if err := readAccepted(answers); err != nil {
+		if err := readAccepted(answers, accepted); err != nil {
 			return err
 		}
 		took[n] = time.Since(sent)
@@ -144,6 +153,22 @@ func appendRequest(b []byte, n int64, lines int) []byte {
 		b = appendBenchLine(b, n*int64(lines)+i)
 	}
 	return b
+}
+
+// appendEnvelope appends a POST of the nth call as a client of the partner API sends it.
+func appendEnvelope(b []byte, n int64) []byte {
+	const (
+		head = `<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Header>` +
+			`<fueloauth xmlns="http://exacttarget.com">token</fueloauth></soapenv:Header><soapenv:Body><CreateRequest xmlns="http://exacttarget.com/wsdl/partnerAPI"><Options><RequestType>Asynchronous</RequestType>`
+		format = `<ConversationID>order-%d</ConversationID><SequenceCode>%d</SequenceCode><CallsInConversation>3</CallsInConversation></Options><Objects xsi:type="DataExtensionObject"><CustomerKey>row-%d</CustomerKey>` +
+			`<CorrelationID>a</CorrelationID><Properties><Property><Name>Email</Name><Value>user%d@example.com</Value></Property><Property><Name>Text</Name><Value>%s</Value></Property></Properties></Objects>`
+		tail = `</CreateRequest></soapenv:Body></soapenv:Envelope>`
+	)
+	from := int(n * 251 % int64(len(noise)-benchLineBytes))
+	body := fmt.Sprintf(head+format+tail, n/3, n%3+1, n, n, noise[from:from+benchLineBytes/2])
+	b = append(b, "POST "+partnerPath+" HTTP/1.1\r\nHost: parley\r\nContent-Type: text/xml\r\nSOAPAction: \"Create\"\r\nContent-Length: "...)
+	b = strconv.AppendInt(b, int64(len(body)), 10)
+	return append(append(b, "\r\n\r\n"...), body...)
 }
 
 // benchLineBytes is the length of a call with the end of its line.
@@ -178,13 +203,13 @@ var noise = func() string {
 	return string(text)
 }()
 
-// readAccepted reads an answer, which is a 202.
-func readAccepted(r *bufio.Reader) error {
+// readAccepted reads an answer, which has the status wanted.
+func readAccepted(r *bufio.Reader, status string) error {
 	line, err := r.ReadSlice('\n')
 	if err != nil {
 		return err
 	}
-	if accepted := []byte("HTTP/1.1 202 "); !bytes.HasPrefix(line, accepted) {
+	if !bytes.HasPrefix(line, []byte("HTTP/1.1 "+status+" ")) {
 		return fmt.Errorf("answer %q", line)
 	}
 	length := 0

@@ -131,7 +131,6 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) routes(metrics http.Handler) http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
-	e.Pre(inAnyCase)
 	e.Use(s.observe, s.recovered, sameOrigin(), s.patient)
 	get := func(path string, h echo.HandlerFunc) {
 		e.GET(path, h)
@@ -182,7 +181,7 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	get("/openapi.yaml", s.pages.openAPI)
 	get("/asyncapi.yaml", s.pages.asyncAPI)
 	get("/docs", s.pages.docs)
-	return e
+	return inAnyCase(e)
 }
 
 // recovered makes a panic of a handler an error, so that the client is answered as for every fault of ours.
