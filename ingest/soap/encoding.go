@@ -2,10 +2,8 @@ package soap
 
 import (
 	"bytes"
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -59,13 +57,18 @@ func hasPrefix(document []byte, prefixes ...string) bool {
 	return false
 }
 
-// declaredEncoding is what the XML declaration says, in lower case; "" if it says nothing, or there is none.
-func declaredEncoding(document []byte) (name string) {
-	d := xml.NewDecoder(bytes.NewReader(document))
-	d.CharsetReader = func(label string, rest io.Reader) (io.Reader, error) {
-		name = strings.ToLower(label)
-		return rest, nil
+// declaredEncoding is what the XML declaration says, in lower case; "" if it says nothing, or there is none. Whether it is well
+// formed is found when the document is read.
+func declaredEncoding(document []byte) string {
+	declaration, _, _ := bytes.Cut(document, []byte("?>"))
+	if !bytes.HasPrefix(declaration, []byte("<?xml")) {
+		return ""
 	}
-	_, _ = d.RawToken() // what is wrong there is found when the document is read
-	return name
+	_, value, _ := bytes.Cut(declaration, []byte("encoding"))
+	value = bytes.TrimLeft(value, "= \t\r\n")
+	if len(value) == 0 {
+		return ""
+	}
+	name, _, _ := bytes.Cut(value[1:], value[:1]) // between quotes
+	return strings.ToLower(string(name))
 }

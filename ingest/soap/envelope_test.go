@@ -214,6 +214,16 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// Text in many pieces is put together in one go.
+func TestPieces(t *testing.T) {
+	t.Parallel()
+	const pieces = 1_000_000
+	r, err := soap.Decode(http.Header{}, []byte(v11(`<s:Body><a>`+strings.Repeat("b<!---->", pieces)+`</a></s:Body>`)))
+	if err != nil || r.Body.Text != strings.Repeat("b", pieces) {
+		t.Errorf("%d bytes of text, %v", len(r.Body.Text), err)
+	}
+}
+
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 	h := soap.Header{Action: "CreateResponse", MessageID: "0e6ba1e1-9d52-4bd3-a1ad-b3bcba4ae4e2", RelatesTo: "uuid:<1>", At: time.Date(2026, 11, 22, 23, 0, 0, 0, time.UTC)}

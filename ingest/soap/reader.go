@@ -41,6 +41,8 @@ type frame struct {
 	name xml.Name
 	// bindings is how many were in scope around it.
 	bindings int
+	// pieces are the texts directly in it, when there is more than one: elements, comments and CDATA stand between them.
+	pieces []byte
 }
 
 // reader reads a document as a tree. It is stricter than encoding/xml, whose RawToken it builds on: that splits text into
@@ -162,6 +164,9 @@ func (r *reader) stop(t xml.EndElement, begin int64) error {
 	if last.name != t.Name {
 		return fmt.Errorf("the element %s ends as %s", qualified(last.name), qualified(t.Name))
 	}
+	if len(last.pieces) > 0 {
+		last.element.Text = string(last.pieces)
+	}
 	r.open, r.bindings = r.open[:len(r.open)-1], r.bindings[:last.bindings]
 	r.mark(last.element, len(r.open), begin, r.xml.InputOffset())
 	return nil
@@ -169,13 +174,24 @@ func (r *reader) stop(t xml.EndElement, begin int64) error {
 
 func (r *reader) text(t xml.CharData) error {
 	if len(r.open) > 0 {
-		r.open[len(r.open)-1].element.Text += string(t) // more than one token only around comments and CDATA
+		r.open[len(r.open)-1].text(t)
 		return nil
 	}
 	if len(bytes.TrimSpace(t)) > 0 {
 		return errors.New("there is text outside of the element")
 	}
 	return nil
+}
+
+func (f *frame) text(t []byte) {
+	if f.element.Text == "" {
+		f.element.Text = string(t)
+		return
+	}
+	if len(f.pieces) == 0 {
+		f.pieces = append(f.pieces, f.element.Text...)
+	}
+	f.pieces = append(f.pieces, t...)
 }
 
 // declare takes note of the namespaces that an element declares (Namespaces in XML 1.0, section 3).
