@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -101,11 +102,11 @@ func (r *Request) decode(body []byte) error {
 	default:
 		return fmt.Errorf("%w, but %s in the namespace %q", ErrVersion, root.Name.Local, root.Name.Space)
 	}
-	asked := root.Child("Body")
-	if asked == nil || len(asked.Children) != 1 {
+	bodies := slices.Collect(root.All("Body"))
+	if len(bodies) != 1 || len(bodies[0].Children) != 1 {
 		return errors.New("the envelope has one Body, and that one element, which is what is asked for")
 	}
-	r.Body, r.Text = asked.Children[0], text[operation.begin:operation.end]
+	r.Body, r.Text = bodies[0].Children[0], text[operation.begin:operation.end]
 	head := root.Child("Header")
 	r.Action, r.MessageID = head.Child("Action").Value(), head.Child("MessageID").Value()
 	r.Credentials = credentialsOf(head)

@@ -151,6 +151,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"text behind":                  {body(`<a/>`) + `b`, "text outside"},
 		"no body":                      {v11(``), "has one Body"},
 		"an empty body":                {v11(`<s:Body/>`), "has one Body"},
+		"two bodies":                   {v11(`<s:Body><a/></s:Body><s:Body><b/></s:Body>`), "has one Body"},
 		"two operations":               {body(`<a/><b/>`), "has one Body"},
 		"a DOCTYPE":                    {`<!DOCTYPE a [<!ENTITY b "c">]>` + body(`<a>&b;</a>`), "DOCTYPE"},
 		"a DOCTYPE within":             {body(`<!DOCTYPE a><a/>`), "DOCTYPE"},
