@@ -6,7 +6,6 @@ import (
 
 	"parley/ingest/soap"
 	"parley/internal/partnerapi"
-	"parley/schemas"
 	parleyv1 "parley/schemas/parley/v1"
 )
 
@@ -25,15 +24,5 @@ func element(t testing.TB, text string) *soap.Element {
 func sameContent(t *testing.T, x, y *parleyv1.Object) bool {
 	t.Helper()
 	of := func(o *parleyv1.Object) *parleyv1.Call { return &parleyv1.Call{Objects: []*parleyv1.Object{o}} }
-	return contentOf(t, of(x)) == contentOf(t, of(y))
-}
-
-// contentOf is what a call asks for.
-func contentOf(t *testing.T, call *parleyv1.Call) uint64 {
-	t.Helper()
-	content, err := schemas.Content(call)
-	if err != nil {
-		t.Fatalf("%s: %v", call, err)
-	}
-	return content
+	return content(t, of(x)) == content(t, of(y))
 }

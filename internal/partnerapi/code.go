@@ -7,34 +7,8 @@ import (
 	"parley/schemas"
 )
 
-// The numbers of errors that queued calls end with, and are refused with. Those of the original that have no like here are not listed.
-const (
-	CallsMismatch        = 200
-	SequenceCodeMissing  = 202
-	Timeout              = 203
-	Failed               = 204
-	SequenceCodeBounds   = 205
-	CallsBounds          = 206
-	ConversationMissing  = 207
-	CallsMissing         = 208
-	NotAsynchronous      = 209
-	ConversationUsed     = 211
-	SequenceCodeUsed     = 214
-	ObjectsTooMany       = 218
-	ItemNotFound         = 220
-	ItemNotDeletable     = 222
-	ScheduledTooFarAhead = 226
-	AddressUnsecure      = 227
-)
-
-// The numbers of errors that have nothing to do with the queue.
-const (
-	OutageUnplanned  = 2
-	MethodNotAllowed = 5
-	ObjectNull       = 6
-	NotAuthorized    = 11
-	Throttled        = 17
-)
+// failed is the number of an error for which the original has no number of its own.
+const failed = 204
 
 // reason is a number, and what the original says with it.
 type reason struct {
@@ -48,51 +22,51 @@ const conversationNeeds = "ConversationID, SequenceCode, and CallsInConversation
 func reasonOf(code schemas.Code) (reason, bool) {
 	switch code {
 	case schemas.CallsInConversationMismatch:
-		return reason{CallsMismatch, "CallsInConversation don't match previous value in the Conversation. Conversation has been invalidated"}, true
+		return reason{200, "CallsInConversation don't match previous value in the Conversation. Conversation has been invalidated"}, true
 	case schemas.SequenceCodeRequired:
-		return reason{SequenceCodeMissing, "Missing Required Conversation Property SequenceCode. " + conversationNeeds}, true
+		return reason{202, "Missing Required Conversation Property SequenceCode. " + conversationNeeds}, true
 	case schemas.PartTimeout:
-		return reason{Timeout, "Async API Timeout"}, true
+		return reason{203, "Async API Timeout"}, true
 	case schemas.SequenceCodeOutOfRange:
-		return reason{SequenceCodeBounds, "SequenceCode Out Of Bounds. Valid SequenceCode range is 1 to the value of CallsInConversation"}, true
+		return reason{205, "SequenceCode Out Of Bounds. Valid SequenceCode range is 1 to the value of CallsInConversation"}, true
 	case schemas.CallsInConversationOutOfRange:
-		return reason{CallsBounds, "CallsInConversation Out Of Bounds. CallsInConversation is expected to be a positive number"}, true
+		return reason{206, "CallsInConversation Out Of Bounds. CallsInConversation is expected to be a positive number"}, true
 	case schemas.ConversationIDRequired:
-		return reason{ConversationMissing, "Missing Required Conversation Property ConversationID. " + conversationNeeds}, true
+		return reason{207, "Missing Required Conversation Property ConversationID. " + conversationNeeds}, true
 	case schemas.CallsInConversationRequired:
-		return reason{CallsMissing, "Missing Required Conversation Property CallsInConversation. " + conversationNeeds}, true
+		return reason{208, "Missing Required Conversation Property CallsInConversation. " + conversationNeeds}, true
 	case schemas.SynchronousConversation:
-		return reason{NotAsynchronous, "Options.RequestType is required to be set to RequestType.Asynchronous"}, true
+		return reason{209, "Options.RequestType is required to be set to RequestType.Asynchronous"}, true
 	case schemas.ConversationIDUsed:
-		return reason{ConversationUsed, "Invalid ConversationID. ConversationID has already been used"}, true
+		return reason{211, "Invalid ConversationID. ConversationID has already been used"}, true
 	case schemas.SequenceCodeConflict:
-		return reason{SequenceCodeUsed, "SequenceCode already used for Conversation. Conversation has been invalidated"}, true
+		return reason{214, "SequenceCode already used for Conversation. Conversation has been invalidated"}, true
 	case schemas.TooManyObjects:
-		return reason{ObjectsTooMany, "Too many objects"}, true
+		return reason{218, "Too many objects"}, true
 	case schemas.NotFound:
-		return reason{ItemNotFound, "Item not found"}, true
+		return reason{220, "Item not found"}, true
 	case schemas.AlreadyStarted:
-		return reason{ItemNotDeletable, "Invalid status to delete item"}, true
+		return reason{222, "Invalid status to delete item"}, true
 	case schemas.ScheduledTooFar:
-		return reason{ScheduledTooFarAhead, "A request may not have ScheduledTime greater than 30 days from now"}, true
+		return reason{226, "A request may not have ScheduledTime greater than 30 days from now"}, true
 	case schemas.InvalidResponseAddress:
-		return reason{AddressUnsecure, "An unsecure response address specified in the 'SendResponseTo' parameter"}, true
+		return reason{227, "An unsecure response address specified in the 'SendResponseTo' parameter"}, true
 	case schemas.UnknownMethod:
-		return reason{MethodNotAllowed, "Method not allowed"}, true
+		return reason{5, "Method not allowed"}, true
 	case schemas.ObjectTypeRequired:
-		return reason{ObjectNull, "Object is null, or has no type"}, true
+		return reason{6, "Object is null, or has no type"}, true
 	case schemas.Forbidden:
-		return reason{NotAuthorized, "Not authorized"}, true
+		return reason{11, "Not authorized"}, true
 	case schemas.RateLimited:
-		return reason{Throttled, "Rate Limited"}, true
+		return reason{17, "Rate Limited"}, true
 	case schemas.QueueUnavailable, schemas.RouteUnavailable, schemas.OwnerUnavailable:
-		return reason{OutageUnplanned, "Unplanned Outage"}, true
+		return reason{2, "Unplanned Outage"}, true
 	}
 	return reason{}, false
 }
 
 // Error is a code as an ErrorCode and a StatusMessage: the number and the text that the original has for it, and what message adds.
-// A number that a backend gave stays that number. All else is Failed, with the code in the text.
+// A number that a backend gave stays that number. All else is 204, with the code in the text.
 func Error(code schemas.Code, message string) (number int, text string) {
 	if r, ok := reasonOf(code); ok {
 		return r.number, join(r.text, message)
@@ -100,7 +74,7 @@ func Error(code schemas.Code, message string) (number int, text string) {
 	if n, err := strconv.ParseInt(string(code), 10, 32); err == nil && n != 0 {
 		return int(n), cmp.Or(message, string(code))
 	}
-	return Failed, join(join("Async API Error", string(code)), message)
+	return failed, join(join("Async API Error", string(code)), message)
 }
 
 // join is a text, and what there is to add.

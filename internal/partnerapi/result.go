@@ -102,17 +102,17 @@ func dataExtension(special string) bool {
 // the call ended.
 func ResultsOf(c *schemas.CallResource) []Result {
 	if len(c.Results) == 0 {
-		return []Result{ResultOf(c, &schemas.ResultResource{Status: c.Status})}
+		return []Result{resultOf(c, &schemas.ResultResource{Status: c.Status})}
 	}
 	all := make([]Result, len(c.Results))
 	for i := range all {
-		all[i] = ResultOf(c, &c.Results[i])
+		all[i] = resultOf(c, &c.Results[i])
 	}
 	return all
 }
 
-// ResultOf is the result of one object of a call, which need not have ended.
-func ResultOf(c *schemas.CallResource, r *schemas.ResultResource) Result {
+// resultOf is the result of one object of a call, which need not have ended.
+func resultOf(c *schemas.CallResource, r *schemas.ResultResource) Result {
 	out := Result{
 		StatusCode:     StatusOK,
 		StatusMessage:  r.Message,
