@@ -89,7 +89,7 @@ func (g *retrieving) conversations(ctx context.Context, ids []string) error {
 			g.page.End(at)
 			return nil
 		}
-		status, err := g.s.poller.conversation(ctx, schemas.ConversationQuery{Account: g.account, ID: ids[at.Named], After: at.SequenceCode})
+		status, err := g.conversation(ctx, schemas.ConversationQuery{Account: g.account, ID: ids[at.Named], After: at.SequenceCode})
 		if err != nil && !isUnknown(err) {
 			return err
 		}
@@ -106,6 +106,14 @@ func (g *retrieving) conversations(ctx context.Context, ids []string) error {
 		}
 	}
 	return nil
+}
+
+// conversation is a page of the calls of a conversation.
+func (g *retrieving) conversation(ctx context.Context, q schemas.ConversationQuery) (schemas.ConversationResource, error) {
+	if q.ID == "" || len(q.ID) > g.s.recorder.limits.ConversationIDBytesMax {
+		return schemas.ConversationResource{}, nobodyKnows("conversation") // none can have this id
+	}
+	return g.s.poller.conversation(ctx, q)
 }
 
 // isUnknown reports whether an error says that there is no such thing.

@@ -166,7 +166,7 @@ func TestRetrieveByConversation(t *testing.T) {
 			return r, nil
 		}
 	})
-	filter := where("ConversationID", "IN", "nobody's", "order-1", "nor this")
+	filter := where("ConversationID", "IN", "nobody's", "", strings.Repeat("x", 201), "order-1", "nor this")
 	if got := h.retrieved(t, allItems+filter); !slices.Equal(got, []string{"a0.0OK a1.0OK b0.0Error c0.0Error"}) {
 		t.Errorf("items %q", got)
 	}

@@ -14,7 +14,7 @@ import (
 
 func describe(t testing.TB, types ...string) ([]byte, error) {
 	t.Helper()
-	b := `<DefinitionRequestMsg xmlns:xsi="x"><DescribeRequests>`
+	b := `<DefinitionRequestMsg><DescribeRequests>`
 	for _, name := range types {
 		b += `<ObjectDefinitionRequest><Client/><ObjectType>` + name + `</ObjectType></ObjectDefinitionRequest>`
 	}

@@ -1,6 +1,7 @@
 package exacttarget
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -56,11 +57,11 @@ func readExtract(r *soap.Element) Extract {
 		name, known := extractParameter(given)
 		switch {
 		case !known:
-			x.Problem = &schemas.Problem{Code: schemas.InvalidParameter, Detail: "the extract has no parameter " + given + "; it has from, to, format, conversationId, status and columns"}
+			x.Problem = &schemas.Problem{Code: schemas.InvalidParameter, Detail: fmt.Sprintf("the extract has no parameter %.100q; it has from, to, format, conversationId, status and columns", given)}
 		case name == "from" || name == "to":
 			at, ok := parseInstant(value)
 			if !ok {
-				x.Problem = &schemas.Problem{Code: schemas.InvalidParameter, Detail: given + " is a time as 2026-12-01T08:00:00Z"}
+				x.Problem = &schemas.Problem{Code: schemas.InvalidParameter, Detail: fmt.Sprintf("%s is a time as 2026-12-01T08:00:00Z, not %.100q", name, value)}
 			}
 			value = formatInstant(at)
 		case name == "format":

@@ -38,7 +38,7 @@ func TestExtract(t *testing.T) {
 	}
 	messages := strings.Split(list(a, "StatusMessage"), "https://")
 	const want = "host/v1/extracts?conversationId=a%26b&format=csv&from=2026-12-01T00%3A00%3A00.000Z&to=2026-12-02T00%3A00%3A00.000Z,"
-	if messages[1] != want || !strings.Contains(messages[2], "AsyncResults") || !strings.Contains(messages[2], "from is a time") || !strings.Contains(messages[2], "no parameter colour") {
+	if messages[1] != want || !strings.Contains(messages[2], "AsyncResults") || !strings.Contains(messages[2], "from is a time") || !strings.Contains(messages[2], `no parameter "colour"`) {
 		t.Errorf("messages %q", messages)
 	}
 	if got := conforms(t, ExtractsAnswer(all[:2], "x")).Child("OverallStatus").Value(); got != "OK" {

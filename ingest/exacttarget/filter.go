@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/google/uuid"
+
 	"parley/ingest/soap"
 )
 
@@ -17,6 +19,8 @@ const (
 	filterPartsMax = 100
 	// filterBytesMax bounds the text of all values: an answer that is not the last carries the filter in its RequestID.
 	filterBytesMax = 16 << 10
+	// likeWeight is how many bytes a byte of a pattern counts for: to apply a pattern takes as long as the product of the lengths.
+	likeWeight = 64
 )
 
 // Filter says which objects a Retrieve asks for: a comparison, or, when Logical is set, what several of them have in common.
@@ -45,6 +49,7 @@ const (
 	opIsNull    = "isNull"
 	opIsNotNull = "isNotNull"
 
+	opLike              = "like"
 	opNotEquals         = "notEquals"
 	opNotContains       = "notContains"
 	opNotExistsInString = "notExistsInString"
@@ -120,11 +125,15 @@ func (f *Filter) checkWithin(t *resultType, parts, bytes *int) error {
 	if *parts++; *parts > filterPartsMax {
 		return refuse("a Filter has at most %d comparisons", filterPartsMax)
 	}
+	weight := 1
+	if f.Operator == opLike {
+		weight = likeWeight
+	}
 	for _, v := range f.Values {
-		*bytes += len(v)
+		*bytes += weight * len(v)
 	}
 	if *bytes > filterBytesMax {
-		return refuse("the values of a Filter have at most %d bytes; ask in several requests", filterBytesMax)
+		return refuse("the values of a Filter have at most %d bytes, and those of like %d; ask in several requests", filterBytesMax, filterBytesMax/likeWeight)
 	}
 	return f.checkSimple(t)
 }
@@ -224,7 +233,7 @@ func (k kind) satisfies(operator, value, with string) (holds, known bool) {
 		return k.compare(value, with) >= 0, true
 	case "lessThanOrEqual":
 		return k.compare(value, with) <= 0, true
-	case "like":
+	case opLike:
 		return like(value, with), true
 	case "contains", "existsInString":
 		return strings.Contains(value, with), true
@@ -285,7 +294,10 @@ const (
 func (k kind) canonical(value string) (string, bool) {
 	switch k {
 	case kindID:
-		return strings.ToLower(strings.Trim(value, "{}")), true // what is no UUID is the id of nothing
+		if id, err := uuid.Parse(value); err == nil { // in braces, too
+			return id.String(), true
+		}
+		return value, true // the id of nothing
 	case kindNumber:
 		n, err := strconv.ParseInt(value, 10, 64)
 		return strconv.FormatInt(n, 10), err == nil

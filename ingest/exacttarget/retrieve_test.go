@@ -17,7 +17,7 @@ import (
 
 // retrieve is a RetrieveRequestMsg with members.
 func retrieve(members string) string {
-	return `<RetrieveRequestMsg xmlns:xsi="x"><RetrieveRequest>` + members + `</RetrieveRequest></RetrieveRequestMsg>`
+	return `<RetrieveRequestMsg><RetrieveRequest>` + members + `</RetrieveRequest></RetrieveRequestMsg>`
 }
 
 // simple is a filter; values that are several have commas between them.
@@ -206,7 +206,8 @@ func TestRetrieveRefuses(t *testing.T) {
 		item + simple("ErrorCode", "IN", ""):                                                          "no Value",
 		item + simple("RequestID", "IN", strings.Join(hundredAndOne, ",")):                            "at most 100 RequestIDs",
 		item + simple("ConversationID", "IN", strings.Join(hundredAndOne, ",")):                       "at most 100 ConversationIDs",
-		item + simple("StatusMessage", "equals", strings.Repeat("x", 16<<10+1)):                       "at most 16384 bytes",
+		item + simple("StatusMessage", "equals", strings.Repeat("x", filterBytesMax+1)):               "at most 16384 bytes",
+		item + simple("StatusMessage", "like", strings.Repeat("%", filterBytesMax/likeWeight+1)):      "those of like 256",
 		item + `<Filter xsi:type="TagFilterPart"><Tags/></Filter>`:                                    `not "TagFilterPart"`,
 		item + `<Filter xsi:type="ComplexFilterPart">` + many + `</Filter>`:                           "has no operands",
 		item + complexFilter("XOR", part("ErrorCode", "isNull", ""), part("ErrorCode", "isNull", "")): "AND or OR",
@@ -230,6 +231,8 @@ func TestRetrieveRefuses(t *testing.T) {
 	parts := `<Filter xsi:type="ComplexFilterPart"><LogicalOperator>OR</LogicalOperator><AdditionalOperands>` +
 		strings.Repeat(`<Operand xsi:type="SimpleFilterPart">`+part("ErrorCode", "equals", "1")+`</Operand>`, filterPartsMax) + `</AdditionalOperands></Filter>`
 	mustRead(t, item+parts)
+	mustRead(t, item+simple("StatusMessage", "equals", strings.Repeat("x", filterBytesMax)))
+	mustRead(t, item+simple("StatusMessage", "like", strings.Repeat("%", filterBytesMax/likeWeight)))
 	parts = strings.Replace(parts, `<AdditionalOperands>`, `<LeftOperand xsi:type="SimpleFilterPart">`+part("ErrorCode", "isNull", "")+`</LeftOperand><AdditionalOperands>`, 1)
 	if got := refusalOf(t, retrieve(item+parts)); !strings.Contains(got, "at most 100 comparisons") {
 		t.Error(got)
