@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -61,7 +62,8 @@ func withCredentials(r *http.Request, c soap.Credentials) *http.Request {
 	if shown == "" {
 		return r
 	}
-	with := r.Clone(r.Context())
+	with := r.WithContext(r.Context())
+	with.Header = maps.Clone(r.Header) // its values are shared, and not changed
 	with.Header.Set(echo.HeaderAuthorization, "Bearer "+shown)
 	return with
 }

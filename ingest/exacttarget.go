@@ -70,6 +70,7 @@ func (r *partnerRequest) letGo() {
 // postPartner carries out an operation of the partner API. Whatever is wrong is told by a fault.
 func (s *Server) postPartner(c echo.Context) error {
 	r := &partnerRequest{http: c.Request(), origin: origin(c), lease: s.budget.lease()}
+	r.Version = soap.VersionOf(r.http.Header) // until the envelope says it
 	defer r.letGo()
 	action, answer, err := s.partnerAnswer(r)
 	if err != nil {

@@ -433,3 +433,50 @@ func TestPartnerPathInAnyCase(t *testing.T) {
 		}
 	}
 }
+
+// Each version of SOAP is answered in its own, also when nothing can be read of an envelope.
+func TestVersionsOfPartnerAPI(t *testing.T) {
+	t.Parallel()
+	h := start(t, func(c *Config) {
+		c.Limits = schemas.DefaultLimits()
+		c.Limits.CallBytesMax = 4 << 10
+	})
+	envelope := func(operation string) string {
+		return `<s:Envelope xmlns:s="` + envelope12 + `" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><s:Body>` + operation + `</s:Body></s:Envelope>`
+	}
+	create := inNamespace(`<CreateRequest>` + soapQueued + soapRow + `</CreateRequest>`)
+	long := strings.Repeat("x", 5<<10)
+	for _, tt := range []struct {
+		name, body, action string
+		status             int
+		want               string
+	}{
+		{"a call", envelope(create), "Create", http.StatusOK, "<OverallStatus>OK</OverallStatus>"},
+		{"a call too long", envelope(strings.Replace(create, "</CustomerKey>", "</CustomerKey><Note>"+long+"</Note>", 1)), "Create", http.StatusOK, "at most 4096 bytes"},
+		{"an envelope too long", envelope(strings.Repeat(long, 4)), "Create", http.StatusBadRequest, "at most 16384 bytes"},
+		{"no XML", "{}", "Create", http.StatusBadRequest, "soap:Sender"},
+		{"another body", envelope(create), "Delete", http.StatusBadRequest, "DeleteRequest"},
+		{"no envelope", `<a xmlns="urn:a"/>`, "Create", http.StatusInternalServerError, "soap:VersionMismatch"},
+	} {
+		r := h.do(t, http.MethodPost, partnerPath, []byte(tt.body), "Content-Type", `application/soap+xml; charset=utf-8; action="`+tt.action+`"`)
+		if media := r.header.Get("Content-Type"); r.status != tt.status || !strings.HasPrefix(media, "application/soap+xml") || !strings.Contains(string(r.body), tt.want) {
+			t.Errorf("%s: status %d, %s, want %d with %q: %s", tt.name, r.status, media, tt.status, tt.want, r.body)
+		}
+	}
+}
+
+// A defect of ours is a fault, too, and is told without its details.
+func TestPartnerDefect(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.live.tell(func(f *fakeSource) {
+		f.answers.outage = func(schemas.RouteQuery) (schemas.RouteOutage, error) { panic("a defect") }
+	})
+	r, a := h.partner(t, plainCreate)
+	if f := a.Body.Fault; r.status != http.StatusInternalServerError || f == nil || f.Code != "soap:Server" || strings.Contains(string(r.body), "a defect") {
+		t.Errorf("status %d: %s", r.status, r.body)
+	}
+	if !strings.Contains(h.logged.String(), "a defect") {
+		t.Error("it is not in the log")
+	}
+}
