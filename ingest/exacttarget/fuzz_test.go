@@ -3,7 +3,6 @@ package exacttarget_test
 import (
 	"net/http"
 	"testing"
-	"time"
 
 	"parley/ingest/exacttarget"
 	"parley/ingest/soap"
@@ -12,16 +11,16 @@ import (
 	"parley/schemas"
 )
 
-// read is what an envelope around an operation asks; false: it cannot be read.
-func read(operation string) (soap.Request, bool) {
+// asked is what an envelope around an operation asks; false: it cannot be read.
+func asked(operation string) (soap.Request, bool) {
 	r, err := soap.Decode(http.Header{}, []byte(`<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns="`+
 		partnerapi.Namespace+`"><s:Body>`+operation+`</s:Body></s:Envelope>`))
 	return r, err == nil
 }
 
-// Whatever a request says, it is refused as the schema has it, or is a call whose JSON form is the same call, and whose objects
-// are written as they are read from there.
-func FuzzCall(f *testing.F) {
+// Whatever a request says, it is refused as the schema has it, or is a call whose objects, when they are written and read again, are
+// written alike.
+func FuzzObjects(f *testing.F) {
 	f.Add(`<CreateRequest><Options><RequestType>Asynchronous</RequestType><ConversationID>c</ConversationID><SaveOptions><SaveOption a="b">t<PropertyName>*</PropertyName></SaveOption></SaveOptions></Options>` +
 		`<Objects xsi:type="Subscriber"><Client><ID>7</ID></Client><SubscriberKey>s</SubscriberKey><Attributes><Name>n</Name><Value xsi:nil="true"/></Attributes></Objects></CreateRequest>`)
 	f.Add(`<UpdateRequest x="y"><z/><Options a="b"><SendResponseTo><ResponseType>HTTPPost</ResponseType><IncludeResults>1</IncludeResults></SendResponseTo></Options>` +
@@ -44,9 +43,8 @@ func FuzzCall(f *testing.F) {
 			f.Add(`<CreateRequest><Options>` + inner + `</Options><Objects>` + inner + `</Objects></CreateRequest>`)
 		}
 	}
-	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, operation string) {
-		r, ok := read(operation)
+		r, ok := asked(operation)
 		if !ok {
 			return
 		}
@@ -60,24 +58,9 @@ func FuzzCall(f *testing.F) {
 			}
 			return
 		}
-		content, err := schemas.Content(call)
-		if err != nil {
-			t.Fatalf("%s as %v: %v", operation, call, err)
-		}
-		text, err := schemas.EncodeCall(call)
-		if err != nil {
-			t.Fatalf("%s as %v: %v", operation, call, err)
-		}
-		again, p := schemas.DecodeCall(text)
-		if p != nil {
-			t.Fatalf("%s as %s: %v", operation, text, p)
-		}
-		if same, err := schemas.Content(again); err != nil || same != content {
-			t.Errorf("%s as %s is another call: %v", operation, text, err)
-		}
 		for _, o := range call.Objects {
 			written := string(partnerapi.AppendObject(nil, o, "Objects", partnerapi.WholeObject))
-			r, ok := read(written)
+			r, ok := asked(written)
 			if !ok {
 				t.Fatalf("%v is written as %s", o, written)
 			}
@@ -97,7 +80,7 @@ func FuzzQuestions(f *testing.F) {
 	f.Add(`<DefinitionRequestMsg><DescribeRequests><ObjectDefinitionRequest><ObjectType>ResultItem</ObjectType></ObjectDefinitionRequest></DescribeRequests></DefinitionRequestMsg>`)
 	f.Add(`<ExtractRequestMsg><Requests><ID>AsyncResults</ID><Parameters><Parameter><Name>from</Name><Value>2026-01-01</Value></Parameter><Parameter><Name>format</Name><Value>CSV</Value></Parameter></Parameters></Requests></ExtractRequestMsg>`)
 	f.Fuzz(func(t *testing.T, operation string) {
-		r, ok := read(operation)
+		r, ok := asked(operation)
 		if !ok {
 			return
 		}
