@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -243,6 +244,39 @@ func TestRetrieveFromTheRecord(t *testing.T) {
 	})
 	if r, _ := h.partnerPost(t, "Retrieve", `<RetrieveRequestMsg><RetrieveRequest>`+allItems+`</RetrieveRequest></RetrieveRequestMsg>`); r.status != http.StatusInternalServerError || !strings.Contains(string(r.body), "shorter period") {
 		t.Errorf("status %d: %s", r.status, r.body)
+	}
+}
+
+// A Retrieve that takes long answers with what it has, of which there is always something new.
+func TestRetrieveTakesItsTime(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	h := start(t, func(cfg *Config) {
+		cfg.Now = func() time.Time {
+			return time.Unix(1_790_000_000, 0).Add(time.Duration(asked.Add(1)) * (retrieveTime + 1))
+		}
+	})
+	calls := map[string]schemas.CallResource{}
+	var ids []string
+	for sequence := range int32(3) {
+		c := endedCall(sequence+1, schemas.OK, 1)
+		calls[c.RequestID] = c
+		ids = append(ids, c.RequestID)
+	}
+	h.live.tell(func(f *fakeSource) {
+		f.answers.request = func(q schemas.RequestQuery) (schemas.CallResource, error) { return calls[q.ID.String()], nil }
+		f.answers.conversation = func(q schemas.ConversationQuery) (schemas.ConversationResource, error) {
+			r := schemas.ConversationResource{Calls: []schemas.CallResource{calls[ids[q.After]]}}
+			if q.After < 2 {
+				r.Next = q.After + 1
+			}
+			return r, nil
+		}
+	})
+	for _, filter := range []string{where("RequestID", "IN", ids...), where("ConversationID", "equals", "order-1")} {
+		if got := h.retrieved(t, allItems+filter); !slices.Equal(slices.DeleteFunc(got, func(page string) bool { return page == "" }), []string{"a0.0OK", "b0.0OK", "c0.0OK"}) {
+			t.Errorf("%s: %q", filter, got)
+		}
 	}
 }
 

@@ -289,3 +289,27 @@ func TestPages(t *testing.T) {
 		t.Errorf("%+v, %v", again, err)
 	}
 }
+
+// Documents make an answer end before it has as many objects as it may.
+func TestPagesAreBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	c := ended(1, schemas.Error, slices.Repeat([]schemas.ResultStatus{schemas.Error}, 1000)...)
+	for i := range c.Results {
+		c.Results[i].Message = strings.Repeat("m", 1000)
+	}
+	p := NewPage(mustRead(t, `<ObjectType>ResultMessage</ObjectType><Properties>ResultDetailXML</Properties>`))
+	n := 0
+	for p.AddCall(c, Place{Named: n}) {
+		n++
+	}
+	b, err := p.Answer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size := len(b) / n; n < 2 || len(b) < retrievedBytes || len(b) > retrievedBytes+size+1000 {
+		t.Errorf("%d bytes in %d documents", len(b), n)
+	}
+	if more := conforms(t, b).Child("OverallStatus").Value(); more != "MoreDataAvailable" || p.more.Named != n {
+		t.Errorf("%s, after %d at %+v", more, n, p.more)
+	}
+}
