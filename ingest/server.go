@@ -126,7 +126,7 @@ func New(cfg Config) (*Server, error) {
 }
 
 // Handler is what Serve serves.
-func (s *Server) Handler() http.Handler { return s.handler }
+func (s *Server) Handler() http.Handler { return inAnyCase(s.handler) }
 
 func (s *Server) routes(metrics http.Handler) http.Handler {
 	e := echo.New()
@@ -181,7 +181,7 @@ func (s *Server) routes(metrics http.Handler) http.Handler {
 	get("/openapi.yaml", s.pages.openAPI)
 	get("/asyncapi.yaml", s.pages.asyncAPI)
 	get("/docs", s.pages.docs)
-	return inAnyCase(e)
+	return e
 }
 
 // recovered makes a panic of a handler an error, so that the client is answered as for every fault of ours.
@@ -219,7 +219,7 @@ const (
 // within ShutdownTimeout, and returns nil. It closes ln. Serve is called once.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	h := &http.Server{
-		Handler:           s.handler,
+		Handler:           s.Handler(),
 		ReadHeaderTimeout: s.headerTimeout,
 		ReadTimeout:       s.headerTimeout + s.bodyTimeout,
 		WriteTimeout:      s.headerTimeout + s.bodyTimeout + atPace(s.requestBytesMax) + max(s.waitMax, s.synchronousWait) + 2*askTimeout,
