@@ -205,6 +205,11 @@ trial-chart: build ## Run the roles as the Helm chart says, as processes: its en
 clickhouse-clients: build ## Have the Python clients of ClickHouse use the embedded engine of a parley serve
 	@internal/tools/clickhouseclients/run.sh bin/parley .cache
 
+# It needs Node.js, python3 with venv, Java 17 and Maven, and their registries the first time.
+.PHONY: soap-clients
+soap-clients: build ## Have public SOAP clients in Node.js, Python and Java use a parley serve (CLIENTS="node zeep fuelsdk java page")
+	@internal/tools/soapclients/run.sh bin/parley .cache $(CLIENTS)
+
 ##@ Work
 
 .PHONY: generate
