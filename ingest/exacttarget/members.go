@@ -1,6 +1,8 @@
 package exacttarget
 
 import (
+	"slices"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"parley/ingest/soap"
@@ -14,9 +16,13 @@ type members struct {
 	// t is the type of the element; nil: it is not known.
 	t *partnerapi.Type
 
-	all  []member
-	last map[string]int // the place of the last of a name
+	all []member
+	// last is the place of the last of each name; nil while there are so few that looking through all is faster.
+	last map[string]int
 }
+
+// fewMembers is how many are looked through.
+const fewMembers = 16
 
 type member struct {
 	name string
@@ -33,18 +39,43 @@ type member struct {
 
 func newMembers(e *soap.Element, t *partnerapi.Type) *members {
 	n := len(e.Children) + len(e.Attrs)
-	return &members{t: t, all: make([]member, 0, n), last: make(map[string]int, n)}
+	m := &members{t: t, all: make([]member, 0, n)}
+	if n > fewMembers {
+		m.last = make(map[string]int, n)
+	}
+	return m
 }
 
 // add adds a member. What stands there repeatedly is an array, whether the schema has it so or not.
 func (m *members) add(add member) {
 	place := len(m.all)
-	if before, ok := m.last[add.name]; ok {
+	if before, ok := m.find(add.name); ok {
 		m.all[before].next = place
 		add.again = true
 	}
-	m.last[add.name] = place
 	m.all = append(m.all, add)
+	if m.last == nil && len(m.all) > fewMembers { // columns are more than the elements that they are in
+		m.last = make(map[string]int, 2*len(m.all))
+		for i := range m.all {
+			m.last[m.all[i].name] = i
+		}
+	} else if m.last != nil {
+		m.last[add.name] = place
+	}
+}
+
+// find is the place of the last member of a name; false: there is none.
+func (m *members) find(name string) (place int, ok bool) {
+	if m.last != nil {
+		place, ok = m.last[name]
+		return place, ok
+	}
+	for i := range slices.Backward(m.all) {
+		if m.all[i].name == name {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 func (m *members) attributes(e *soap.Element) {

@@ -2,6 +2,7 @@ package exacttarget_test
 
 import (
 	"encoding/xml"
+	"fmt"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -82,6 +83,30 @@ func TestObject(t *testing.T) {
 		again := element(t, string(partnerapi.AppendObject(nil, got, "Objects", partnerapi.WholeObject)))
 		if back := exacttarget.Object(again); !sameContent(t, back, got) {
 			t.Errorf("%s: written and read again it is\n%s, was\n%s", name, back, got)
+		}
+	}
+}
+
+// However many members there are, those of one name are an array.
+func TestManyMembers(t *testing.T) {
+	t.Parallel()
+	for _, form := range []struct{ begin, member, end string }{
+		{`<Objects xsi:type="Order">`, `<C%d>%s</C%[1]d>`, `</Objects>`},
+		{`<Objects xsi:type="DataExtensionObject"><Properties>`, `<Property><Name>C%d</Name><Value>%s</Value></Property>`, `</Properties></Objects>`},
+	} {
+		for _, n := range []int{1, 15, 16, 17, 40} {
+			text, want := form.begin, ""
+			for _, value := range []string{"a", "b"} {
+				for i := range n {
+					text += fmt.Sprintf(form.member, i, value)
+				}
+			}
+			for i := range n {
+				want += fmt.Sprintf(`,"C%d":["a","b"]`, i)
+			}
+			if got := string(exacttarget.Object(element(t, text+form.end)).Properties); got != "{"+want[1:]+"}" {
+				t.Errorf("%d: %s, want %s", n, got, want)
+			}
 		}
 	}
 }
