@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -89,6 +90,9 @@ func (s *Server) partnerAnswer(r *partnerRequest) (action string, answer []byte,
 	if err != nil {
 		return "", nil, err
 	}
+	if !r.lease.grow(treeBytes(body)) {
+		return "", nil, errBusy
+	}
 	if r.Request, err = soap.Decode(r.http.Header, body); err != nil {
 		return "", nil, err
 	}
@@ -104,6 +108,13 @@ func (s *Server) partnerAnswer(r *partnerRequest) (action string, answer []byte,
 	}
 	answer, err = o.serve(r.http.Context(), r)
 	return o.action, answer, err
+}
+
+// treeBytes is about how much memory the elements of a document need, at the most: a soap.Element has 136 bytes, and the list that it
+// stands in has room for others. A tag may have four.
+func treeBytes(document []byte) int64 {
+	const elementBytes = 256
+	return elementBytes * int64(min(bytes.Count(document, []byte("<")), soap.ElementsMax))
 }
 
 // partnerOperation is what a request asks for: its action and its body agree.

@@ -480,3 +480,22 @@ func TestPartnerDefect(t *testing.T) {
 		t.Error("it is not in the log")
 	}
 }
+
+// What a document is read into counts as bytes in flight, for it may need many times what the document has.
+func TestPartnerTreesAreBounded(t *testing.T) {
+	t.Parallel()
+	l := schemas.DefaultLimits()
+	l.CallBytesMax = 20_000
+	h := start(t, func(c *Config) { c.Limits, c.RequestBytesMax, c.BytesInFlightMax = l, 20_000, 200_000 })
+	of := func(elements int) string {
+		return `<CreateRequest>` + soapQueued + `<Objects xsi:type="Row">` + strings.Repeat("<b/>", elements) + `</Objects></CreateRequest>`
+	}
+	for range 3 { // what was held is given back
+		if r, a := h.partner(t, of(500)); r.status != http.StatusOK || a.Body.Answer.OverallStatus != "OK" {
+			t.Fatalf("few elements: %s", r.body)
+		}
+		if r, a := h.partner(t, of(1_000)); r.status != http.StatusInternalServerError || a.Body.Fault == nil || a.Body.Fault.Text != "Unplanned Outage" || !strings.Contains(a.Body.Fault.Why, "too many bytes") {
+			t.Fatalf("many: %s", r.body)
+		}
+	}
+}
