@@ -5,8 +5,6 @@ import { promisify } from "node:util";
 import FuelSoap from "fuel-soap";
 import { equals, id, secret, story, url } from "./story.mjs";
 
-const NO_FILTER = { filter: null };
-
 function open(clientSecret, auth = { authUrl: `${url}/v1/requestToken` }) {
   const fuel = new FuelSoap({ auth: { clientId: id, clientSecret, ...auth }, soapEndpoint: `${url}/Service.asmx` });
   const create = promisify(fuel.create.bind(fuel));
@@ -21,7 +19,7 @@ function open(clientSecret, auth = { authUrl: `${url}/v1/requestToken` }) {
         return { OverallStatus: "Error", RequestID: e.requestId, Results: e.results };
       }
     },
-    retrieve: async (type, properties, filter) => (await retrieve(type, properties, filter ? { filter } : NO_FILTER)).body,
+    retrieve: async (type, properties, filter) => (await retrieve(type, properties, { filter })).body,
     refusal: /No access token/,
   };
 }
