@@ -24,6 +24,8 @@ const (
 // Callbacks knows and changes what is agreed on about the callbacks of accounts. What changes returns when the change is
 // kept; its error says that nobody knows, and the same may be asked for again.
 type Callbacks interface {
+	// CatchUp returns when everything is known here that was kept by any node when it was called.
+	CatchUp(ctx context.Context) error
 	// CallbackSecrets are those that sign the callbacks of an account; the first is made when there is none.
 	CallbackSecrets(ctx context.Context, of string) (account.CallbackSecrets, error)
 	PutCallbackSecrets(ctx context.Context, s account.CallbackSecrets) error
@@ -110,6 +112,9 @@ func (s *Server) postWebhookEnabling(c echo.Context) error {
 func (s *Server) changeSecrets(c echo.Context, status int, who account.Caller, change func(account.CallbackSecrets) (account.CallbackSecrets, error)) error {
 	s.changingSecrets.Lock() // of two that are asked of this process at once, the later one sees the earlier
 	defer s.changingSecrets.Unlock()
+	if err := s.control(c, s.callbacks.CatchUp); err != nil { // or a change by another node, a moment ago, would be undone
+		return err
+	}
 	old, err := s.callbackSecrets(c, who)
 	if err != nil {
 		return err

@@ -23,6 +23,8 @@ type fakeCallbacks struct {
 	secrets  map[string]account.CallbackSecrets
 	disabled map[string]account.DisabledTarget
 	err      error
+	// late is what another node has kept, and is known here after CatchUp; nil: nothing.
+	late *account.CallbackSecrets
 	// frozen: the secrets of an account are a new one and retiringSecret, and cannot be changed.
 	frozen bool
 }
@@ -40,6 +42,15 @@ func (f *fakeCallbacks) CallbackSecrets(_ context.Context, of string) (account.C
 	}
 	f.keep(s)
 	return s, nil
+}
+
+func (f *fakeCallbacks) CatchUp(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil && f.late != nil {
+		f.keep(*f.late)
+	}
+	return f.err
 }
 
 func (f *fakeCallbacks) keep(s account.CallbackSecrets) {
@@ -124,6 +135,22 @@ func TestWebhookSecrets(t *testing.T) {
 		if strings.Contains(h.logged.String(), s.Secret) {
 			t.Error("a secret is in the log")
 		}
+	}
+}
+
+// What another node has rotated a moment ago stays, and signs on.
+func TestRotationBehindAnother(t *testing.T) {
+	t.Parallel()
+	h := start(t, func(c *Config) { c.Now = func() time.Time { return keysMade } })
+	first := h.webhooks(t, http.MethodGet, webhooksPath, "", http.StatusOK)
+	theirs, err := h.callbacks.secrets["acme"].Rotate(keysMade, time.Hour, "them")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.callbacks.late = &theirs
+	both := h.webhooks(t, http.MethodPost, webhookSecretsPath, "{}", http.StatusCreated)
+	if len(both.Secrets) != 3 || both.Secrets[1].ID != theirs.Secrets[0].ID() || both.Secrets[2].ID != first.Secrets[0].ID {
+		t.Errorf("%+v, want theirs, %s, among them", both, theirs.Secrets[0].ID())
 	}
 }
 
