@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // timeoutMax is the upper bound of session and transaction timeouts.
@@ -156,7 +157,8 @@ func start(cfg Config, d *door) (*Broker, error) {
 		idleAfter: cfg.IdleAfter,
 		log:       cfg.Log,
 	}
-	b.hook.register()
+	(&hook{cluster: b.cluster, key: kmsg.Produce, look: b.hook.handle}).register()
+	(&hook{cluster: b.cluster, key: kmsg.Fetch, look: boundFetch}).register()
 	d.open()
 	return b, nil
 }

@@ -12,20 +12,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// hookRequests is how many requests one registration of the hook sees. kfake remembers the last request
-// of every connection, open or not, for as long as a hook is registered.
-const hookRequests = 64
-
 var errRefused = errors.New("records are refused")
 
-// produceHook sees every Produce request before kfake does. kfake runs it in its own goroutine, one
-// request at a time, and meanwhile serves nobody else.
+// produceHook looks at every Produce request.
 type produceHook struct {
 	cluster *kfake.Cluster
 	stamper *stamper
 	disk    *disk
-
-	requests int
 
 	// last is when records last came in, in nanoseconds since 1970.
 	last atomic.Int64
@@ -35,17 +28,12 @@ type produceHook struct {
 	closing bool // under gate
 }
 
-func (h *produceHook) register() {
-	h.cluster.ControlKey(int16(kmsg.Produce), h.handle)
-}
-
-// handle is a kfake control function: handled says that the response stands instead of kfake's own.
+// handle puts the broker's time on what comes in, or refuses it.
 func (h *produceHook) handle(r kmsg.Request) (resp kmsg.Response, err error, handled bool) { //nolint:revive // kfake's signature
 	req, ok := r.(*kmsg.ProduceRequest)
 	if !ok {
 		return nil, fmt.Errorf("%T is not a produce request", r), true
 	}
-	h.keep()
 	h.gate.Lock()
 	defer h.gate.Unlock()
 	if h.closing {
@@ -58,16 +46,6 @@ func (h *produceHook) handle(r kmsg.Request) (resp kmsg.Response, err error, han
 	}
 	h.stampAll(req, now.UnixMilli())
 	return nil, nil, false
-}
-
-// keep leaves this registration in place, or after hookRequests puts a fresh one in its stead.
-func (h *produceHook) keep() {
-	if h.requests++; h.requests%hookRequests != 0 {
-		h.cluster.KeepControl()
-		return
-	}
-	h.cluster.DropControl()
-	h.register()
 }
 
 // close refuses all further records, and waits for the request that is being looked at.
