@@ -215,6 +215,32 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// An element of too many attributes is refused before they are kept: a document needs about as much memory as it is long.
+func TestCrowdedElement(t *testing.T) {
+	document := []byte(`<a ` + strings.Repeat(` b=""`, 1_000_000) + `/>`)
+	result := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			if _, err := soap.Decode(http.Header{}, document); err == nil || !strings.Contains(err.Error(), "more than") {
+				b.Fatal(err)
+			}
+		}
+	})
+	if n := result.AllocedBytesPerOp(); n == 0 || n > int64(len(document)) {
+		t.Errorf("%d bytes allocated for a document of %d", n, len(document))
+	}
+}
+
+// What is no attribute is not counted as one.
+func TestNotCrowded(t *testing.T) {
+	t.Parallel()
+	quotes := strings.Repeat(`"'`, soap.AttributesMax+1)
+	for _, inner := range []string{`<a>` + quotes + `</a>`, `<a><!--` + quotes + `--></a>`, `<a><![CDATA[<` + quotes + `]]></a>`, `<a b="` + strings.Repeat(`>'`, soap.AttributesMax+1) + `"/>`} {
+		if _, err := soap.Decode(http.Header{}, []byte(v11(`<s:Body>`+inner+`</s:Body>`))); err != nil {
+			t.Errorf("%.40s: %v", inner, err)
+		}
+	}
+}
+
 // Text in many pieces is put together in one go.
 func TestPieces(t *testing.T) {
 	t.Parallel()

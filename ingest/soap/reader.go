@@ -67,6 +67,10 @@ func readDocument(text []byte, mark func(e *Element, around int, begin, end int6
 	r.xml.CharsetReader = func(_ string, rest io.Reader) (io.Reader, error) { return rest, nil } // it is UTF-8, whatever it says
 	for {
 		begin := r.xml.InputOffset()
+		if crowded(text[begin:]) {
+			line, column := r.xml.InputPos()
+			return nil, fmt.Errorf("line %d, column %d: an element has more than %d attributes", line, column, AttributesMax)
+		}
 		t, err := r.xml.RawToken()
 		if errors.Is(err, io.EOF) {
 			return r.end()
@@ -83,6 +87,32 @@ func readDocument(text []byte, mark func(e *Element, around int, begin, end int6
 		}
 		r.begun = true
 	}
+}
+
+// crowded says whether a text begins with a tag of more than AttributesMax attributes. It is asked before RawToken, which keeps all
+// of them, some dozens of bytes for each, before anybody can count them. Each has a value in quotes, or the tag is refused.
+func crowded(text []byte) bool {
+	if len(text) < 2 || text[0] != '<' || text[1] == '!' || text[1] == '?' {
+		return false
+	}
+	var quote byte // around the value that c is in; 0: c is in none
+	values := 0
+	for _, c := range text[1:] {
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '>':
+			return false
+		case c == '"' || c == '\'':
+			if values++; values > AttributesMax {
+				return true
+			}
+			quote = c
+		}
+	}
+	return false
 }
 
 func (r *reader) end() (*Element, error) {
@@ -119,9 +149,6 @@ func (r *reader) start(t xml.StartElement, begin int64) error {
 	}
 	if len(r.open) >= DepthMax {
 		return fmt.Errorf("elements are nested more than %d deep", DepthMax)
-	}
-	if len(t.Attr) > AttributesMax {
-		return fmt.Errorf("the element %s has more than %d attributes", qualified(t.Name), AttributesMax)
 	}
 	e, err := r.place()
 	if err != nil {
